@@ -1,0 +1,102 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { StintError } from './errors.ts'
+
+/** One setting: its default, one sentence, and how its text is read. `key` in config.yaml; `env` overrides it. */
+interface Setting<T> {
+  readonly env: string
+  readonly default: T
+  readonly about: string
+  readonly read: (value: unknown, key: string) => T
+}
+
+function text(value: unknown, key: string): string {
+  if (typeof value === 'string' && value !== '') return value
+  throw new StintError('invalid_config', `${key} takes a non-empty text`)
+}
+
+function whole(min: number, max: number) {
+  return (value: unknown, key: string): number => {
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+    if (typeof number === 'number' && Number.isInteger(number) && number >= min && number <= max) return number
+    throw new StintError('invalid_config', `${key} takes a whole number from ${min} to ${max}`)
+  }
+}
+
+function oneOf<const T extends string>(...choices: readonly T[]) {
+  return (value: unknown, key: string): T => {
+    const found = choices.find((choice) => choice === value)
+    if (found !== undefined) return found
+    throw new StintError('invalid_config', `${key} takes one of ${choices.join(', ')}`)
+  }
+}
+
+function setting<T>(env: string, fallback: NoInfer<T>, about: string, read: Setting<T>['read']): Setting<T> {
+  return { env, default: fallback, about, read }
+}
+
+/** Every setting there is. docs/reference/config.md is generated from it; an unknown key is an error at start. */
+export const SETTINGS = {
+  host: setting('STINT_HOST', '127.0.0.1', 'Address the API and the gateway listen on.', text),
+  apiPort: setting('STINT_API_PORT', 7400, 'Port of the API; 0 picks a free one.', whole(0, 65535)),
+  gatewayPort: setting('STINT_GATEWAY_PORT', 7401, 'Port of the gateway; 0 picks a free one.', whole(0, 65535)),
+  issuer: setting('STINT_ISSUER', 'http://127.0.0.1:7400', 'The `iss` of task tokens; clients and policies pin it.', text),
+  trustDomain: setting('STINT_TRUST_DOMAIN', 'stint.local', 'SPIFFE trust domain of the caller ids Stint makes.', text),
+  defaultTtlSeconds: setting('STINT_DEFAULT_TTL', 900, 'Life of a task whose start names none.', whole(1, 31_536_000)),
+  maxTtlSeconds: setting('STINT_MAX_TTL', 43_200, 'Longest life a task may ask for.', whole(1, 31_536_000)),
+  taskTokenSeconds: setting('STINT_TASK_TOKEN_TTL', 300, 'Life of one task token; the holder of its key renews it.', whole(10, 3600)),
+  clockSkewSeconds: setting('STINT_CLOCK_SKEW', 30, 'Clock difference tolerated in tokens and proofs.', whole(0, 300)),
+  runnerGraceSeconds: setting('STINT_RUNNER_GRACE', 5, 'How long a supervised task survives its runner’s silence.', whole(1, 300)),
+  drainSeconds: setting('STINT_DRAIN', 10, 'How long open exchanges may finish at shutdown.', whole(0, 600)),
+  connectTimeoutSeconds: setting('STINT_CONNECT_TIMEOUT', 10, 'Limit for reaching a target, TLS included.', whole(1, 120)),
+  headersTimeoutSeconds: setting('STINT_HEADERS_TIMEOUT', 300, 'Limit for a target’s first answer byte.', whole(1, 3600)),
+  maxConnections: setting('STINT_MAX_CONNECTIONS', 10_000, 'Connections the gateway accepts at once.', whole(1, 1_000_000)),
+  logLevel: setting(
+    'STINT_LOG_LEVEL',
+    'info',
+    'Least severe log line written to stderr.',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+  ),
+} as const
+
+type Settings = typeof SETTINGS
+/** The settings as read, and the data directory they belong to. */
+export type Config = { readonly [K in keyof Settings]: Settings[K] extends Setting<infer T> ? T : never } & {
+  readonly home: string
+}
+
+/** The data directory: STINT_HOME, else the user's data directory (XDG base directory specification). */
+export function homeDirectory(env: NodeJS.ProcessEnv): string {
+  if (env.STINT_HOME) return env.STINT_HOME
+  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'stint')
+}
+
+/**
+ * Reads the settings: environment over file over default. Throws `invalid_config` naming the key for an unknown key in the
+ * file, an unknown STINT_ variable, or a value the setting does not take.
+ */
+export function readConfig(env: NodeJS.ProcessEnv, file: unknown): Config {
+  const given = file ?? {}
+  if (typeof given !== 'object' || Array.isArray(given)) throw new StintError('invalid_config', 'config.yaml must hold a map of settings')
+  refuseUnknown(Object.keys(given), Object.keys(SETTINGS), 'config.yaml')
+  refuseUnknown(
+    Object.keys(env).filter((name) => name.startsWith('STINT_')),
+    [...Object.values(SETTINGS).map((s) => s.env), ...OTHER_VARIABLES],
+    'the environment',
+  )
+  const values: Record<string, unknown> = { home: homeDirectory(env) }
+  for (const [key, one] of Object.entries(SETTINGS)) {
+    const raw = env[one.env] ?? (given as Record<string, unknown>)[key]
+    values[key] = raw === undefined ? one.default : one.read(raw, env[one.env] === undefined ? key : one.env)
+  }
+  return values as Config
+}
+
+/** STINT_ variables that are not settings: where the data is, and what `stint run` tells its child. */
+const OTHER_VARIABLES = ['STINT_HOME', 'STINT_TASK', 'STINT_SANDBOX']
+
+function refuseUnknown(found: readonly string[], known: readonly string[], where: string): void {
+  const unknown = found.filter((name) => !known.includes(name))
+  if (unknown.length === 0) return
+  throw new StintError('invalid_config', `unknown in ${where}: ${unknown.join(', ')}; known are ${known.join(', ')}`)
+}

@@ -1,0 +1,54 @@
+import type { Action, HostRule, Operation, Placement, Target, Task } from '../model.ts'
+import type { Secret } from '../secret.ts'
+
+/** One thing to put into the outgoing request. The gateway applies it; only it reveals the secret. */
+export type Injection =
+  | { readonly kind: 'header'; readonly name: string; readonly prefix: string; readonly value: Secret }
+  | { readonly kind: 'basic'; readonly username: string; readonly value: Secret }
+  | { readonly kind: 'query'; readonly name: string; readonly value: Secret }
+  | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean; readonly value: Secret }
+
+/** What a connector is given to obtain a credential: the task, the decided action, and the standing secret it may wrap. */
+export interface ObtainInput {
+  readonly task: Task
+  readonly target: Target
+  readonly action: Action
+  readonly standing: Secret | undefined
+}
+
+/** Credential material for one task, before it becomes a Lease. */
+export interface Obtained {
+  readonly injections: readonly Injection[]
+  /** Epoch milliseconds after which the material is dead by itself; absent for a wrapped standing key. */
+  readonly expiresAt?: number
+}
+
+/** One operation and what `describe` must answer for it; drives the contract suite. */
+export interface ConnectorSample {
+  readonly operation: Partial<Operation> & Pick<Operation, 'method' | 'path'>
+  readonly action: Pick<Action, 'id' | 'access' | 'resource'>
+}
+
+/**
+ * One kind of target, in one file. Opens no sockets of its own. Attacker-controlled input: everything in `Operation`.
+ * `describe` throws StintError `unknown_action` for what it cannot name; unknown is denied.
+ */
+export interface Connector {
+  readonly kind: string
+  /** One sentence for `stint target add --help` and docs/reference/connectors.md. */
+  readonly summary: string
+  readonly defaultHosts: readonly HostRule[]
+  readonly defaultPlacement: Placement
+  /** Environment variables tools look for; `stint run` sets them to a placeholder so that the tools start. */
+  readonly placeholderVariables: readonly string[]
+  /** Bytes of body `describe` must see to name the action; 0 for none. More body than this is never buffered. */
+  bodyPrefix(operation: Operation): number
+  describe(operation: Operation, target: Target): Action
+  obtain(input: ObtainInput): Promise<Obtained>
+  /** Drives test/contracts/connector.test.ts: known operations and one that must be refused. */
+  readonly example: {
+    readonly target: Target
+    readonly known: readonly ConnectorSample[]
+    readonly unknown: readonly ConnectorSample['operation'][]
+  }
+}

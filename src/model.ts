@@ -1,0 +1,194 @@
+/** The nouns. Types only: nothing here runs, and nothing here imports. See ARCHITECTURE.md, "Words". */
+
+/** How a caller was proved, strongest first. Policies read it as `context.proof`. */
+export type ProofKind = 'operator-socket' | 'sandbox' | 'process-tree' | 'run-secret' | 'federated'
+
+/** A verified identity. `id` is a SPIFFE-style URI and the Cedar principal id. */
+export interface Caller {
+  readonly id: string
+  readonly proof: ProofKind
+  /** Who vouched: `stint` for local callers, the OIDC issuer URL for federated ones. */
+  readonly issuer: string
+  /** RFC 7638 SHA-256 thumbprint of the DPoP key the caller proved possession of, where there is one. */
+  readonly keyThumbprint?: string
+  /** The task whose token was presented; absent for operators and for callers that have not started one. */
+  readonly taskId?: string
+  /** RFC 8693 `act` chain, nearest actor first; empty when the caller acts for itself. */
+  readonly actors: readonly string[]
+  /** Verified claims that policies and issuer rules may match on; flat, strings only. */
+  readonly claims: Readonly<Record<string, string>>
+}
+
+export type TaskState = 'live' | 'ended' | 'expired' | 'revoked'
+
+/** What a task may touch. `actions` are Cedar action ids or `*`; a trailing `*` matches a prefix (`github:Issue::*`). */
+export interface Scope {
+  readonly targets: readonly string[]
+  readonly actions: readonly string[]
+}
+
+/** The root object: who does what for whom, until when. Times are epoch milliseconds. */
+export interface Task {
+  readonly id: string
+  readonly purpose: string
+  /** The human who answers for it. */
+  readonly owner: string
+  /** `Caller.id` of the workload that may act under it. */
+  readonly workload: string
+  readonly proof: ProofKind
+  /** Only the holder of this key can use the task's tokens (RFC 7800 `cnf.jkt`). */
+  readonly keyThumbprint: string
+  readonly scope: Scope
+  readonly ticket?: string
+  readonly labels: readonly string[]
+  readonly parentId?: string
+  readonly startedAt: number
+  readonly expiresAt: number
+  readonly state: TaskState
+  readonly endedAt?: number
+  readonly endReason?: string
+  /** True when a runner must stay connected: its silence ends the task. */
+  readonly supervised: boolean
+}
+
+export type Environment = 'production' | 'staging' | 'development' | 'unknown'
+export type Sensitivity = 'public' | 'internal' | 'confidential' | 'restricted'
+
+/** A host a target answers on. `host` is exact or `*.suffix` (one or more labels). */
+export interface HostRule {
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+}
+
+/** Where the credential goes on the way out. The name of the standing credential, never its value. */
+export type Placement =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'header'; readonly name: string; readonly prefix: string }
+  | { readonly kind: 'basic'; readonly username: string }
+  | { readonly kind: 'query'; readonly name: string }
+  /** The workload writes `placeholder` where the secret belongs; it is replaced in headers, and in bodies when `body`. */
+  | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean }
+
+/** A system that can be acted on. */
+export interface Target {
+  readonly id: string
+  /** Which connector knows it: a key of the generated connector index. */
+  readonly connector: string
+  readonly hosts: readonly HostRule[]
+  readonly environment: Environment
+  readonly sensitivity: Sensitivity
+  readonly labels: readonly string[]
+  /** Private, loopback or link-local networks it may live in, as CIDR. Everything private is refused unless listed (G10). */
+  readonly privateNetworks: readonly string[]
+  /** PEM bundle of extra roots to trust when talking to it, for systems with their own CA. */
+  readonly trustedCa?: string
+  readonly credentialId?: string
+  readonly placement: Placement
+}
+
+/** A request as it arrived, canonical and attacker-controlled. `path` starts with `/` and holds no dot segments. */
+export interface Operation {
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  readonly method: string
+  readonly path: string
+  /** Raw, without the `?`; empty when there is none. */
+  readonly query: string
+  /** Lower-case names; repeated headers joined by `, `. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The first bytes of the body, at most what the connector's `bodyPrefix` asked for. */
+  readonly body?: Uint8Array
+}
+
+export type Access = 'read' | 'write' | 'destructive' | 'admin'
+
+/** What is done to a target. `id` is the Cedar action id: semantic where the connector knows, `http:<METHOD>` else. */
+export interface Action {
+  readonly id: string
+  readonly access: Access
+  /** What inside the target is touched, for people and policies: `repos/acme/app/pulls/7`, `refs/heads/main`. */
+  readonly resource: string
+  /** Further facts the connector read, for `context.parameters`: git refs, MCP arguments. */
+  readonly parameters: Readonly<Record<string, string | readonly string[]>>
+}
+
+export interface Risk {
+  /** 0 harmless to 100. */
+  readonly score: number
+  /** One sentence for each contribution, largest first: `+30 writes to production`. */
+  readonly reasons: readonly string[]
+}
+
+/** Everything Cedar is asked about. `context` holds plain Cedar-JSON values only. */
+export interface AuthzRequest {
+  readonly principal: { readonly type: string; readonly id: string }
+  readonly action: string
+  readonly resource: { readonly type: string; readonly id: string }
+  readonly context: Readonly<Record<string, CedarValue>>
+  readonly risk: Risk
+}
+export type CedarValue =
+  | string
+  | number
+  | boolean
+  | readonly CedarValue[]
+  | { readonly [key: string]: CedarValue }
+
+export type Effect = 'allow' | 'deny' | 'needs-approval'
+
+/** The answer. A value, never an exception. */
+export interface Decision {
+  readonly effect: Effect
+  /** Ids of the policies that determined it; empty when nothing permitted. */
+  readonly policies: readonly string[]
+  /** SHA-256 of the policy set that answered, hex. */
+  readonly policySetHash: string
+  /** Stable code for programs: `allowed`, `no_policy_permits`, `forbidden_by_policy`, `policy_error`, `revoked`, ... */
+  readonly code: string
+  /** Sentences for people, most telling first. */
+  readonly reasons: readonly string[]
+  /** Who must consent, for `needs-approval`: the value of `@approval`. */
+  readonly approver?: string
+  /** Upper bound on the credential's life in seconds, from `@ttl`. */
+  readonly ttlSeconds?: number
+}
+
+/** What the broker decided about: the payload of a Permit, and all that obtaining a credential may look at. */
+export interface Decided {
+  readonly correlationId: string
+  readonly caller: Caller
+  readonly task: Task | undefined
+  readonly target: Target | undefined
+  readonly action: Action
+  readonly request: AuthzRequest
+  readonly decision: Decision
+}
+
+/** Who or what a revocation covers. `all` covers everything. */
+export type Selector =
+  | { readonly kind: 'task' | 'caller' | 'owner' | 'target' | 'credential'; readonly id: string }
+  | { readonly kind: 'all' }
+
+/** A durable, numbered "deny from now on". `liftedAt` is set by a later, recorded act. */
+export interface Revocation {
+  readonly number: number
+  readonly selector: Selector
+  readonly reason: string
+  readonly by: string
+  readonly at: number
+  readonly liftedAt?: number
+  readonly liftedBy?: string
+}
+
+/** How something ended, for `audit/settle.ts`. Byte counts are of bodies on the wire. */
+export interface Outcome {
+  readonly result: 'completed' | 'failed' | 'cut' | 'refused-upstream'
+  readonly status?: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly durationMs: number
+  /** A stable error code where it did not complete. */
+  readonly code?: string
+}
