@@ -1,19 +1,22 @@
 import type { Permit } from './audit/permit.ts'
 import type { Lease } from './credentials/lease.ts'
 import { asStintError, type ErrorCode, StintError } from './errors.ts'
-import type { Action, AuthzRequest, Caller, Decided, Decision, Operation, Outcome, Target, Task } from './model.ts'
+import type { About, Action, AuthzRequest, Caller, Decided, Decision, Effect, Flow, Outcome, Target, Task } from './model.ts'
 
-/** What an entrance (proxy, MCP, wire protocol, API) hands over: who seems to ask, for what, and how to carry it out. */
+/** What an entrance (proxy, MCP, wire protocol) hands over: who seems to ask, for what, and how to carry it out. */
 export interface Attempt<Proof> {
   readonly correlationId: string
   readonly proof: Proof
   /** Names target and action. Throws StintError `target_unknown` or `unknown_action`; unknown is denied. */
   describe(): { readonly target: Target; readonly action: Action }
-  /** Moves the bytes with the lease. Called once, and only after the decision is durable. */
-  carryOut(permit: Permit<Decided>, lease: Lease): Promise<Outcome>
+  /**
+   * Moves the bytes with the lease until `flow` is cut. Called once at most, and only after the decision is durable. Throws only
+   * while nothing has been sent to the caller; later failures are its Outcome.
+   */
+  carryOut(permit: Permit<Decided>, lease: Lease, flow: Flow): Promise<Outcome>
 }
 
-/** A refusal, for the entrance to render. `needsApproval` names who could consent. */
+/** A refusal, for the entrance to render. `approver` names who could consent. */
 export interface Refusal {
   readonly code: ErrorCode
   readonly detail: string
@@ -30,16 +33,92 @@ export interface BrokerVerbs<Proof> {
   verify(proof: Proof): Caller | Promise<Caller>
   /** tasks/: the live task this caller may act under, from memory. */
   liveTask(caller: Caller): Task | undefined
+  /** revocations/flows.ts: registers what is about to happen, so that a revocation from now on cuts it. */
+  open(about: About): Flow
   /** policy/request.ts. */
   request(caller: Caller, task: Task, target: Target, action: Action): AuthzRequest
-  /** policy/decide.ts; revocations are asked first. Never throws: an error is a deny (G5). */
-  decide(request: AuthzRequest, about: { caller: Caller; task: Task; target: Target }): Decision
+  /** policy/decide.ts, after revocations are asked. Never throws: an error is a deny (G5). */
+  decide(request: AuthzRequest, about: About): Decision
   /** audit/record.ts: durable before it answers (G1); a Permit for an allow and for nothing else. Throws `audit_unavailable`. */
   record(decided: Decided): Promise<Permit<Decided> | undefined>
   /** audit/record.ts: an attempt that never reached a decision. */
   recordAttempt(attempt: { correlationId: string; caller?: Caller; code: ErrorCode; detail: string }): Promise<void>
-  /** credentials/obtain.ts. */
+  /** credentials/obtain.ts: takes a Permit and nothing else. */
   obtain(permit: Permit<Decided>): Lease | Promise<Lease>
   /** audit/settle.ts: the outcome, after the fact. */
   settle(permit: Permit<Decided>, outcome: Outcome, lease?: Lease): void
+  /** The operator's log: what the caller is not shown. */
+  report(correlationId: string, thrown: unknown): void
+}
+
+/** THE REQUEST: see ARCHITECTURE.md. Every byte that leaves Stint for a target passes `serve`. */
+export interface Broker<Proof> {
+  /** Answers a refusal (a value) or the outcome. Throws nothing. */
+  serve(attempt: Attempt<Proof>): Promise<Served>
+}
+
+/** The broker over the verbs that the folders lend it. */
+export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
+  return { serve }
+
+  async function serve(attempt: Attempt<Proof>): Promise<Served> {
+    const { correlationId } = attempt
+    let caller: Caller | undefined
+    let flow: Flow | undefined
+    try {
+      caller = await verbs.verify(attempt.proof)
+      const task = verbs.liveTask(caller)
+      if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+      const { target, action } = attempt.describe()
+      flow = verbs.open({ caller, task, target }) // before the decision: a revocation finds it, or the decision finds the revocation
+      const request = verbs.request(caller, task, target, action)
+      const decision = verbs.decide(request, { caller, task, target })
+      const permit = await verbs.record({ correlationId, caller, task, target, action, request, decision })
+      if (permit === undefined) return refuse(correlationId, decision)
+      return await perform(attempt, permit, flow)
+    } catch (thrown) {
+      return await refuseUndecided(correlationId, caller, asStintError(thrown))
+    } finally {
+      flow?.close()
+    }
+  }
+
+  async function perform(attempt: Attempt<Proof>, permit: Permit<Decided>, flow: Flow): Promise<Served> {
+    const startedAt = performance.now()
+    let lease: Lease | undefined
+    try {
+      lease = await verbs.obtain(permit)
+      if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
+      const outcome = await attempt.carryOut(permit, lease, flow)
+      verbs.settle(permit, outcome, lease)
+      return { outcome }
+    } catch (thrown) {
+      const { code, detail } = asStintError(thrown)
+      verbs.settle(permit, { result: 'failed', code, bytesIn: 0, bytesOut: 0, durationMs: performance.now() - startedAt }, lease)
+      verbs.report(attempt.correlationId, thrown)
+      return { refusal: { code, detail, reasons: [], correlationId: attempt.correlationId } }
+    }
+  }
+
+  async function refuseUndecided(correlationId: string, caller: Caller | undefined, error: StintError): Promise<Served> {
+    const { code, detail } = error
+    verbs.report(correlationId, error)
+    try {
+      await verbs.recordAttempt({ correlationId, ...(caller && { caller }), code, detail })
+    } catch (thrown) {
+      verbs.report(correlationId, thrown)
+    }
+    return { refusal: { code, detail, reasons: [], correlationId } }
+  }
+}
+
+const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = { deny: 'denied', 'needs-approval': 'needs_approval' }
+
+/** The refusal that a decision other than allow becomes. */
+export function refuse(correlationId: string, decision: Decision): Served {
+  const { effect, reasons, approver } = decision
+  if (effect === 'allow') throw new StintError('internal', 'an allow was not recorded')
+  const code = decision.code === 'revoked' ? 'revoked' : REFUSAL_CODES[effect]
+  const detail = reasons[0] ?? 'no policy permits it'
+  return { refusal: { code, detail, reasons, correlationId, ...(approver !== undefined && { approver }) } }
 }

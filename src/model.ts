@@ -192,3 +192,19 @@ export interface Outcome {
   /** A stable error code where it did not complete. */
   readonly code?: string
 }
+
+/** Whose doing it is, and what is acted on: what a revocation selects by. */
+export interface About {
+  readonly caller: Caller
+  readonly task: Task
+  readonly target: Target
+}
+
+/** Something open that a revocation must be able to cut (G3). */
+export interface Flow {
+  readonly isCut: boolean
+  /** Runs `cut` once, now if it is cut already. */
+  onCut(cut: () => void): void
+  /** It ended by itself. */
+  close(): void
+}

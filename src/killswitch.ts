@@ -1,0 +1,87 @@
+import type { Revocation, Selector, Task } from './model.ts'
+
+/** What a revocation did, with timings in milliseconds since it was asked for. */
+export interface Receipt {
+  readonly revocation: Revocation
+  /** Index of the act in the audit log; absent when the log could not be written, which never delays a stop. */
+  readonly entry?: number
+  /** Every gateway of the installation that enforces it, and when it confirmed. */
+  readonly gateways: readonly { readonly id: string; readonly confirmedMs: number }[]
+  readonly cut: number
+  readonly endedTasks: readonly string[]
+  readonly droppedLeases: number
+  readonly timings: { readonly inForceMs: number; readonly cutMs: number; readonly totalMs: number }
+}
+
+/** The verbs of the stop, each owned by one folder. */
+export interface KillswitchVerbs {
+  /** revocations/: durable and in force when it resolves. */
+  deny(selector: Selector, reason: string, by: string): Promise<Revocation>
+  lift(number: number, by: string): Promise<Revocation>
+  /** audit/record.ts. Throws `audit_unavailable`. */
+  recordAct(act: { by: string; action: string; resource: string; reason: string }): Promise<number>
+  /** revocations/flows.ts of this gateway: cuts at once. */
+  cut(selector: Selector): number
+  /** tasks/: the live tasks that die with this selector; none for a target or a credential. */
+  tasksUnder(selector: Selector): readonly Task[]
+  endTask(id: string, reason: string): Promise<unknown>
+  /** credentials/obtain.ts: forgets every lease the selector covers. */
+  dropLeases(selector: Selector): number
+  report(thrown: unknown): void
+}
+
+/** THE STOP: see ARCHITECTURE.md. */
+export interface Killswitch {
+  /** When it resolves, nothing the selector covers is allowed any more, and what was open is cut (G3). Throws `store_unavailable`. */
+  revoke(selector: Selector, reason: string, by: string): Promise<Receipt>
+  /** Un-revoking is a new, recorded act; what the revocation ended stays ended. Throws `not_found`, `conflict`, `audit_unavailable`. */
+  lift(number: number, reason: string, by: string): Promise<Revocation>
+}
+
+/** The kill switch over the verbs that the folders lend it. */
+export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
+  return { revoke, lift }
+
+  async function revoke(selector: Selector, reason: string, by: string): Promise<Receipt> {
+    const startedAt = performance.now()
+    const since = (): number => Math.round((performance.now() - startedAt) * 100) / 100
+    const recorded = record(by, 'stint:Revocation::create', selector, reason)
+    const revocation = await verbs.deny(selector, reason, by)
+    const inForceMs = since()
+    const cut = verbs.cut(selector)
+    const cutMs = since()
+    const droppedLeases = verbs.dropLeases(selector)
+    const ended = verbs.tasksUnder(selector).map((task) => task.id)
+    for (const id of ended) await verbs.endTask(id, `revocation ${revocation.number}: ${reason}`)
+    const entry = await recorded
+    return {
+      revocation,
+      ...(entry !== undefined && { entry }),
+      gateways: [{ id: 'local', confirmedMs: cutMs }],
+      cut,
+      endedTasks: ended,
+      droppedLeases,
+      timings: { inForceMs, cutMs, totalMs: since() },
+    }
+  }
+
+  async function lift(number: number, reason: string, by: string): Promise<Revocation> {
+    await verbs.recordAct({ by, action: 'stint:Revocation::lift', resource: String(number), reason })
+    return verbs.lift(number, by)
+  }
+
+  /** A stop is recorded like every act, but never waits for the log: refusing to stop would be the unsafe answer. */
+  async function record(by: string, action: string, selector: Selector, reason: string): Promise<number | undefined> {
+    try {
+      return await verbs.recordAct({ by, action, resource: nameOf(selector), reason })
+    } catch (thrown) {
+      verbs.report(thrown)
+      return undefined
+    }
+  }
+}
+
+/** `task:task_1`, `all`: how a selector is written in the log and shown to people. */
+export function nameOf(selector: Selector): string {
+  return selector.kind === 'all' ? 'all' : `${selector.kind}:${selector.id}`
+}

@@ -1,0 +1,99 @@
+import { StintError } from '../errors.ts'
+import type { Revocation, Selector, Task } from '../model.ts'
+import type { Store } from '../store/store.ts'
+import type { RevocationRow } from '../store/tables.ts'
+import { type FlowSubject, selects } from './flows.ts'
+
+/** The durable, numbered list of "deny from now on", held in memory for the hot path. */
+export interface Revocations {
+  /** In force, and durable, when it resolves. Throws `store_unavailable`; it is then not in force. */
+  add(selector: Selector, reason: string, by: string): Promise<Revocation>
+  /** Lifts it, as a new recorded act. Throws `not_found`, or `conflict` when it is lifted already. */
+  lift(number: number, by: string): Promise<Revocation>
+  /** Newest first. */
+  list(): Promise<readonly Revocation[]>
+  /** The first revocation in force that covers this, from memory. */
+  covering(subject: FlowSubject): Revocation | undefined
+}
+
+/** Reads the list and follows its changes. `ancestors` lists a task's parents. */
+export async function openRevocations(
+  store: Store,
+  now: () => number,
+  ancestors: (task: Task) => readonly string[],
+): Promise<Revocations> {
+  const inForce = new Map<number, Revocation>()
+  const remember = (revocation: Revocation): void => {
+    if (revocation.liftedAt === undefined) inForce.set(revocation.number, revocation)
+    else inForce.delete(revocation.number)
+  }
+  const load = async (number: number): Promise<Revocation> => {
+    const row = await store.db.selectFrom('revocations').selectAll().where('number', '=', number).executeTakeFirst()
+    if (row === undefined) throw new StintError('not_found', `there is no revocation ${number}`)
+    return fromRow(row)
+  }
+  store.watch('revocation', async (id) => remember(await load(Number(id))))
+  for (const revocation of await list()) remember(revocation)
+  return { add, lift, list, covering }
+
+  async function add(selector: Selector, reason: string, by: string): Promise<Revocation> {
+    const id = selector.kind === 'all' ? null : selector.id
+    const number = await store.write(async (tx, changed) => {
+      const { number } = await tx
+        .insertInto('revocations')
+        .values({ kind: selector.kind, id, reason, by, at: now() })
+        .returning('number')
+        .executeTakeFirstOrThrow()
+      changed('revocation', String(number))
+      return number
+    })
+    const revocation = await load(number)
+    remember(revocation)
+    return revocation
+  }
+
+  async function lift(number: number, by: string): Promise<Revocation> {
+    const found = await load(number)
+    if (found.liftedAt !== undefined) throw new StintError('conflict', `revocation ${number} is lifted already`)
+    await store.write(async (tx, changed) => {
+      await tx.updateTable('revocations').set({ lifted_at: now(), lifted_by: by }).where('number', '=', number).execute()
+      changed('revocation', String(number))
+    })
+    const lifted = await load(number)
+    remember(lifted)
+    return lifted
+  }
+
+  async function list(): Promise<readonly Revocation[]> {
+    const rows = await store.db.selectFrom('revocations').selectAll().orderBy('number', 'desc').execute()
+    return rows.map(fromRow)
+  }
+
+  function covering(subject: FlowSubject): Revocation | undefined {
+    for (const revocation of inForce.values()) if (selects(revocation.selector, subject, ancestors)) return revocation
+    return undefined
+  }
+}
+
+const SELECTOR_KINDS = ['task', 'caller', 'owner', 'target', 'credential'] as const
+
+/** A selector from outside. Throws `invalid_argument` for any other kind. */
+export function parseSelector(kind: string, id: string | null | undefined): Selector {
+  if (kind === 'all') return { kind }
+  const known = SELECTOR_KINDS.find((one) => one === kind)
+  if (known === undefined || !id) throw new StintError('invalid_argument', `a selector is all, or ${SELECTOR_KINDS.join(', ')} with an id`)
+  return { kind: known, id }
+}
+
+function fromRow(row: RevocationRow): Revocation {
+  const { number, reason, by, at, lifted_at, lifted_by } = row
+  return {
+    number,
+    selector: parseSelector(row.kind, row.id),
+    reason,
+    by,
+    at,
+    ...(lifted_at !== null && { liftedAt: lifted_at }),
+    ...(lifted_by !== null && { liftedBy: lifted_by }),
+  }
+}

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Permit } from '../src/audit/permit.ts'
+import { type Attempt, type BrokerVerbs, createBroker, type Served } from '../src/broker.ts'
+import type { Lease } from '../src/credentials/lease.ts'
+import { StintError } from '../src/errors.ts'
+import type { Action, AuthzRequest, Caller, Decided, Decision, Flow, Outcome, Target, Task } from '../src/model.ts'
+
+const caller: Caller = { id: 'spiffe://stint.local/run/1', proof: 'sandbox', issuer: 'stint', taskId: 'task_1', actors: [], claims: {} }
+const task: Task = {
+  id: 'task_1',
+  purpose: 'read my issues',
+  owner: 'ann@example.com',
+  workload: caller.id,
+  proof: 'sandbox',
+  keyThumbprint: 'thumb',
+  scope: { targets: ['github'], actions: ['*'] },
+  labels: [],
+  startedAt: 0,
+  expiresAt: 1,
+  state: 'live',
+  supervised: false,
+}
+const target: Target = {
+  id: 'github',
+  connector: 'http',
+  hosts: [],
+  environment: 'development',
+  sensitivity: 'internal',
+  labels: [],
+  privateNetworks: [],
+  placement: { kind: 'none' },
+}
+const action: Action = { id: 'http:GET', access: 'read', resource: '/', parameters: {} }
+const request: AuthzRequest = {
+  principal: { type: 'Workload', id: caller.id },
+  action: action.id,
+  resource: { type: 'Target', id: 'github' },
+  context: {},
+  risk: { score: 0, reasons: [] },
+}
+const allow: Decision = { effect: 'allow', policies: ['reads'], policySetHash: 'h', code: 'allowed', reasons: [] }
+const lease: Lease = {
+  id: 'lease_1',
+  taskId: task.id,
+  targetId: target.id,
+  credentialId: undefined,
+  hosts: [],
+  privateNetworks: [],
+  trustedCa: undefined,
+  injections: [],
+  expiresAt: 1,
+  state: 'active',
+}
+const done: Outcome = { result: 'completed', status: 200, bytesIn: 0, bytesOut: 2, durationMs: 1 }
+
+/** A broker over verbs that write down, in order, that they were called. */
+function play(changes: Partial<BrokerVerbs<string>> = {}, attemptChanges: Partial<Attempt<string>> = {}) {
+  const steps: string[] = []
+  let cut = false
+  const flow: Flow = {
+    get isCut() {
+      return cut
+    },
+    onCut() {},
+    close: () => steps.push('close'),
+  }
+  const step = <A extends readonly unknown[], R>(name: string, run: (...args: A) => R) => {
+    return (...args: A): R => {
+      steps.push(name)
+      return run(...args)
+    }
+  }
+  const given: BrokerVerbs<string> = {
+    verify: () => caller,
+    liveTask: () => task,
+    open: () => flow,
+    request: () => request,
+    decide: () => allow,
+    record: async (decided) => (decided.decision.effect === 'allow' ? Permit.grant(7, decided) : undefined),
+    recordAttempt: async () => {},
+    obtain: () => lease,
+    settle: () => {},
+    report: () => {},
+    ...changes,
+  }
+  const verbs = Object.fromEntries(
+    Object.entries(given).map(([name, run]) => [name, step(name, run as (...args: readonly unknown[]) => unknown)]),
+  ) as unknown as BrokerVerbs<string>
+  const attempt: Attempt<string> = {
+    correlationId: 'c1',
+    proof: 'proof',
+    describe: step('describe', () => ({ target, action })),
+    carryOut: step('carryOut', async () => done),
+    ...attemptChanges,
+  }
+  return { steps, cutNow: () => (cut = true), served: createBroker(verbs).serve(attempt) }
+}
+
+const codeOf = (served: Served): string | undefined => ('refusal' in served ? served.refusal.code : undefined)
+
+describe('the request', () => {
+  test('goes down the picture, once, in order', async () => {
+    const { steps, served } = play()
+    assert.deepEqual(await served, { outcome: done })
+    assert.deepEqual(steps, [
+      ...['verify', 'liveTask', 'describe', 'open', 'request', 'decide', 'record', 'obtain', 'carryOut', 'settle', 'close'],
+    ])
+  })
+
+  test('G1: nothing is obtained or sent when the decision cannot be recorded', async () => {
+    const { steps, served } = play({
+      record: () => Promise.reject(new StintError('audit_unavailable', 'disk full')),
+    })
+    assert.equal(codeOf(await served), 'audit_unavailable')
+    assert.ok(!steps.includes('obtain') && !steps.includes('carryOut'))
+    assert.equal(steps.at(-1), 'close')
+  })
+
+  test('G1: nothing is obtained before the record resolves', async () => {
+    let resolve: (permit: Permit<Decided>) => void = () => {}
+    const { steps, served } = play({
+      record: (decided) => new Promise((done) => (resolve = () => done(Permit.grant(1, decided)))),
+    })
+    await new Promise((next) => setImmediate(next))
+    assert.equal(steps.at(-1), 'record')
+    resolve(Permit.grant(1, {} as Decided))
+    await served
+    assert.ok(steps.indexOf('obtain') > steps.indexOf('record'))
+  })
+
+  test('a deny is a refusal with its reasons; nothing is obtained', async () => {
+    const decision: Decision = { ...allow, effect: 'deny', code: 'no_policy_permits', reasons: ['no policy permits it'] }
+    const { steps, served } = play({ decide: () => decision })
+    assert.deepEqual(await served, {
+      refusal: { code: 'denied', detail: 'no policy permits it', reasons: ['no policy permits it'], correlationId: 'c1' },
+    })
+    assert.ok(!steps.includes('obtain'))
+  })
+
+  test('needs-approval names who could consent', async () => {
+    const { served } = play({ decide: () => ({ ...allow, effect: 'needs-approval', approver: 'owner' }) })
+    const answer = await served
+    assert.ok('refusal' in answer && answer.refusal.code === 'needs_approval' && answer.refusal.approver === 'owner')
+  })
+
+  test('an unproved caller, a dead task and an unknown action are recorded as attempts', async () => {
+    const cases: [Partial<BrokerVerbs<string>>, Partial<Attempt<string>>, string][] = [
+      [{ verify: () => Promise.reject(new StintError('unauthenticated', 'no proof')) }, {}, 'unauthenticated'],
+      [{ liveTask: () => undefined }, {}, 'task_not_live'],
+      [
+        {},
+        {
+          describe: () => {
+            throw new StintError('unknown_action', 'what is this')
+          },
+        },
+        'unknown_action',
+      ],
+    ]
+    for (const [verbs, attempt, code] of cases) {
+      const { steps, served } = play(verbs, attempt)
+      assert.equal(codeOf(await served), code)
+      assert.ok(steps.includes('recordAttempt') && !steps.includes('record') && !steps.includes('obtain'))
+    }
+  })
+
+  test('an error that is not ours refuses, and says nothing of itself to the caller', async () => {
+    const { served } = play({
+      request: () => {
+        throw new TypeError('secret detail')
+      },
+    })
+    const answer = await served
+    assert.ok('refusal' in answer && answer.refusal.code === 'internal' && !JSON.stringify(answer).includes('secret detail'))
+  })
+
+  test('a revocation between the decision and the first byte stops it, and it is settled', async () => {
+    const played = play({
+      obtain: () => {
+        played.cutNow()
+        return lease
+      },
+    })
+    assert.equal(codeOf(await played.served), 'revoked')
+    assert.ok(!played.steps.includes('carryOut') && played.steps.includes('settle'))
+  })
+
+  test('a failure to obtain is settled as failed, with its code', async () => {
+    const outcomes: Outcome[] = []
+    const { served } = play({
+      obtain: () => Promise.reject(new StintError('credential_missing', 'none')),
+      settle: (_permit, outcome) => {
+        outcomes.push(outcome)
+      },
+    })
+    assert.equal(codeOf(await served), 'credential_missing')
+    assert.deepEqual(
+      outcomes.map(({ result, code }) => [result, code]),
+      [['failed', 'credential_missing']],
+    )
+  })
+})
