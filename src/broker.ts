@@ -74,7 +74,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       const request = verbs.request(caller, task, target, action)
       const decision = verbs.decide(request, { caller, task, target })
       const permit = await verbs.record({ correlationId, caller, task, target, action, request, decision })
-      if (permit === undefined) return refuse(correlationId, decision)
+      if (permit === undefined) return { refusal: refuse(correlationId, decision) }
       return await perform(attempt, permit, flow)
     } catch (thrown) {
       return await refuseUndecided(correlationId, caller, asStintError(thrown))
@@ -112,13 +112,16 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
   }
 }
 
-const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = { deny: 'denied', 'needs-approval': 'needs_approval' }
+const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = {
+  deny: 'denied',
+  'needs-approval': 'needs_approval',
+}
 
 /** The refusal that a decision other than allow becomes. */
-export function refuse(correlationId: string, decision: Decision): Served {
+export function refuse(correlationId: string, decision: Decision): Refusal {
   const { effect, reasons, approver } = decision
   if (effect === 'allow') throw new StintError('internal', 'an allow was not recorded')
   const code = decision.code === 'revoked' ? 'revoked' : REFUSAL_CODES[effect]
   const detail = reasons[0] ?? 'no policy permits it'
-  return { refusal: { code, detail, reasons, correlationId, ...(approver !== undefined && { approver }) } }
+  return { code, detail, reasons, correlationId, ...(approver !== undefined && { approver }) }
 }

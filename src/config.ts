@@ -44,9 +44,19 @@ export const SETTINGS = {
   trustDomain: setting('STINT_TRUST_DOMAIN', 'stint.local', 'SPIFFE trust domain of the caller ids Stint makes.', text),
   defaultTtlSeconds: setting('STINT_DEFAULT_TTL', 900, 'Life of a task whose start names none.', whole(1, 31_536_000)),
   maxTtlSeconds: setting('STINT_MAX_TTL', 43_200, 'Longest life a task may ask for.', whole(1, 31_536_000)),
-  taskTokenSeconds: setting('STINT_TASK_TOKEN_TTL', 300, 'Life of one task token; the holder of its key renews it.', whole(10, 3600)),
+  taskTokenSeconds: setting(
+    'STINT_TASK_TOKEN_TTL',
+    300,
+    'Life of one task token; the holder of its key renews it.',
+    whole(10, 3600),
+  ),
   clockSkewSeconds: setting('STINT_CLOCK_SKEW', 30, 'Clock difference tolerated in tokens and proofs.', whole(0, 300)),
-  runnerGraceSeconds: setting('STINT_RUNNER_GRACE', 5, 'How long a supervised task survives its runner’s silence.', whole(1, 300)),
+  runnerGraceSeconds: setting(
+    'STINT_RUNNER_GRACE',
+    5,
+    'How long a supervised task survives its runner’s silence.',
+    whole(1, 300),
+  ),
   drainSeconds: setting('STINT_DRAIN', 10, 'How long open exchanges may finish at shutdown.', whole(0, 600)),
   connectTimeoutSeconds: setting('STINT_CONNECT_TIMEOUT', 10, 'Limit for reaching a target, TLS included.', whole(1, 120)),
   headersTimeoutSeconds: setting('STINT_HEADERS_TIMEOUT', 300, 'Limit for a target’s first answer byte.', whole(1, 3600)),
@@ -77,7 +87,8 @@ export function homeDirectory(env: NodeJS.ProcessEnv): string {
  */
 export function readConfig(env: NodeJS.ProcessEnv, file: unknown): Config {
   const given = file ?? {}
-  if (typeof given !== 'object' || Array.isArray(given)) throw new StintError('invalid_config', 'config.yaml must hold a map of settings')
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw new StintError('invalid_config', 'config.yaml must hold a map of settings')
   refuseUnknown(Object.keys(given), Object.keys(SETTINGS), 'config.yaml')
   refuseUnknown(
     Object.keys(env).filter((name) => name.startsWith('STINT_')),

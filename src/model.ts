@@ -129,12 +129,7 @@ export interface AuthzRequest {
   readonly context: Readonly<Record<string, CedarValue>>
   readonly risk: Risk
 }
-export type CedarValue =
-  | string
-  | number
-  | boolean
-  | readonly CedarValue[]
-  | { readonly [key: string]: CedarValue }
+export type CedarValue = string | number | boolean | readonly CedarValue[] | { readonly [key: string]: CedarValue }
 
 export type Effect = 'allow' | 'deny' | 'needs-approval'
 

@@ -6,7 +6,14 @@ import type { Lease } from '../src/credentials/lease.ts'
 import { StintError } from '../src/errors.ts'
 import type { Action, AuthzRequest, Caller, Decided, Decision, Flow, Outcome, Target, Task } from '../src/model.ts'
 
-const caller: Caller = { id: 'spiffe://stint.local/run/1', proof: 'sandbox', issuer: 'stint', taskId: 'task_1', actors: [], claims: {} }
+const caller: Caller = {
+  id: 'spiffe://stint.local/run/1',
+  proof: 'sandbox',
+  issuer: 'stint',
+  taskId: 'task_1',
+  actors: [],
+  claims: {},
+}
 const task: Task = {
   id: 'task_1',
   purpose: 'read my issues',

@@ -17,6 +17,8 @@ export interface CommandContext {
   readonly output: Output
   /** One API call over the operator socket. Throws StintError: `not_running`, or the code the server answered with. */
   call<T>(method: 'GET' | 'POST' | 'DELETE' | 'PUT', path: string, body?: unknown): Promise<T>
+  /** The items of a held-open route over the operator socket, until it ends, breaks or `signal` aborts. Throws like `call`. */
+  stream<T>(path: string, signal?: AbortSignal): AsyncIterable<T>
 }
 
 /** A file in cli/commands/ exports one `register`, which adds its command to the program. A thrown StintError ends with exit 1. */

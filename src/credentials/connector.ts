@@ -45,6 +45,8 @@ export interface Connector {
   bodyPrefix(operation: Operation): number
   describe(operation: Operation, target: Target): Action
   obtain(input: ObtainInput): Promise<Obtained>
+  /** Names the shape of credential an action needs, where they differ: git takes basic auth, REST a header. One lease for each. */
+  variant?(action: Action): string
   /** Drives test/contracts/connector.test.ts: known operations and one that must be refused. */
   readonly example: {
     readonly target: Target

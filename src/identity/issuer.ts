@@ -1,24 +1,39 @@
 import type { Caller } from '../model.ts'
 
+/** How an issuer's own endpoints may be reached, when they are not on the public internet. */
+export interface IssuerReach {
+  /** As `Target.privateNetworks`: everything private is refused unless listed (G10). */
+  readonly privateNetworks: readonly string[]
+  /** PEM bundle of extra roots, for issuers with their own CA. */
+  readonly trustedCa?: string
+}
+
 /** The world a plugin may touch: bounded HTTPS GET through gateway/dial.ts. Throws StintError `issuer_unavailable`. */
 export interface IssuerIo {
   /** At most 512 KiB, 5 s, no redirects. */
-  getJson(url: string): Promise<unknown>
+  getJson(url: string, reach: IssuerReach): Promise<unknown>
   now(): number
+  /** Clock difference tolerated in tokens. */
+  readonly skewSeconds: number
 }
 
-/** A configured issuer, as stored: `settings` is checked by the issuer kind's own parser. */
-export interface IssuerConfig {
+/** A configured issuer, as stored: identity/issuer-config.ts checks it. */
+export interface IssuerConfig extends IssuerReach {
   readonly id: string
   readonly kind: string
+  /** The `iss` of its tokens, compared character by character. */
   readonly issuer: string
+  /** The only `aud` its tokens may have. */
   readonly audience: string
-  /** Structured claims that must match exactly, all of them; values are strings. Never a pattern. */
+  /** Its tokens are files read many times, so a `jti` may be seen again until it expires. */
+  readonly allowReuse: boolean
+  /** Structured claims that must match exactly, all of them; values are strings. Never a pattern. The first rule that matches admits. */
   readonly rules: readonly IssuerRule[]
 }
 
 /** A workload a token may become: every claim equal, then `workload` names it and the caps bound its tasks. */
 export interface IssuerRule {
+  /** Keyed by top-level claim name, or by a JSON Pointer (RFC 6901) where the claim is nested: `/kubernetes.io/namespace`. */
   readonly claims: Readonly<Record<string, string>>
   readonly workload: string
   readonly owner: string

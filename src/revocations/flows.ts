@@ -73,7 +73,9 @@ export function selects(selector: Selector, subject: FlowSubject, ancestors: (ta
     case 'task':
       return selector.id === subject.task.id || ancestors(subject.task).includes(selector.id)
     case 'caller':
-      return selector.id === subject.caller.id || selector.id === subject.task.workload || subject.caller.actors.includes(selector.id)
+      return (
+        selector.id === subject.caller.id || selector.id === subject.task.workload || subject.caller.actors.includes(selector.id)
+      )
     case 'owner':
       return selector.id === subject.task.owner
     case 'target':

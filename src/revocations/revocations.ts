@@ -14,6 +14,8 @@ export interface Revocations {
   list(): Promise<readonly Revocation[]>
   /** The first revocation in force that covers this, from memory. */
   covering(subject: FlowSubject): Revocation | undefined
+  /** How many are in force. */
+  readonly size: number
 }
 
 /** Reads the list and follows its changes. `ancestors` lists a task's parents. */
@@ -34,7 +36,15 @@ export async function openRevocations(
   }
   store.watch('revocation', async (id) => remember(await load(Number(id))))
   for (const revocation of await list()) remember(revocation)
-  return { add, lift, list, covering }
+  return {
+    add,
+    lift,
+    list,
+    covering,
+    get size() {
+      return inForce.size
+    },
+  }
 
   async function add(selector: Selector, reason: string, by: string): Promise<Revocation> {
     const id = selector.kind === 'all' ? null : selector.id
@@ -81,7 +91,8 @@ const SELECTOR_KINDS = ['task', 'caller', 'owner', 'target', 'credential'] as co
 export function parseSelector(kind: string, id: string | null | undefined): Selector {
   if (kind === 'all') return { kind }
   const known = SELECTOR_KINDS.find((one) => one === kind)
-  if (known === undefined || !id) throw new StintError('invalid_argument', `a selector is all, or ${SELECTOR_KINDS.join(', ')} with an id`)
+  if (known === undefined || !id)
+    throw new StintError('invalid_argument', `a selector is all, or ${SELECTOR_KINDS.join(', ')} with an id`)
   return { kind: known, id }
 }
 

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { constants } from 'node:os'
+import { dirname, join } from 'node:path'
+
+// Plain JavaScript that Node 20 understands: it finds a Node that runs the rest.
+const NEEDED = 24
+
+if (major(process.versions.node) >= NEEDED) await startHere()
+else startOnOwnNode()
+
+async function startHere() {
+  const emitWarning = process.emitWarning
+  process.emitWarning = (warning, ...rest) => {
+    const type = typeof rest[0] === 'string' ? rest[0] : rest[0]?.type
+    if (type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...rest)
+  }
+  const { main } = await import('../src/cli/main.ts')
+  process.exitCode = await main(process.argv.slice(2), process.env)
+}
+
+function startOnOwnNode() {
+  const node = ownNode()
+  if (node === undefined) {
+    process.stderr.write(`stint: Node ${NEEDED} or newer is needed, this is ${process.versions.node}\n`)
+    process.stderr.write('next: run `npm ci` in the project, which brings its own Node, or install Node 24.\n')
+    process.exit(1)
+  }
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  // A terminal sends Ctrl-C to both; passing it on as well would be a second one.
+  for (const name of ['SIGINT', 'SIGQUIT']) process.on(name, () => process.stdin.isTTY || child.kill(name))
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGCONT']) process.on(name, () => child.kill(name))
+  child.on('error', (error) => fail(error.message))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+}
+
+/** The Node that `npm ci` installed: the package of this platform, wherever it was hoisted to. */
+function ownNode() {
+  const name = `node-${process.platform}-${process.arch}`
+  try {
+    const file = join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), 'bin', 'node')
+    return existsSync(file) ? file : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function major(version) {
+  return Number(version.split('.', 1)[0])
+}
+
+function fail(message) {
+  process.stderr.write(`stint: ${message}\n`)
+  process.exit(1)
+}

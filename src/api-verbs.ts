@@ -1,0 +1,224 @@
+import type { ApiVerbs, Asked, AuditEntry, ProbeStep } from './api/verbs.ts'
+import type { Log as AuditLog } from './audit/log.ts'
+import type { Recorder } from './audit/record.ts'
+import type { Search } from './audit/search.ts'
+import type { Refusal } from './broker.ts'
+import { CONNECTORS } from './credentials/connectors/index.ts'
+import type { Obtain } from './credentials/obtain.ts'
+import type { Vault } from './credentials/vault.ts'
+import { asStintError, StintError } from './errors.ts'
+import type { Ca } from './gateway/ca.ts'
+import type { Dial } from './gateway/dial.ts'
+import type { Issuers } from './identity/registry.ts'
+import { isProofKind, type Tokens } from './identity/tokens.ts'
+import type { Verify } from './identity/verify.ts'
+import type { Killswitch } from './killswitch.ts'
+import type { Metrics } from './metrics.ts'
+import type { Caller, HostRule, Target, Task } from './model.ts'
+import type { OpenPolicy } from './policy/policy.ts'
+import type { Flows } from './revocations/flows.ts'
+import type { Revocations } from './revocations/revocations.ts'
+import type { InsideCheck } from './run/inside.ts'
+import { admit, type LocalUser } from './start-task.ts'
+import type { Idempotency } from './store/idempotency.ts'
+import { PRESETS, presetVariables } from './targets/presets.ts'
+import type { Targets } from './targets/targets.ts'
+import type { Tasks } from './tasks/tasks.ts'
+
+/** Everything the API's handlers reach, opened by main.ts. */
+export interface Parts {
+  readonly audit: AuditLog
+  readonly authorize: (asked: Asked) => Promise<Refusal | undefined>
+  readonly ca: Ca
+  readonly credentials: Obtain
+  readonly dial: Dial
+  readonly flows: Flows
+  readonly identity: Verify
+  readonly inside: InsideCheck
+  readonly issuers: Issuers
+  readonly killswitch: Killswitch
+  readonly metrics: Metrics
+  readonly policy: OpenPolicy
+  readonly recorder: Recorder
+  readonly revocations: Revocations
+  readonly search: Search
+  readonly targets: Targets
+  readonly tasks: Tasks
+  readonly tokens: Tokens
+  readonly vault: Vault
+  readonly idempotency: Idempotency
+  readonly user: LocalUser
+  /** Filled in when the listeners have their ports. */
+  readonly addresses: { readonly api: string; readonly gateway: string }
+  readonly startedAt: number
+  readonly version: string
+}
+
+/** The API's verbs over the rooms. No knowledge of its own: each line hands a request to the room that owns it. */
+export function apiVerbs(parts: Parts): ApiVerbs {
+  const { audit, identity, policy, search, targets, tasks, vault } = parts
+  return {
+    authenticate: identity.verify,
+    authorize: parts.authorize,
+    recordAttempt: parts.recorder.recordAttempt,
+    idempotency: parts.idempotency,
+    tasks: taskVerbs(parts),
+    targets: {
+      add: targets.add,
+      list: targets.list,
+      get: targets.get,
+      async remove(id) {
+        await targets.remove(id)
+        parts.flows.cut({ kind: 'target', id })
+        parts.credentials.drop({ kind: 'target', id })
+      },
+      placeholderVariables: (target) => variablesOf(target),
+      presets: () => PRESETS,
+      probe: (id) => probe(targets.get(id), parts.dial),
+    },
+    tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
+    credentials: { add: vault.add, replace: vault.replace, list: vault.list, remove: vault.remove },
+    issuers: { ...parts.issuers, examine: identity.examine },
+    revocations: { ...parts.killswitch, list: parts.revocations.list },
+    policy: {
+      status: policy.status,
+      reload: policy.reload,
+      explain,
+    },
+    audit: {
+      search: search.search,
+      entry: search.entry,
+      tail: search.tail,
+      checkpoint: audit.checkpoint,
+      publicKey: () => audit.publicKey,
+    },
+    status: async () => ({
+      version: parts.version,
+      startedAt: parts.startedAt,
+      ...parts.addresses,
+      liveTasks: tasks.under({ kind: 'all' }).length,
+      openFlows: parts.flows.size,
+      leases: parts.credentials.leases().length,
+      revocationsInForce: parts.revocations.size,
+      audit: { entries: audit.size(), writable: audit.status() === 'ok' },
+      policy: policy.status(),
+    }),
+    ready: async () => ({
+      audit: audit.status() === 'ok' ? 'ok' : 'the log cannot be written; requests are refused',
+      policy: policy.status().refused === undefined ? 'ok' : 'the newest set was refused; the previous one serves',
+      store: await storeState(tasks),
+    }),
+    caCertificate: () => parts.ca.certificatePem,
+    jwks: () => ({ keys: parts.tokens.jwks().keys.map((key) => ({ ...key })) }),
+    metrics: parts.metrics.text,
+  }
+
+  function variablesOf(target: Target): readonly string[] {
+    const own = CONNECTORS[target.connector]?.placeholderVariables ?? []
+    return [...new Set([...own, ...presetVariables(target)])]
+  }
+
+  function taskVerbs({ inside, revocations, tokens, user, addresses }: Parts): ApiVerbs['tasks'] {
+    const hearEnd = createEndListeners(tasks)
+    return {
+      async start(wish, caller) {
+        const draft = admit(wish, caller, identity.ruleOf(caller), user)
+        for (const id of draft.scope.targets) targets.get(id)
+        const task = await tasks.start(draft)
+        await refuseRevoked(caller, task)
+        return { task, ...(await token(task)), gateway: new URL(addresses.gateway).host }
+      },
+      list: tasks.list,
+      get: tasks.get,
+      end: (id, reason) => tasks.end(id, 'ended', reason),
+      async renew(id) {
+        const task = tasks.live(id)
+        if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+        return token(task)
+      },
+      attend(id, onEnd) {
+        const leave = tasks.attend(id)
+        const unhear = hearEnd(id, onEnd)
+        return () => {
+          unhear()
+          leave()
+        }
+      },
+      registerRoot: async (id, { pid, startTime }) => inside.register(id, { pid, startTime: Number(startTime) }),
+    }
+
+    async function token(task: Task): Promise<{ token: string; tokenExpiresAt: number }> {
+      const { token, expiresAt } = await tokens.issue(task)
+      return { token, tokenExpiresAt: expiresAt }
+    }
+
+    /** A task that a revocation covers from its first moment is ended before anyone holds a token for it. */
+    async function refuseRevoked(caller: Caller, task: Task): Promise<void> {
+      const revocation = revocations.covering({ caller, task })
+      if (revocation === undefined) return
+      await tasks.end(task.id, 'revoked', `revocation ${revocation.number}`)
+      throw new StintError('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
+    }
+  }
+
+  /** Rebuilt from the entry and from what is known now of its task and target. */
+  async function explain(index: number): Promise<Readonly<Record<string, unknown>>> {
+    const entry = await search.entry(index)
+    if (entry.kind !== 'decision') throw new StintError('invalid_argument', `entry ${index} is no decision but ${entry.kind}`)
+    const { caller: id, issuer, actors, action, access, resource } = entry
+    const { proof } = entry
+    if (!isProofKind(proof)) throw new StintError('invalid_argument', `entry ${index} names a proof that is not known: ${proof}`)
+    const caller = { id, proof, issuer, actors, claims: {} }
+    const on = { task: await tasks.get(entry.task ?? ''), target: targets.get(entry.target ?? '') }
+    return {
+      entry,
+      ...policy.replay({
+        ...{ caller, on, action: { id: action, access, resource, parameters: {} } },
+        ...{ at: Date.parse(entry.at), digest: entry.requestDigest, policySetHash: entry.policySetHash },
+      }),
+    }
+  }
+}
+
+/** Lets one listener hear of the end of one task; the answer stops listening. */
+function createEndListeners(tasks: Tasks): (id: string, onEnd: (task: Task) => void) => () => void {
+  const listening = new Map<string, Set<(task: Task) => void>>()
+  tasks.onEnd((task) => {
+    for (const hear of listening.get(task.id) ?? []) hear(task)
+    listening.delete(task.id)
+  })
+  return (id, onEnd) => {
+    const hearing = listening.get(id) ?? new Set()
+    listening.set(id, hearing.add(onEnd))
+    return () => {
+      hearing.delete(onEnd)
+      if (hearing.size === 0) listening.delete(id)
+    }
+  }
+}
+
+async function storeState(tasks: Tasks): Promise<string> {
+  try {
+    await tasks.list({ limit: 1 })
+    return 'ok'
+  } catch (thrown) {
+    return asStintError(thrown).detail
+  }
+}
+
+/** Reaches each exact host of the target, without a credential. */
+async function probe(target: Target, dial: Dial): Promise<readonly ProbeStep[]> {
+  return Promise.all(target.hosts.map((host) => probeHost(host, target, dial)))
+}
+
+async function probeHost({ scheme, host, port }: HostRule, target: Target, dial: Dial): Promise<ProbeStep> {
+  const step = `connect to ${scheme}://${host}:${port}`
+  if (host.startsWith('*.')) return { step, ok: true, detail: 'a wildcard has no address of its own' }
+  try {
+    const socket = await dial.dial({ ...target, host, port, tls: scheme === 'https' })
+    socket.destroy()
+    return { step, ok: true, detail: scheme === 'https' ? 'connected, certificate verified' : 'connected' }
+  } catch (thrown) {
+    return { step, ok: false, detail: asStintError(thrown).detail }
+  }
+}

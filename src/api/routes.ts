@@ -1,0 +1,104 @@
+import type { Access } from '../model.ts'
+import * as audit from './audit.ts'
+import * as credentials from './credentials.ts'
+import type { Endpoint } from './endpoint.ts'
+import * as installation from './installation.ts'
+import * as issuers from './issuers.ts'
+import * as policy from './policy.ts'
+import * as revocations from './revocations.ts'
+import * as targets from './targets.ts'
+import * as tasks from './tasks.ts'
+import * as tunnels from './tunnels.ts'
+
+/** How a caller may be proved on a row. `task` is a task's own DPoP-bound token, and only for that very task. */
+export type Who = 'operator' | 'task' | 'federated'
+
+/** What stands before a handler: who may ask at all, and what Cedar is asked. */
+export interface Gate {
+  readonly who: readonly Who[]
+  readonly action: string
+  readonly access: Access
+  /** False for reads, and for the kill switch, which records its acts itself and never waits for the log. */
+  readonly record: boolean
+}
+
+export interface Row {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** `:name` stands for a parameter. */
+  readonly path: string
+  /** Absent on the few public rows, which show nothing but what everyone may know. */
+  readonly gate: Gate | undefined
+  readonly endpoint: Endpoint
+}
+
+const OPERATOR = ['operator'] as const
+const STARTERS = ['operator', 'federated'] as const
+const OWN_TASK = ['operator', 'task'] as const
+
+/** Every route there is. The router, the OpenAPI document, docs/reference/api.md and the tests are made from it. */
+export const ROUTES: readonly Row[] = [
+  row('POST', '/v1/tasks', 'stint:Task::start', 'write', STARTERS, tasks.start),
+  row('GET', '/v1/tasks', 'stint:Task::list', 'read', OPERATOR, tasks.list),
+  row('GET', '/v1/tasks/:id', 'stint:Task::show', 'read', OWN_TASK, tasks.show),
+  row('POST', '/v1/tasks/:id/end', 'stint:Task::end', 'write', OWN_TASK, tasks.end),
+  row('POST', '/v1/tasks/:id/token', 'stint:Task::renew', 'write', OWN_TASK, tasks.renew),
+  row('GET', '/v1/tasks/:id/presence', 'stint:Task::attend', 'read', OPERATOR, tasks.presence),
+  row('POST', '/v1/tasks/:id/root', 'stint:Task::root', 'write', OPERATOR, tasks.registerRoot),
+
+  row('POST', '/v1/targets', 'stint:Target::add', 'admin', OPERATOR, targets.add),
+  row('GET', '/v1/targets', 'stint:Target::list', 'read', OPERATOR, targets.list),
+  row('GET', '/v1/targets/:id', 'stint:Target::show', 'read', OPERATOR, targets.show),
+  row('DELETE', '/v1/targets/:id', 'stint:Target::remove', 'admin', OPERATOR, targets.remove),
+  row('POST', '/v1/targets/:id/probe', 'stint:Target::probe', 'write', OPERATOR, targets.test),
+  row('GET', '/v1/presets', 'stint:Target::presets', 'read', OPERATOR, targets.presets),
+
+  row('POST', '/v1/tunnels', 'stint:Tunnel::add', 'admin', OPERATOR, tunnels.add),
+  row('GET', '/v1/tunnels', 'stint:Tunnel::list', 'read', OPERATOR, tunnels.list),
+  row('DELETE', '/v1/tunnels/:host/:port', 'stint:Tunnel::remove', 'admin', OPERATOR, tunnels.remove),
+
+  row('POST', '/v1/credentials', 'stint:Credential::add', 'admin', OPERATOR, credentials.add),
+  row('GET', '/v1/credentials', 'stint:Credential::list', 'read', OPERATOR, credentials.list),
+  row('PUT', '/v1/credentials/:id', 'stint:Credential::replace', 'admin', OPERATOR, credentials.replace),
+  row('DELETE', '/v1/credentials/:id', 'stint:Credential::remove', 'admin', OPERATOR, credentials.remove),
+
+  row('POST', '/v1/issuers', 'stint:Issuer::add', 'admin', OPERATOR, issuers.add),
+  row('GET', '/v1/issuers', 'stint:Issuer::list', 'read', OPERATOR, issuers.list),
+  row('POST', '/v1/issuers/test', 'stint:Issuer::test', 'write', OPERATOR, issuers.test),
+  row('DELETE', '/v1/issuers/:id', 'stint:Issuer::remove', 'admin', OPERATOR, issuers.remove),
+
+  recordedByKillswitch('POST', '/v1/revocations', 'stint:Revocation::create', revocations.create),
+  row('GET', '/v1/revocations', 'stint:Revocation::list', 'read', OPERATOR, revocations.list),
+  recordedByKillswitch('POST', '/v1/revocations/:number/lift', 'stint:Revocation::lift', revocations.lift),
+
+  row('GET', '/v1/policy', 'stint:Policy::show', 'read', OPERATOR, policy.status),
+  row('POST', '/v1/policy/reload', 'stint:Policy::reload', 'admin', OPERATOR, policy.reload),
+
+  row('GET', '/v1/audit/entries', 'stint:Audit::search', 'read', OPERATOR, audit.search),
+  row('GET', '/v1/audit/tail', 'stint:Audit::tail', 'read', OPERATOR, audit.tail),
+  row('GET', '/v1/audit/entries/:number', 'stint:Audit::show', 'read', OPERATOR, audit.entry),
+  row('GET', '/v1/audit/entries/:number/explanation', 'stint:Policy::explain', 'read', OPERATOR, policy.explain),
+  row('GET', '/v1/audit/checkpoint', 'stint:Audit::checkpoint', 'read', OPERATOR, audit.checkpoint),
+
+  row('GET', '/v1/status', 'stint:Status::show', 'read', OPERATOR, installation.status),
+
+  everyone('/v1/audit/public-key', audit.publicKey),
+  everyone('/v1/openapi.json', installation.description),
+  everyone('/ca.pem', installation.caCertificate),
+  everyone('/.well-known/oauth-authorization-server', installation.serverMetadata),
+  everyone('/.well-known/jwks.json', installation.jwks),
+  everyone('/healthz', installation.healthz),
+  everyone('/readyz', installation.readyz),
+  everyone('/metrics', installation.metrics),
+]
+
+function row(method: Row['method'], path: string, action: string, access: Access, who: readonly Who[], endpoint: Endpoint): Row {
+  return { method, path, gate: { who, action, access, record: access !== 'read' }, endpoint }
+}
+
+function recordedByKillswitch(method: Row['method'], path: string, action: string, endpoint: Endpoint): Row {
+  return { method, path, gate: { who: OPERATOR, action, access: 'admin', record: false }, endpoint }
+}
+
+function everyone(path: string, endpoint: Endpoint): Row {
+  return { method: 'GET', path, gate: undefined, endpoint }
+}

@@ -1,0 +1,271 @@
+import { z } from 'zod'
+import { Secret } from '../secret.ts'
+
+/** A line of words for people: no control characters, so that it cannot write into a terminal or a log. */
+export const words = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]*$/u, 'takes printable characters on one line')
+
+/** A name that stands in a path. */
+export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/, 'takes a name of letters, digits and . _ ~ : @ -')
+
+const millis = z.number().int().nonnegative().describe('Epoch milliseconds.')
+
+/** A whole number that arrives as text, in a path or a query. */
+export const wholeText = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, 'takes a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .meta({ type: 'integer', minimum: min, maximum: max })
+
+export const byName = z.strictObject({ id: name })
+export const byNumber = z.strictObject({ number: wholeText(0, Number.MAX_SAFE_INTEGER) })
+
+const paging = {
+  limit: wholeText(1, 500).default(50),
+  cursor: z.string().min(1).max(500).exactOptional().describe('`next` of the page before.'),
+}
+export const pageQuery = z.strictObject(paging)
+
+/** A page of `item`. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item).readonly(), next: z.string().exactOptional() })
+
+export const done = z.object({ done: z.literal(true) })
+export const DONE = { done: true } as const
+
+/** A secret on its way in. It is a `Secret` from the moment it is parsed (G2). */
+export const secretValue = z
+  .string()
+  .min(1)
+  .max(65_536)
+  .transform((value) => new Secret(value))
+  .meta({ writeOnly: true })
+
+const proofKind = z.enum(['operator-socket', 'sandbox', 'process-tree', 'run-secret', 'federated'])
+const scopeNames = z.array(words(200)).min(1).max(200).readonly()
+const labels = z.array(words(100)).max(50).readonly()
+
+export const task = z
+  .object({
+    id: z.string(),
+    purpose: z.string(),
+    owner: z.string(),
+    workload: z.string(),
+    proof: proofKind,
+    keyThumbprint: z.string(),
+    scope: z.object({ targets: z.array(z.string()).readonly(), actions: z.array(z.string()).readonly() }),
+    ticket: z.string().exactOptional(),
+    labels: z.array(z.string()).readonly(),
+    parentId: z.string().exactOptional(),
+    startedAt: millis,
+    expiresAt: millis,
+    state: z.enum(['live', 'ended', 'expired', 'revoked']),
+    endedAt: millis.exactOptional(),
+    endReason: z.string().exactOptional(),
+    supervised: z.boolean(),
+  })
+  .meta({ id: 'Task' })
+
+export const startTask = z
+  .strictObject({
+    purpose: words(500),
+    owner: words(200)
+      .exactOptional()
+      .describe('The human who answers for it; the operator or the issuer rule decides when absent.'),
+    targets: scopeNames,
+    actions: scopeNames.describe('Cedar action ids; `*` or a trailing `*` matches more.'),
+    ttlSeconds: z.number().int().min(1).max(31_536_000).exactOptional(),
+    ticket: words(200).exactOptional(),
+    labels: labels.exactOptional(),
+    supervised: z.boolean().exactOptional().describe('A runner must stay connected to `presence`; its silence ends the task.'),
+    proof: z.enum(['operator-socket', 'sandbox', 'process-tree', 'run-secret']).exactOptional(),
+    keyThumbprint: z.string().regex(/^[\w-]{43}$/, 'takes an RFC 7638 SHA-256 thumbprint, base64url'),
+  })
+  .meta({ id: 'StartTask' })
+
+const tokenShape = { token: z.string(), tokenExpiresAt: millis }
+export const taskToken = z.object(tokenShape).meta({ id: 'TaskToken' })
+export const startedTask = z.object({ task, ...tokenShape, gateway: z.string() }).meta({ id: 'StartedTask' })
+
+export const taskFilter = z.strictObject({
+  limit: wholeText(1, 200).default(50),
+  cursor: paging.cursor,
+  state: z.enum(['live', 'ended', 'expired', 'revoked']).exactOptional(),
+  owner: words(200).exactOptional(),
+  workload: words(2048).exactOptional(),
+  parentId: words(200).exactOptional(),
+})
+
+export const taskRoot = z.strictObject({
+  pid: z.number().int().min(1).max(4_194_304),
+  startTime: wholeText(0, Number.MAX_SAFE_INTEGER),
+})
+
+const port = z.number().int().min(1).max(65_535)
+const host = z
+  .string()
+  .max(253)
+  .regex(/^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^\[[0-9A-Fa-f:.]+\]$/, 'takes a host name or `*.suffix`')
+const placement = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.literal('header'), name: words(100), prefix: z.string().max(100) }),
+  z.strictObject({ kind: z.literal('basic'), username: z.string().max(200) }),
+  z.strictObject({ kind: z.literal('query'), name: words(100) }),
+  z.strictObject({ kind: z.literal('placeholder'), placeholder: words(200), body: z.boolean() }),
+])
+
+const hostRule = z.strictObject({ scheme: z.enum(['http', 'https']), host, port })
+const environment = z.enum(['production', 'staging', 'development', 'unknown'])
+const sensitivity = z.enum(['public', 'internal', 'confidential', 'restricted'])
+
+const targetShape = {
+  id: name,
+  connector: name,
+  hosts: z.array(hostRule).min(1).max(50).readonly(),
+  environment,
+  sensitivity,
+  labels,
+  privateNetworks: z.array(words(64)).max(20).readonly(),
+  trustedCa: z.string().max(200_000).exactOptional(),
+  credentialId: name.exactOptional(),
+  placement,
+}
+export const addTarget = z.strictObject(targetShape).meta({ id: 'AddTarget' })
+export const target = z.object(targetShape).meta({ id: 'Target' })
+export const shownTarget = z
+  .object({ ...targetShape, placeholderVariables: z.array(z.string()).readonly() })
+  .meta({ id: 'ShownTarget' })
+export const preset = z
+  .object({
+    id: z.string(),
+    summary: z.string(),
+    connector: z.string(),
+    hosts: z.array(hostRule).readonly(),
+    placement,
+    credential: z.enum(['required', 'optional', 'none']),
+    asks: z.array(z.enum(['host', 'username'])).readonly(),
+    environment,
+    sensitivity,
+    placeholderVariables: z.array(z.string()).readonly(),
+  })
+  .meta({ id: 'Preset' })
+export const tunnel = z.strictObject({ host, port }).meta({ id: 'Tunnel' })
+export const tunnelParams = z.strictObject({ host, port: wholeText(1, 65_535) })
+
+export const addCredential = z.strictObject({ id: name, value: secretValue }).meta({ id: 'AddCredential' })
+export const replaceCredential = z.strictObject({ value: secretValue }).meta({ id: 'ReplaceCredential' })
+export const credential = z
+  .object({ id: z.string(), version: z.number().exactOptional(), createdAt: millis.exactOptional() })
+  .meta({ id: 'Credential' })
+
+const issuerShape = {
+  id: name,
+  kind: name,
+  issuer: words(512),
+  audience: words(512),
+  allowReuse: z.boolean().default(false).describe('Its tokens are files read many times, so one may be seen again.'),
+  privateNetworks: z.array(words(64)).max(32).readonly().default([]),
+  trustedCa: z.string().max(262_144).exactOptional(),
+  rules: z
+    .array(
+      z.strictObject({
+        claims: z.record(words(256), words(512)),
+        workload: words(512),
+        owner: words(512),
+        targets: scopeNames,
+        actions: scopeNames,
+        maxTtlSeconds: z.number().int().min(1).max(31_536_000),
+      }),
+    )
+    .min(1)
+    .max(256)
+    .readonly(),
+}
+export const addIssuer = z.strictObject(issuerShape).meta({ id: 'AddIssuer' })
+export const issuer = z.object(issuerShape).meta({ id: 'Issuer' })
+
+export const examineToken = z
+  .strictObject({ token: z.string().min(1).max(65_536).meta({ writeOnly: true }) })
+  .meta({ id: 'ExamineToken' })
+export const examined = z
+  .union([
+    z.looseObject({ accepted: z.literal(true) }),
+    z.object({ accepted: z.literal(false), code: z.string(), detail: z.string() }),
+  ])
+  .meta({ id: 'Examined' })
+
+const selector = z
+  .union([
+    z.strictObject({ kind: z.enum(['task', 'caller', 'owner', 'target', 'credential']), id: words(500) }),
+    z.strictObject({ kind: z.literal('all') }),
+  ])
+  .meta({ id: 'Selector' })
+const reason = words(500)
+
+export const revoke = z.strictObject({ selector, reason }).meta({ id: 'Revoke' })
+export const because = z.strictObject({ reason })
+export const revocation = z
+  .object({
+    number: z.number(),
+    selector,
+    reason: z.string(),
+    by: z.string(),
+    at: millis,
+    liftedAt: millis.exactOptional(),
+    liftedBy: z.string().exactOptional(),
+  })
+  .meta({ id: 'Revocation' })
+
+export const receipt = z
+  .object({
+    revocation,
+    entry: z.number().exactOptional().describe('Index in the audit log; absent when the log could not be written.'),
+    gateways: z.array(z.object({ id: z.string(), confirmedMs: z.number() })).readonly(),
+    cut: z.number().describe('Open exchanges, tunnels and streams that were cut.'),
+    endedTasks: z.array(z.string()).readonly(),
+    droppedLeases: z.number(),
+    timings: z.object({ inForceMs: z.number(), cutMs: z.number(), totalMs: z.number() }),
+  })
+  .meta({ id: 'Receipt' })
+
+export const policyStatus = z
+  .object({ policySetHash: z.string(), policies: z.number(), loadedAt: millis, refused: z.string().exactOptional() })
+  .meta({ id: 'PolicyStatus' })
+export const explanation = z.looseObject({}).meta({ id: 'Explanation' })
+
+export const auditEntry = z.looseObject({ index: z.number() }).meta({ id: 'AuditEntry' })
+const auditFields = {
+  task: words(200).exactOptional(),
+  target: words(200).exactOptional(),
+  owner: words(200).exactOptional(),
+  effect: z.enum(['allow', 'deny', 'needs-approval']).exactOptional(),
+  correlationId: words(100).exactOptional(),
+  since: wholeText(0, Number.MAX_SAFE_INTEGER).exactOptional().describe('Epoch milliseconds, inclusive.'),
+  until: wholeText(0, Number.MAX_SAFE_INTEGER).exactOptional().describe('Epoch milliseconds, inclusive.'),
+}
+export const auditQuery = z.strictObject({ ...paging, ...auditFields })
+export const tailQuery = z.strictObject({
+  ...auditFields,
+  from: wholeText(0, Number.MAX_SAFE_INTEGER).exactOptional().describe('Index to begin at; absent begins with what is new.'),
+})
+
+export const status = z
+  .object({
+    version: z.string(),
+    startedAt: millis,
+    api: z.string(),
+    gateway: z.string(),
+    liveTasks: z.number(),
+    openFlows: z.number(),
+    leases: z.number(),
+    revocationsInForce: z.number(),
+    audit: z.object({ entries: z.number(), writable: z.boolean() }),
+    policy: policyStatus,
+  })
+  .meta({ id: 'Status' })

@@ -1,0 +1,56 @@
+import { z } from 'zod'
+import { endpoint } from './endpoint.ts'
+import { pageOver } from './paging.ts'
+import { addTarget, byName, DONE, done, pageOf, pageQuery, preset, shownTarget, target } from './schemas.ts'
+
+export const add = endpoint({
+  summary: 'Declares a system that can be acted on.',
+  body: addTarget,
+  response: target,
+  status: 201,
+  handle: (verbs, { body }) => verbs.targets.add(body),
+})
+
+export const list = endpoint({
+  summary: 'Declared targets, by id.',
+  query: pageQuery,
+  response: pageOf(target),
+  handle: async (verbs, { query }) => pageOver(await verbs.targets.list(), (one) => one.id, query),
+})
+
+export const show = endpoint({
+  summary: 'One target, and the environment variables its tools look for.',
+  params: byName,
+  response: shownTarget,
+  handle: async (verbs, { params }) => {
+    const found = await verbs.targets.get(params.id)
+    return { ...found, placeholderVariables: verbs.targets.placeholderVariables(found) }
+  },
+})
+
+export const remove = endpoint({
+  summary: 'Forgets a target; requests to its hosts are refused from now on.',
+  params: byName,
+  response: done,
+  handle: async (verbs, { params }) => {
+    await verbs.targets.remove(params.id)
+    return DONE
+  },
+})
+
+const probe = z
+  .object({ steps: z.array(z.object({ step: z.string(), ok: z.boolean(), detail: z.string() })).readonly() })
+  .meta({ id: 'TargetProbe' })
+
+export const test = endpoint({
+  summary: 'Resolves, connects to and greets each host of a target, without a credential.',
+  params: byName,
+  response: probe,
+  handle: async (verbs, { params }) => ({ steps: await verbs.targets.probe(params.id) }),
+})
+
+export const presets = endpoint({
+  summary: 'Systems that are ready to add.',
+  response: z.object({ items: z.array(preset).readonly() }),
+  handle: (verbs) => ({ items: verbs.targets.presets() }),
+})

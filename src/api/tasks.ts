@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { StintError } from '../errors.ts'
+import type { Task } from '../model.ts'
+import { type Asking, callerOf, endpoint, SERVER_CLOSING } from './endpoint.ts'
+import { because, byName, DONE, done, pageOf, startedTask, startTask, task, taskFilter, taskRoot, taskToken } from './schemas.ts'
+import type { StartTask } from './verbs.ts'
+
+export const start = endpoint({
+  summary: 'Starts a task and answers its first token.',
+  body: startTask,
+  response: startedTask,
+  status: 201,
+  reissue: {
+    fields: ['token'],
+    again: async (verbs, stored) => {
+      const { task: kept, gateway } = startedTask.omit({ token: true }).parse(stored)
+      return { task: kept, gateway, ...(await verbs.tasks.renew(kept.id)) }
+    },
+  },
+  handle: (verbs, { body }, asking) => verbs.tasks.start(refuseOwnProof(body, asking), callerOf(asking)),
+})
+
+/** A federated caller is what its token says; only a runner on this machine says how it will prove its workload. */
+function refuseOwnProof(body: StartTask, asking: Asking): StartTask {
+  const { proof, keyThumbprint } = callerOf(asking)
+  if (proof !== 'federated') return body
+  if (body.proof !== undefined || body.supervised === true)
+    throw new StintError('invalid_argument', '`proof` and `supervised` are for runners on the machine of Stint itself')
+  if (keyThumbprint !== undefined && keyThumbprint !== body.keyThumbprint)
+    throw new StintError('invalid_argument', '`keyThumbprint` is not the key that the DPoP header proves')
+  return body
+}
+
+export const list = endpoint({
+  summary: 'Tasks, newest first.',
+  query: taskFilter,
+  response: pageOf(task),
+  handle: (verbs, { query }) => verbs.tasks.list(query),
+})
+
+export const show = endpoint({
+  summary: 'One task.',
+  params: byName,
+  response: task,
+  handle: (verbs, { params }) => verbs.tasks.get(params.id),
+})
+
+export const end = endpoint({
+  summary: 'Ends a task; everything under it stops.',
+  params: byName,
+  body: because.partial(),
+  response: task,
+  handle: (verbs, { params, body }, asking) => verbs.tasks.end(params.id, body.reason ?? 'ended by request', callerOf(asking)),
+})
+
+export const renew = endpoint({
+  summary: 'A new token for the key of the task.',
+  params: byName,
+  response: taskToken,
+  reissue: { fields: ['token'], again: (verbs, _stored, { params }) => verbs.tasks.renew(byName.parse(params).id) },
+  handle: (verbs, { params }) => verbs.tasks.renew(params.id),
+})
+
+export const registerRoot = endpoint({
+  summary: 'Names the process at the top of the tree of the task, so that operator acts from inside it are refused.',
+  params: byName,
+  body: taskRoot,
+  response: done,
+  handle: async (verbs, { params, body }) => {
+    await verbs.tasks.registerRoot(params.id, body)
+    return DONE
+  },
+})
+
+const presenceEvent = z.object({ event: z.enum(['attending', 'ended']), task }).meta({ id: 'PresenceEvent' })
+
+export const presence = endpoint({
+  summary: 'Held open by the runner of a supervised task; its loss ends the task after the grace.',
+  params: byName,
+  response: presenceEvent,
+  produces: 'stream',
+  handle: async (verbs, { params }, { signal }) => {
+    const found = await verbs.tasks.get(params.id)
+    const ended = Promise.withResolvers<Task>()
+    const leave = verbs.tasks.attend(params.id, ended.resolve)
+    return attending(found, ended.promise, leave, signal)
+  },
+})
+
+/** Leaves when the runner is gone. Not when the server stops: the task survives a restart, and its runner comes back. */
+async function* attending(
+  task: Task,
+  ended: Promise<Task>,
+  leave: () => void,
+  signal: AbortSignal,
+): AsyncGenerator<{ event: 'attending' | 'ended'; task: Task }> {
+  try {
+    yield { event: 'attending', task }
+    const after = await Promise.race([ended, whenAborted(signal)])
+    if (after !== undefined) yield { event: 'ended', task: after }
+  } finally {
+    if (signal.reason !== SERVER_CLOSING) leave()
+  }
+}
+
+function whenAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((done) => {
+    if (signal.aborted) done(undefined)
+    else signal.addEventListener('abort', () => done(undefined), { once: true })
+  })
+}

@@ -1,0 +1,287 @@
+import type { Refusal } from '../broker.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Receipt } from '../killswitch.ts'
+import type {
+  Access,
+  Caller,
+  Environment,
+  HostRule,
+  Placement,
+  ProofKind,
+  Revocation,
+  Selector,
+  Sensitivity,
+  Target,
+  Task,
+} from '../model.ts'
+import type { Secret } from '../secret.ts'
+
+/** How an API request proves its caller; identity/verify.ts checks it. Attacker-controlled but for `pid`. */
+export type Proof =
+  | { readonly kind: 'operator'; readonly pid: number | undefined }
+  | { readonly kind: 'dpop'; readonly token: string; readonly dpop: string; readonly method: string; readonly url: string }
+  /** `possession` is an RFC 9449 proof of the key that the caller wants its task bound to. */
+  | { readonly kind: 'federated'; readonly token: string; readonly possession?: { dpop: string; method: string; url: string } }
+
+/** What is asked of Cedar before a handler runs. `resource` is the path under /v1: `tasks/task_1`. */
+export interface Asked {
+  readonly correlationId: string
+  readonly caller: Caller
+  /** Cedar action id: `stint:Task::start`. */
+  readonly action: string
+  readonly access: Access
+  readonly resource: string
+  /** What the caller sent, flat; secrets are `[secret]`. */
+  readonly parameters: Readonly<Record<string, string | readonly string[]>>
+  /** True: the answer must be durable in the log before it is given. False for reads, and for acts that record themselves. */
+  readonly record: boolean
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** The cursor of the next page; absent on the last one. */
+  readonly next?: string
+}
+
+export interface PageRequest {
+  readonly limit: number
+  readonly cursor?: string
+}
+
+export interface StartTask {
+  readonly purpose: string
+  readonly owner?: string
+  readonly targets: readonly string[]
+  readonly actions: readonly string[]
+  readonly ttlSeconds?: number
+  readonly ticket?: string
+  readonly labels?: readonly string[]
+  readonly supervised?: boolean
+  /** How the runner will prove the workload; absent for federated callers. */
+  readonly proof?: ProofKind
+  /** RFC 7638 thumbprint of the key the task's tokens are bound to. */
+  readonly keyThumbprint: string
+}
+
+export interface TaskToken {
+  readonly token: string
+  /** Epoch milliseconds. */
+  readonly tokenExpiresAt: number
+}
+
+export interface StartedTask extends TaskToken {
+  readonly task: Task
+  /** `host:port` of the gateway. */
+  readonly gateway: string
+}
+
+export interface TaskFilter extends PageRequest {
+  readonly state?: Task['state']
+  readonly owner?: string
+  readonly workload?: string
+  readonly parentId?: string
+}
+
+/** The process at the top of a task's tree, named so that a reused pid is not mistaken for it. */
+export interface TaskRoot {
+  readonly pid: number
+  /** As the kernel counts it: field 22 of /proc/PID/stat. */
+  readonly startTime: number
+}
+
+export interface Tunnel {
+  readonly host: string
+  readonly port: number
+}
+
+/** A credential as anyone may see it: never its value. */
+export interface CredentialListing {
+  readonly id: string
+  /** How often it was replaced, plus one. */
+  readonly version?: number
+  readonly createdAt?: number
+}
+
+/** A well-known system, ready to add, shaped as targets/presets.ts has it. */
+export interface Preset {
+  readonly id: string
+  readonly summary: string
+  readonly connector: string
+  /** Empty when `asks` has `host`. */
+  readonly hosts: readonly HostRule[]
+  readonly placement: Placement
+  readonly credential: 'required' | 'optional' | 'none'
+  readonly asks: readonly ('host' | 'username')[]
+  readonly environment: Environment
+  readonly sensitivity: Sensitivity
+  readonly placeholderVariables: readonly string[]
+}
+
+/** One step of reaching a target: `resolve api.example.com`. */
+export interface ProbeStep {
+  readonly step: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+/** A configured issuer, shaped as identity/issuer.ts has it. */
+export interface IssuerRecord {
+  readonly id: string
+  readonly kind: string
+  readonly issuer: string
+  readonly audience: string
+  readonly allowReuse: boolean
+  readonly privateNetworks: readonly string[]
+  readonly trustedCa?: string
+  readonly rules: readonly {
+    readonly claims: Readonly<Record<string, string>>
+    readonly workload: string
+    readonly owner: string
+    readonly targets: readonly string[]
+    readonly actions: readonly string[]
+    readonly maxTtlSeconds: number
+  }[]
+}
+
+export type Examined =
+  | { readonly accepted: true; readonly caller: Caller; readonly rule: IssuerRecord['rules'][number] }
+  | { readonly accepted: false; readonly code: string; readonly detail: string }
+
+export interface PolicyStatus {
+  /** SHA-256 of the set in force, hex. */
+  readonly policySetHash: string
+  readonly policies: number
+  readonly loadedAt: number
+  /** Why the newest set on disk was refused, while the previous one keeps serving. */
+  readonly refused?: string
+}
+
+/** One entry of the log, as it is stored. */
+export interface AuditEntry {
+  readonly index: number
+  readonly [field: string]: unknown
+}
+
+export interface AuditFilter {
+  readonly task?: string
+  readonly target?: string
+  readonly owner?: string
+  readonly effect?: string
+  readonly correlationId?: string
+  /** Epoch milliseconds, inclusive. */
+  readonly since?: number
+  readonly until?: number
+}
+
+export interface Status {
+  readonly version: string
+  readonly startedAt: number
+  readonly api: string
+  readonly gateway: string
+  readonly liveTasks: number
+  readonly openFlows: number
+  readonly leases: number
+  readonly revocationsInForce: number
+  readonly audit: { readonly entries: number; readonly writable: boolean }
+  readonly policy: PolicyStatus
+}
+
+/** Whether a part works: `ok`, or a sentence saying why not. */
+export type Readiness = Readonly<Record<string, string>>
+
+/** A hashed Idempotency-Key of one caller. */
+export interface IdempotencyKey {
+  readonly key: string
+  readonly caller: string
+}
+
+/** Where Idempotency-Keys are kept, so that they survive a restart. */
+export interface IdempotencyVerbs {
+  /** Claims the key durably, once; or answers who holds it. `responseJson` is absent when that request never finished. */
+  claim(key: IdempotencyKey, digest: string): Promise<{ readonly digest: string; readonly responseJson?: string } | undefined>
+  finish(key: IdempotencyKey, responseJson: string): Promise<void>
+  /** Forgets a claim whose request failed without effect. */
+  release(key: IdempotencyKey): Promise<void>
+}
+
+/** What the API's handlers need; main.ts supplies it from the folders that own it. Everything throws StintError. */
+export interface ApiVerbs {
+  /** identity/verify.ts. */
+  authenticate(proof: Proof): Caller | Promise<Caller>
+  /** Cedar's answer, recorded first when `record`. A Refusal, or undefined for yes. Throws `audit_unavailable`. */
+  authorize(asked: Asked): Promise<Refusal | undefined>
+  /** A request that never reached a decision. */
+  recordAttempt(attempt: { correlationId: string; caller?: Caller; code: ErrorCode; detail: string }): Promise<void>
+  readonly idempotency: IdempotencyVerbs
+  readonly tasks: {
+    start(input: StartTask, caller: Caller): Promise<StartedTask>
+    list(filter: TaskFilter): Promise<Page<Task>>
+    get(id: string): Promise<Task>
+    end(id: string, reason: string, caller: Caller): Promise<Task>
+    /** A new token for the task's key. Throws `task_not_live`. */
+    renew(id: string): Promise<TaskToken>
+    /** The runner is present until the answer is called; `onEnd` runs once if the task ends meanwhile. Throws `task_not_live`. */
+    attend(id: string, onEnd: (task: Task) => void): () => void
+    registerRoot(id: string, root: TaskRoot): Promise<unknown>
+  }
+  readonly targets: {
+    add(target: Target): Promise<Target>
+    list(): readonly Target[] | Promise<readonly Target[]>
+    get(id: string): Target | Promise<Target>
+    remove(id: string): Promise<unknown>
+    /** The environment variables its connector's tools look for. */
+    placeholderVariables(target: Target): readonly string[]
+    presets(): readonly Preset[]
+    /** Reaches each of its hosts without a credential and says how far it came. */
+    probe(id: string): Promise<readonly ProbeStep[]>
+  }
+  readonly tunnels: {
+    add(tunnel: Tunnel): Promise<unknown>
+    list(): readonly Tunnel[] | Promise<readonly Tunnel[]>
+    remove(tunnel: Tunnel): Promise<unknown>
+  }
+  readonly credentials: {
+    /** Throws `conflict` for a taken name. */
+    add(id: string, value: Secret): Promise<unknown>
+    /** Throws `not_found`. */
+    replace(id: string, value: Secret): Promise<unknown>
+    list(): readonly CredentialListing[] | Promise<readonly CredentialListing[]>
+    remove(id: string): Promise<unknown>
+  }
+  readonly issuers: {
+    add(issuer: IssuerRecord): Promise<IssuerRecord>
+    list(): readonly IssuerRecord[] | Promise<readonly IssuerRecord[]>
+    remove(id: string): Promise<unknown>
+    /** Whether a token would be accepted, using nothing up. */
+    examine(token: string): Promise<Examined>
+  }
+  readonly revocations: {
+    revoke(selector: Selector, reason: string, by: string): Promise<Receipt>
+    lift(number: number, reason: string, by: string): Promise<Revocation>
+    list(): Promise<readonly Revocation[]>
+  }
+  readonly policy: {
+    status(): PolicyStatus
+    /** Throws `policy_invalid`; the previous set keeps serving. */
+    reload(): Promise<PolicyStatus>
+    /** How the decision recorded in this entry came about. */
+    explain(entry: number): Promise<Readonly<Record<string, unknown>>>
+  }
+  readonly audit: {
+    search(filter: AuditFilter & PageRequest): Promise<Page<AuditEntry>>
+    entry(index: number): Promise<AuditEntry>
+    /** Entries from index `from` on, then new ones as they become durable, until `signal` aborts. */
+    tail(filter: AuditFilter & { readonly from?: number }, signal: AbortSignal): AsyncIterable<AuditEntry>
+    /** The newest signed note (C2SP tlog-checkpoint). */
+    checkpoint(): Promise<string>
+    /** The verifier key (C2SP signed-note). */
+    publicKey(): string
+  }
+  status(): Promise<Status>
+  ready(): Promise<Readiness>
+  /** The installation's CA, PEM. */
+  caCertificate(): string
+  jwks(): { keys: Record<string, unknown>[] } | Promise<{ keys: Record<string, unknown>[] }>
+  /** The Prometheus text exposition. */
+  metrics(): Promise<string>
+}

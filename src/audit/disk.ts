@@ -1,0 +1,76 @@
+import * as fs from 'node:fs'
+import { dirname } from 'node:path'
+
+/** A file open for writing. */
+export interface DiskFile {
+  write(chunks: readonly Uint8Array[], position: number): Promise<void>
+  /** fdatasync: what was written is durable when it resolves. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** The few file verbs the log writes with, so that tests can fail each of them. Reads use node:fs directly. */
+export interface Disk {
+  create(path: string): Promise<DiskFile>
+  rename(from: string, to: string): Promise<void>
+  remove(path: string): Promise<void>
+  makeDirectory(path: string): Promise<void>
+  /** fsync of a directory: renames and new names in it are durable when it resolves. */
+  syncDirectory(path: string): Promise<void>
+}
+
+/** The real disk. Every verb runs on the thread pool. Files are readable by the owner only. */
+export const realDisk: Disk = {
+  async create(path) {
+    const fd = await settled<number>((done) => fs.open(path, 'w', 0o600, done))
+    return {
+      write: (chunks, position) => writeAll(fd, chunks, position),
+      sync: () => settled((done) => fs.fdatasync(fd, done)),
+      close: () => settled((done) => fs.close(fd, done)),
+    }
+  },
+  rename: (from, to) => settled((done) => fs.rename(from, to, done)),
+  remove: (path) => settled((done) => fs.rm(path, { force: true }, done)),
+  makeDirectory: (path) => settled((done) => fs.mkdir(path, { recursive: true, mode: 0o700 }, (error) => done(error))),
+  async syncDirectory(path) {
+    const fd = await settled<number>((done) => fs.open(path, 'r', done))
+    try {
+      await settled<void>((done) => fs.fsync(fd, done))
+    } finally {
+      await settled<void>((done) => fs.close(fd, done))
+    }
+  },
+}
+
+function settled<T = void>(start: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T))))
+}
+
+async function writeAll(fd: number, chunks: readonly Uint8Array[], position: number): Promise<void> {
+  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+  let done = await settled<number>((then) => fs.writev(fd, chunks, position, then))
+  if (done === total) return
+  const bytes = Buffer.concat(chunks)
+  while (done < total) {
+    done += await settled<number>((then) => fs.write(fd, bytes, done, total - done, position + done, then))
+  }
+}
+
+/** Replaces a file as a whole: a reader, or a crash at any instant, sees the old content or the new, never a part. */
+export async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const temporary = `${path}.tmp`
+  const file = await disk.create(temporary)
+  try {
+    await file.write(chunks, 0)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await disk.rename(temporary, path)
+}
+
+/** Makes a directory and its parents below `root`, their names durable. */
+export async function makeDurableDirectory(disk: Disk, root: string, path: string): Promise<void> {
+  await disk.makeDirectory(path)
+  for (let at = path; at.length > root.length; at = dirname(at)) await disk.syncDirectory(dirname(at))
+}

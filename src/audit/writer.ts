@@ -1,0 +1,266 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Disk } from './disk.ts'
+import { type Edge, hashLeaves } from './edge.ts'
+import { systemEntry } from './entry.ts'
+import { AuditError } from './error.ts'
+import { createJournal, encodeBatch, isEntrySized, type Journal, joinBatch, journalGeneration } from './journal.ts'
+import type { Publisher } from './publish.ts'
+import { TILE_WIDTH } from './tiles.ts'
+
+/** Numbers for /metrics: entries durable, entries under a signed checkpoint, batches written, outages, appends refused, entries waiting. */
+export interface Counters {
+  readonly entries: number
+  readonly published: number
+  readonly batches: number
+  readonly outages: number
+  readonly refused: number
+  readonly waiting: number
+}
+
+interface WriterOptions {
+  readonly disk: Disk
+  readonly directory: string
+  readonly edge: Edge
+  readonly publisher: Publisher
+  readonly generation: number
+  readonly published: { readonly note: string; readonly size: number } | undefined
+  now(): number
+  readonly checkpointMs: number
+  onFailure(error: unknown): void
+}
+
+/** An entry on its way. One that nobody waits for has no `settle`, and is kept when a write fails. */
+interface Waiting {
+  readonly entry: string
+  readonly settle?: { resolve(index: number): void; reject(error: unknown): void }
+}
+
+/** Enough for a group commit, few enough that hashing a batch does not hold up the event loop. */
+const MAX_BATCH = 1024
+/** A journal longer than this is replaced once most of it is published. */
+const JOURNAL_BYTES = 16 << 20
+/** Entries that are published at once rather than at the next interval. */
+const PUBLISH_ENTRIES = 32 * TILE_WIDTH
+/** When publishing is this far behind, appends wait for it; it bounds memory. */
+const BACKLOG_BYTES = 64 << 20
+const RETRY_MS = { first: 100, longest: 5000 }
+
+/**
+ * The one writer of a log. Appends that wait are written as one batch with one fdatasync while the next gather. Any failure to write
+ * makes the log unavailable; it then tries, with growing pauses, to carry everything over into a new journal, because after a failed
+ * write or fsync nobody knows what the old one holds.
+ */
+export function createWriter(options: WriterOptions) {
+  const { disk, directory, edge, publisher, now } = options
+  const totals = { batches: 0, outages: 0, refused: 0 }
+  const closing = new AbortController()
+  let healthy = true
+  let closed = false
+  let generation = options.generation
+  let journal: Journal | undefined
+  let waiting: Waiting[] = []
+  let published = options.published
+  let running: Promise<void> | undefined
+  let publishing: Promise<void> | undefined
+  let restoring: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let watchers: ((grown: boolean) => void)[] = []
+
+  /** A new journal with all that no full bundle holds; older ones are then in the way and go. */
+  async function replaceJournal(): Promise<void> {
+    const old = journal
+    journal = undefined
+    await old?.close().catch(options.onFailure)
+    generation++
+    const first = edge.first()
+    journal = await createJournal(disk, directory, generation, joinBatch(first, edge.size() - first, edge.carry()))
+    for (const name of readdirSync(directory)) {
+      const other = journalGeneration(name.replace(/\.tmp$/, ''))
+      if (other !== undefined && other < generation) await disk.remove(join(directory, name)).catch(options.onFailure)
+    }
+  }
+
+  function start(): void {
+    running ??= run().finally(() => {
+      running = undefined
+      if (waiting.length > 0 && healthy && !closed) start()
+    })
+  }
+
+  async function run(): Promise<void> {
+    await turn()
+    while (waiting.length > 0 && healthy) {
+      if (edge.bytes() > BACKLOG_BYTES) await publish()
+      else if (journal === undefined || isOutgrown(journal)) await guarded(replaceJournal)
+      else await commit(journal, waiting.splice(0, MAX_BATCH))
+      await turn()
+    }
+  }
+
+  function isOutgrown(current: Journal): boolean {
+    return current.size() > JOURNAL_BYTES && edge.bytes() < current.size() / 4
+  }
+
+  async function commit(into: Journal, batch: readonly Waiting[]): Promise<void> {
+    const first = edge.size()
+    const { bytes, body, spans } = encodeBatch(
+      first,
+      batch.map(({ entry }) => entry),
+    )
+    const written = into.append(bytes)
+    const leaves = hashLeaves(body, spans) // while the thread pool writes
+    try {
+      await written
+    } catch (error) {
+      fail(error, batch)
+      return
+    }
+    edge.add(body, spans, leaves)
+    totals.batches++
+    batch.forEach(({ settle }, i) => {
+      settle?.resolve(first + i)
+    })
+    wake()
+    if (edge.size() - edge.first() >= PUBLISH_ENTRIES) void publish()
+    else timer ??= setTimeout(publish, options.checkpointMs).unref()
+  }
+
+  /** Publishes the tree as it is; one at a time. A failure makes the log unavailable. */
+  function publish(): Promise<void> {
+    clearTimeout(timer)
+    timer = undefined
+    if (!healthy) return Promise.resolve()
+    publishing ??= guarded(publishNow).finally(() => {
+      publishing = undefined
+    })
+    return publishing
+  }
+
+  async function publishNow(): Promise<void> {
+    const snapshot = edge.snapshot()
+    if (snapshot.size === published?.size) return
+    const note = await publisher.publish(snapshot)
+    edge.release(snapshot)
+    published = { note, size: snapshot.size }
+  }
+
+  async function guarded(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      fail(error, [])
+    }
+  }
+
+  function fail(error: unknown, inFlight: readonly Waiting[]): void {
+    options.onFailure(error)
+    const all = [...inFlight, ...waiting]
+    waiting = all.filter(({ settle }) => settle === undefined)
+    for (const { settle } of all) {
+      if (settle !== undefined) totals.refused++
+      settle?.reject(unavailable(error))
+    }
+    if (!healthy) return
+    healthy = false
+    totals.outages++
+    if (closing.signal.aborted) return
+    restoring = restore(now()).finally(() => {
+      restoring = undefined
+    })
+  }
+
+  async function restore(since: number): Promise<void> {
+    await Promise.all([running, publishing])
+    for (let pause = RETRY_MS.first; !healthy && !closing.signal.aborted; pause = Math.min(pause * 2, RETRY_MS.longest)) {
+      await sleep(pause, undefined, { signal: closing.signal, ref: false }).catch(() => undefined)
+      if (!closing.signal.aborted) healthy = await isRestored()
+    }
+    if (healthy)
+      appendLater(systemEntry(now(), 'log_recovered', `the log could not be written from ${new Date(since).toISOString()} on`))
+  }
+
+  async function isRestored(): Promise<boolean> {
+    try {
+      await replaceJournal()
+      await publishNow()
+      return true
+    } catch (error) {
+      options.onFailure(error)
+      return false
+    }
+  }
+
+  function append(entry: string): Promise<number> {
+    if (!healthy || closing.signal.aborted) {
+      totals.refused++
+      return Promise.reject(unavailable('it failed before, or is closing'))
+    }
+    if (!isEntrySized(entry)) return Promise.reject(new RangeError('an entry has more than 65,535 bytes'))
+    return new Promise((resolve, reject) => {
+      waiting.push({ entry, settle: { resolve, reject } })
+      start()
+    })
+  }
+
+  function appendLater(entry: string): void {
+    if (!isEntrySized(entry)) throw new RangeError('an entry has more than 65,535 bytes')
+    if (closed) throw unavailable('it is closed')
+    waiting.push({ entry })
+    if (healthy) start()
+  }
+
+  function wake(): void {
+    const woken = watchers
+    watchers = []
+    for (const watcher of woken) watcher(!closed)
+  }
+
+  async function close(): Promise<void> {
+    closing.abort()
+    await Promise.all([running, restoring])
+    await publishing
+    if (!healthy) healthy = await isRestored()
+    await run()
+    await publishing
+    await publish()
+    if (healthy) await guarded(replaceJournal) // a short one, for a quick start
+    closed = true
+    clearTimeout(timer)
+    await journal?.close()
+    wake()
+    if (!healthy) throw unavailable(`${waiting.length} entries could not be written before it closed`)
+  }
+
+  return {
+    append,
+    appendLater,
+    begin: () => guarded(replaceJournal),
+    close,
+    size: () => edge.size(),
+    grown(size: number): Promise<boolean> {
+      if (edge.size() > size || closed) return Promise.resolve(!closed)
+      return new Promise((resolve) => watchers.push(resolve))
+    },
+    async checkpoint(): Promise<string> {
+      await publishing
+      await publish()
+      if (!healthy || published === undefined) throw unavailable('it failed before')
+      return published.note
+    },
+    status: (): 'ok' | 'unavailable' => (healthy && !closing.signal.aborted ? 'ok' : 'unavailable'),
+    counters: (): Counters => ({ ...totals, entries: edge.size(), published: published?.size ?? 0, waiting: waiting.length }),
+  }
+}
+
+function unavailable(cause: unknown): AuditError {
+  return new AuditError('audit_unavailable', 'the log cannot be written now', { cause })
+}
+
+/** Lets the event loop take in what has arrived, so that it joins the next batch. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

@@ -1,0 +1,79 @@
+import { Option } from 'commander'
+import { homeDirectory } from '../../config.ts'
+import { generateKey, makeProof } from '../../identity/dpop.ts'
+import { parseDuration } from '../../run/duration.ts'
+import { HIDDEN } from '../../run/hide.ts'
+import { runTask } from '../../run/run.ts'
+import type { ProofKey } from '../../run/task-session.ts'
+import type { CommandContext, Register } from '../command.ts'
+
+interface Options {
+  readonly task: string
+  readonly target: string[]
+  readonly action: string[]
+  readonly owner?: string
+  readonly ttl?: string
+  readonly ticket?: string
+  readonly label: string[]
+  readonly sandbox: 'auto' | 'require' | 'off'
+  readonly allow: string[]
+  readonly env: string[]
+}
+
+const each = (value: string, before: string[]): string[] => [...before, value]
+
+/** Adds `stint run`. It exits as the command does; a failure before the command has started is thrown. */
+export const register: Register = (program, context) => {
+  program
+    .command('run')
+    .description('Run a command under a task: it acts on the targets named, holding no credential, until it exits.')
+    .usage('--task <purpose> --target <id> [options] -- <command...>')
+    .requiredOption('--task <purpose>', 'what it is for, in words')
+    .requiredOption('--target <id>', 'a system it may act on; repeatable', each, [])
+    .option(
+      '--action <id>',
+      'an action it may do, `*` at the end matches a prefix; repeatable (default: all that policy allows)',
+      each,
+      [],
+    )
+    .option('--owner <person>', 'who answers for it (default: you)')
+    .option('--ttl <duration>', 'how long at most, such as 15m')
+    .option('--ticket <reference>', 'the ticket it belongs to')
+    .option('--label <label>', 'a label for policies to match; repeatable', each, [])
+    .addOption(new Option('--sandbox <when>', 'confine the command').choices(['auto', 'require', 'off']).default('auto'))
+    .option(
+      '--allow <hidden>',
+      `show something that is hidden; repeatable: ${HIDDEN.map(({ name }) => name).join(', ')}`,
+      each,
+      [],
+    )
+    .option('--env <name>', 'pass on a variable that looks like a secret; repeatable', each, [])
+    .argument('<command...>', 'the command and its arguments, after `--`')
+    .action(async (command: string[], options: Options) => {
+      process.exitCode = await run(command, options, context)
+    })
+}
+
+async function run(command: readonly string[], options: Options, context: CommandContext): Promise<number> {
+  const { task: purpose, target: targets, action, label: labels, owner, ticket, ttl } = options
+  const wanted = {
+    ...{ purpose, targets, labels, actions: action.length > 0 ? action : ['*'] },
+    ...(owner !== undefined && { owner }),
+    ...(ticket !== undefined && { ticket }),
+    ...(ttl !== undefined && { ttlSeconds: parseDuration(ttl, '--ttl') }),
+  }
+  const wish = { task: wanted, command, sandbox: options.sandbox, allowed: options.allow, passed: options.env }
+  return runTask(wish, {
+    environment: context.env,
+    home: context.home,
+    otherHomes: [homeDirectory({ ...context.env, STINT_HOME: '' })],
+    call: context.call,
+    generateKey: newKey,
+    say: (line) => context.output.say(line),
+  })
+}
+
+async function newKey(): Promise<ProofKey> {
+  const key = await generateKey()
+  return { thumbprint: key.thumbprint, prove: (request) => makeProof(key, request) }
+}

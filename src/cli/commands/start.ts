@@ -1,0 +1,40 @@
+import { createLog } from '../../log.ts'
+import type { CommandContext, Register } from '../command.ts'
+import { loadConfig } from '../load-config.ts'
+
+/** `stint start`: the server, in the foreground, until a signal. */
+export const register: Register = (program, context) => {
+  program
+    .command('start')
+    .description('start the API and the gateway, in the foreground')
+    .addHelpText(
+      'after',
+      `
+The first start makes the keys, the CA and the starter policies in the data directory. One line on standard output says when it
+is ready; the log goes to standard error. Ctrl-C or SIGTERM lets open exchanges finish, then stops.
+
+Examples:
+  $ stint start
+  $ STINT_API_PORT=0 STINT_GATEWAY_PORT=0 stint start --json     take free ports and print them`,
+    )
+    .action(() => start(context))
+}
+
+async function start({ env, home, output }: CommandContext): Promise<void> {
+  const config = loadConfig(env, home)
+  const { startServer } = await import('../../main.ts')
+  const server = await startServer(config, createLog(config.logLevel))
+  output.print({ ready: true, api: server.api, gateway: server.gateway, home }, ({ api, gateway }) => readyLine(api, gateway))
+  await untilSignal()
+  await server.close()
+}
+
+function readyLine(api: string, gateway: string): string {
+  return `Stint is ready: API ${api}, gateway ${gateway}. Next: npx stint target add github`
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((stop) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop())
+  })
+}

@@ -1,0 +1,140 @@
+import { type Command, Option } from 'commander'
+import type { CredentialListing, Page } from '../../api/verbs.ts'
+import { CONNECTORS } from '../../credentials/connectors/index.ts'
+import type { Placement, Target } from '../../model.ts'
+import { PRESETS, type Preset } from '../../targets/presets.ts'
+import type { CommandContext, Register } from '../command.ts'
+import { facts, table } from '../table.ts'
+import { type TargetOptions, targetFrom } from '../target-options.ts'
+
+const EXAMPLES = `
+Examples:
+  $ stint target add github                          the preset of that name
+  $ stint target add work --preset gitlab-self-managed --host gitlab.example.com
+  $ stint target add orders --host api.example.com --inject header:X-Api-Key --environment production
+  $ stint target add local --host https://127.0.0.1:8443 --private-network 127.0.0.1/32 --ca-file ca.pem`
+
+/** `stint target add | list | show | remove | presets`. */
+export const register: Register = (program, context) => {
+  const target = program.command('target').description('systems that can be acted on, and where their credential goes')
+  registerAdd(target, context)
+  target
+    .command('list')
+    .description('list the targets')
+    .action(async () => context.output.print(await context.call<Page<Target>>('GET', '/v1/targets?limit=500'), listing))
+  target
+    .command('show <target>')
+    .description('show one target')
+    .action(async (id: string) => context.output.print(await context.call<Target>('GET', pathOf(id)), describe))
+  target
+    .command('remove <target>')
+    .description('forget a target; requests to its hosts are refused from now on')
+    .action(async (id: string) => {
+      await context.call('DELETE', pathOf(id))
+      context.output.print({ removed: id }, () => `Target ${id} is removed; requests to its hosts are refused.`)
+    })
+  target
+    .command('presets')
+    .description('list the systems that are ready to add')
+    .action(() => context.output.print(PRESETS, presetListing))
+}
+
+function registerAdd(target: Command, context: CommandContext): void {
+  target
+    .command('add <name>')
+    .description('declare a system that can be acted on')
+    .option('--preset <preset>', 'start from a well-known system; without it, the preset called <name> if there is one')
+    .option('--host <host>', 'a host it answers on: example.com, *.example.com, http://127.0.0.1:8080; repeatable', append, [])
+    .addOption(new Option('--connector <kind>', 'what understands its requests (default: http)').choices(Object.keys(CONNECTORS)))
+    .option('--credential <name>', 'the credential to inject (default: the name of the target)')
+    .option('--no-credential', 'inject nothing')
+    .option('--username <name>', 'the username beside the credential, for basic auth')
+    .option('--inject <where>', 'where the credential goes: bearer, header:NAME, basic:USERNAME, query:NAME, placeholder:TEXT')
+    .addOption(new Option('--environment <kind>', 'for policies').choices(['production', 'staging', 'development', 'unknown']))
+    .addOption(new Option('--sensitivity <kind>', 'for policies').choices(['public', 'internal', 'confidential', 'restricted']))
+    .option('--label <text>', 'a label for policies; repeatable', append, [])
+    .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append, [])
+    .option('--ca-file <path>', 'PEM file of the CA that signed its certificate')
+    .addHelpText('after', EXAMPLES)
+    .action(async (name: string, options: TargetOptions) => {
+      const added = await context.call<Target>('POST', '/v1/targets', await targetFrom(name, options))
+      const next = await nextStep(added, context)
+      context.output.print(added, (one) => `${describe(one)}\n\nNext: ${next}`)
+    })
+}
+
+/** What its user does now: give the credential if the vault has none, else run something. */
+async function nextStep(target: Target, { call }: CommandContext): Promise<string> {
+  const { items } = await call<Page<CredentialListing>>('GET', '/v1/credentials?limit=500')
+  const { id, credentialId } = target
+  const isThere = credentialId === undefined || items.some((one) => one.id === credentialId)
+  return isThere ? `stint run --task "what it is for" --target ${id} -- <command>` : `stint credential add ${credentialId}`
+}
+
+function listing({ items }: Page<Target>): string {
+  const rows = items.map((one) => [
+    one.id,
+    one.connector,
+    hostsOf(one),
+    one.environment,
+    one.sensitivity,
+    one.credentialId ?? '-',
+  ])
+  return table(
+    ['TARGET', 'CONNECTOR', 'HOSTS', 'ENVIRONMENT', 'SENSITIVITY', 'CREDENTIAL'],
+    rows,
+    'No targets. Add one with `stint target add`.',
+  )
+}
+
+function presetListing(presets: readonly Preset[]): string {
+  const rows = presets.map((one) => [
+    one.id,
+    one.summary + (one.asks.length > 0 ? ` Needs ${one.asks.map((ask) => `--${ask}`).join(' ')}.` : ''),
+  ])
+  return table(['PRESET', 'WHAT IT IS'], rows, '')
+}
+
+function describe(target: Target): string {
+  return facts([
+    ['target', target.id],
+    ['connector', target.connector],
+    ['hosts', hostsOf(target)],
+    ['environment', target.environment],
+    ['sensitivity', target.sensitivity],
+    ['credential', target.credentialId ?? 'none'],
+    ['injected', injected(target.placement)],
+    ['labels', target.labels.join(' ') || undefined],
+    ['networks', target.privateNetworks.join(' ') || undefined],
+    ['own CA', target.trustedCa === undefined ? undefined : 'yes'],
+  ])
+}
+
+function injected(placement: Placement): string {
+  switch (placement.kind) {
+    case 'none':
+      return 'nothing'
+    case 'header':
+      return `header ${placement.name}`
+    case 'basic':
+      return `basic auth as ${placement.username || '(no username)'}`
+    case 'query':
+      return `query parameter ${placement.name}`
+    case 'placeholder':
+      return `in place of ${placement.placeholder}`
+  }
+}
+
+function hostsOf({ hosts }: Target): string {
+  return hosts
+    .map(({ scheme, host, port }) => `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`)
+    .join(' ')
+}
+
+function pathOf(id: string): string {
+  return `/v1/targets/${encodeURIComponent(id)}`
+}
+
+function append(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
+}

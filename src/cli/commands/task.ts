@@ -1,0 +1,143 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import type { Page, StartedTask } from '../../api/verbs.ts'
+import type { Task } from '../../model.ts'
+import { parseDuration } from '../../run/duration.ts'
+import type { CommandContext, Register } from '../command.ts'
+import { facts, fromNow, table } from '../table.ts'
+import { openTaskKey } from '../task-key.ts'
+
+interface StartOptions {
+  readonly task: string
+  readonly target: readonly string[]
+  readonly action: readonly string[]
+  readonly ttl?: string
+  readonly owner?: string
+  readonly ticket?: string
+  readonly label: readonly string[]
+  readonly key: string
+}
+
+/** `stint task list | show | start | end`. */
+export const register: Register = (program, context) => {
+  const task = program.command('task').description('tasks: who does what for whom, until when')
+  registerList(task, context)
+  task
+    .command('show <task>')
+    .description('show one task')
+    .action(async (id: string) => context.output.print(await context.call<Task>('GET', pathOf(id)), describe))
+  registerStart(task, context)
+  task
+    .command('end <task>')
+    .description('end a task; everything under it stops at once')
+    .option('--reason <text>', 'why, for the log', 'ended by the operator')
+    .action(async (id: string, { reason }: { reason: string }) => {
+      const ended = await context.call<Task>('POST', `${pathOf(id)}/end`, { reason })
+      context.output.print(ended, (one) => `${one.id} is ${one.state}.`)
+    })
+}
+
+function registerList(task: Command, { call, output }: CommandContext): void {
+  task
+    .command('list')
+    .description('list tasks, newest first')
+    .addOption(
+      new Option('--state <state>', 'which ones').choices(['live', 'ended', 'expired', 'revoked', 'any']).default('live'),
+    )
+    .option('--owner <person>', 'of this owner only')
+    .option('--limit <number>', 'at most so many', '50')
+    .option('--cursor <text>', 'go on after a page: its `next`')
+    .action(async ({ state, owner, limit, cursor }: Record<string, string | undefined>) => {
+      const query = new URLSearchParams({
+        ...(state !== undefined && state !== 'any' && { state }),
+        ...(owner !== undefined && { owner }),
+        ...(limit !== undefined && { limit }),
+        ...(cursor !== undefined && { cursor }),
+      })
+      output.print(await call<Page<Task>>('GET', `/v1/tasks?${query}`), listing)
+    })
+}
+
+function registerStart(task: Command, { call, output }: CommandContext): void {
+  task
+    .command('start')
+    .description('start a task for a program that brings its own key; most want `stint run` instead')
+    .requiredOption('--task <purpose>', 'what it is for, in words')
+    .requiredOption('--target <target>', 'a target it may act on; repeatable', append)
+    .requiredOption('--key <file>', 'the private key (JWK, P-256) its token is bound to; made if it is not there')
+    .option('--action <id>', 'an action it may do, or a prefix with *; repeatable (default: all)', append)
+    .option('--ttl <duration>', 'its life: 90s, 15m, 2h')
+    .option('--owner <person>', 'the human who answers for it')
+    .option('--ticket <text>', 'the ticket it is done for')
+    .option('--label <text>', 'a label for policies; repeatable', append, [])
+    .addHelpText(
+      'after',
+      `
+The answer holds the token. It is useless without the key: every request needs a DPoP proof (RFC 9449).
+
+Example:
+  $ stint task start --task "nightly sync" --target github --key ./task-key.json --ttl 30m --json`,
+    )
+    .action(async (options: StartOptions) => {
+      const keyThumbprint = await openTaskKey(options.key)
+      output.print(await call<StartedTask>('POST', '/v1/tasks', { ...wish(options), keyThumbprint }), describeStarted)
+    })
+}
+
+function wish({ task, target, action, ttl, owner, ticket, label }: StartOptions) {
+  return {
+    purpose: task,
+    targets: target,
+    actions: action ?? ['*'],
+    labels: label,
+    ...(ttl !== undefined && { ttlSeconds: parseDuration(ttl, '--ttl') }),
+    ...(owner !== undefined && { owner }),
+    ...(ticket !== undefined && { ticket }),
+  }
+}
+
+function listing({ items, next }: Page<Task>): string {
+  const now = Date.now()
+  const rows = items.map((one) => [one.id, one.state, when(one, now), one.owner, one.scope.targets.join(' '), one.purpose])
+  const more = next === undefined ? '' : `\nMore: --cursor ${next}`
+  return table(['TASK', 'STATE', 'WHEN', 'OWNER', 'TARGETS', 'PURPOSE'], rows, 'No tasks. Start one with `stint run`.') + more
+}
+
+function when(task: Task, now: number): string {
+  return task.state === 'live' ? `ends ${fromNow(task.expiresAt, now)}` : fromNow(task.endedAt ?? task.expiresAt, now)
+}
+
+function describe(task: Task): string {
+  return facts([
+    ['task', task.id],
+    ['purpose', task.purpose],
+    ['state', task.endReason === undefined ? task.state : `${task.state}: ${task.endReason}`],
+    ['owner', task.owner],
+    ['workload', `${task.workload} (${task.proof})`],
+    ['targets', task.scope.targets.join(' ')],
+    ['actions', task.scope.actions.join(' ')],
+    ['ticket', task.ticket],
+    ['labels', task.labels.join(' ') || undefined],
+    ['parent', task.parentId],
+    ['started', new Date(task.startedAt).toISOString()],
+    ['expires', new Date(task.expiresAt).toISOString()],
+  ])
+}
+
+function describeStarted({ task, token, tokenExpiresAt, gateway }: StartedTask): string {
+  return facts([
+    ['task', task.id],
+    ['gateway', gateway],
+    ['token', token],
+    ['renew', `before ${new Date(tokenExpiresAt).toISOString()}`],
+    ['expires', new Date(task.expiresAt).toISOString()],
+  ])
+}
+
+function pathOf(id: string): string {
+  return `/v1/tasks/${encodeURIComponent(id)}`
+}
+
+function append(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}

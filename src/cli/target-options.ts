@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises'
+import { CONNECTORS } from '../credentials/connectors/index.ts'
+import { StintError } from '../errors.ts'
+import type { HostRule, Placement, Target } from '../model.ts'
+import { PRESETS, type Preset, presetLabel } from '../targets/presets.ts'
+
+/** What `stint target add` was given. */
+export interface TargetOptions {
+  readonly preset?: string
+  readonly host: readonly string[]
+  readonly connector?: string
+  readonly credential?: string | false
+  readonly username?: string
+  readonly inject?: string
+  readonly environment?: Target['environment']
+  readonly sensitivity?: Target['sensitivity']
+  readonly label: readonly string[]
+  readonly privateNetwork: readonly string[]
+  readonly caFile?: string
+}
+
+/** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
+export async function targetFrom(name: string, options: TargetOptions): Promise<Target> {
+  const preset = presetOf(name, options)
+  const hosts = options.host.length > 0 ? options.host.map(readHost) : (preset?.hosts ?? [])
+  if (hosts.length === 0) throw missing('--host', preset)
+  const credentialId = credentialOf(name, options, preset)
+  const labels = preset === undefined ? options.label : [...options.label, presetLabel(preset.id)]
+  return {
+    id: name,
+    connector: options.connector ?? preset?.connector ?? 'http',
+    hosts,
+    environment: options.environment ?? preset?.environment ?? 'unknown',
+    sensitivity: options.sensitivity ?? preset?.sensitivity ?? 'internal',
+    labels,
+    privateNetworks: options.privateNetwork,
+    ...(options.caFile !== undefined && { trustedCa: await readPem(options.caFile) }),
+    ...(credentialId !== undefined && { credentialId }),
+    placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset),
+  }
+}
+
+function presetOf(name: string, options: TargetOptions): Preset | undefined {
+  const preset = PRESETS.find(({ id }) => id === (options.preset ?? name))
+  if (preset === undefined && options.preset !== undefined) {
+    throw new StintError('invalid_argument', `there is no preset ${options.preset}; \`stint target presets\` lists them`)
+  }
+  return options.preset === undefined && options.host.length > 0 ? undefined : preset
+}
+
+function credentialOf(name: string, { credential }: TargetOptions, preset: Preset | undefined): string | undefined {
+  if (credential === false) return undefined
+  if (typeof credential === 'string') return credential
+  return preset === undefined || preset.credential === 'required' ? name : undefined
+}
+
+function placementOf(options: TargetOptions, preset: Preset | undefined): Placement {
+  if (options.inject !== undefined) return readPlacement(options.inject)
+  const connector = options.connector ?? preset?.connector ?? 'http'
+  const usual = CONNECTORS[connector]?.defaultPlacement ?? { kind: 'header', name: 'authorization', prefix: 'Bearer ' }
+  const isUsual = preset === undefined || preset.placement.kind === 'none' || options.connector !== undefined
+  const placement = isUsual ? usual : preset.placement
+  if (preset?.asks.includes('username') && options.username === undefined) throw missing('--username', preset)
+  if (options.username === undefined) return placement
+  return { kind: 'basic', username: options.username }
+}
+
+function readPlacement(text: string): Placement {
+  const [kind = '', ...rest] = text.split(':')
+  const value = rest.join(':')
+  if (kind === 'bearer' && value === '') return { kind: 'header', name: 'authorization', prefix: 'Bearer ' }
+  if (kind === 'basic') return { kind, username: value }
+  if (kind === 'header' && value !== '') return { kind, name: value, prefix: '' }
+  if (kind === 'query' && value !== '') return { kind, name: value }
+  if (kind === 'placeholder' && value !== '') return { kind, placeholder: value, body: true }
+  throw new StintError('invalid_argument', '--inject takes bearer, header:NAME, basic:USERNAME, query:NAME or placeholder:TEXT')
+}
+
+function readHost(text: string): HostRule {
+  const [, scheme = 'https', host = '', port] =
+    /^(?:(https?):\/\/)?(\*?[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::([0-9]{1,5}))?\/?$/.exec(text) ?? []
+  if (host === '')
+    throw new StintError('invalid_argument', '--host takes example.com, *.example.com, example.com:8443 or http://127.0.0.1:8080')
+  const isClear = scheme === 'http'
+  return { scheme: isClear ? 'http' : 'https', host: host.toLowerCase(), port: Number(port ?? (isClear ? 80 : 443)) }
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new StintError('invalid_argument', `${path} cannot be read`, { cause })
+  }
+}
+
+function missing(option: string, preset: Preset | undefined): StintError {
+  const why = preset === undefined ? 'no preset has this name, so it is needed' : `the preset ${preset.id} needs it`
+  return new StintError('invalid_argument', `${option} is missing: ${why}`)
+}

@@ -1,0 +1,133 @@
+import { StintError } from '../../errors.ts'
+import type { Action, Operation, Target } from '../../model.ts'
+import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import { readPush } from '../protocols/git.ts'
+import { injectionsOf } from '../protocols/placement.ts'
+
+/** Bytes of a push that are read to decide: about 500 refs. */
+const PUSH_PREFIX = 65_536
+const SERVICE = /^git-(?:upload-pack|receive-pack|upload-archive)/i
+const PATH = /^\/(?<repository>.+)\/(?<end>info\/refs|git-upload-pack|git-receive-pack)$/
+
+/** Bytes of body that `describeGit` must see. */
+export function gitBodyPrefix({ method, path }: Operation): number {
+  return method === 'POST' && path.endsWith('/git-receive-pack') ? PUSH_PREFIX : 0
+}
+
+/**
+ * Names a request of git’s smart HTTP protocol (gitprotocol-http): `git:fetch`, `git:push`, `git:delete-ref`. Undefined for what
+ * is not git; throws `unknown_action` for what comes close to it without being it.
+ */
+export function describeGit(operation: Operation): Action | undefined {
+  const { method, path, query } = operation
+  const { repository, end } = PATH.exec(path)?.groups ?? {}
+  const asked = `${method} ${end}${query === '' ? '' : `?${query}`}`
+  if (repository !== undefined) {
+    const name = repository.replace(/\.git$/, '')
+    if (asked === 'GET info/refs?service=git-upload-pack') return fetched(name)
+    if (asked === 'POST git-upload-pack') return fetched(name)
+    if (asked === 'GET info/refs?service=git-receive-pack') return announced(name)
+    if (asked === 'POST git-receive-pack') return pushed(name, operation)
+  }
+  if (/(?:^|&)service=/i.test(query) || path.split('/').some((part) => SERVICE.test(part))) throw unknown()
+  return undefined
+}
+
+/** A git server takes the secret as a password, whatever the placement for other requests is. */
+export async function obtainForGit({ target, standing }: ObtainInput, username: string): Promise<Obtained> {
+  const { placement } = target
+  const isGit = placement.kind === 'header' || placement.kind === 'query'
+  return { injections: injectionsOf(isGit ? { kind: 'basic', username } : placement, standing) }
+}
+
+function fetched(repository: string): Action {
+  return { id: 'git:fetch', access: 'read', resource: repository, parameters: { repository } }
+}
+
+/** Before a push, git asks which refs there are. It changes nothing, so it is read; policies that forbid every push stop it here. */
+function announced(repository: string): Action {
+  return { id: 'git:push', access: 'read', resource: repository, parameters: { repository, refs: [] } }
+}
+
+function pushed(repository: string, { headers, body = new Uint8Array() }: Operation): Action {
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    throw new StintError('unknown_action', 'a compressed push is not read')
+  /** git asks so whether it may push at all, before it sends much. */
+  if (body.length === 4 && body.every((byte) => byte === 0x30)) return announced(repository)
+  const { creates, updates, deletes, options } = readPush(body, body.length >= PUSH_PREFIX)
+  const refs = [...creates, ...updates, ...deletes]
+  if (refs.length === 0) throw new StintError('unknown_action', 'the push names no ref')
+  if (deletes.length > 0 && refs.length > deletes.length) {
+    throw new StintError('unknown_action', 'one push both deletes refs and changes others; make them two')
+  }
+  const [id, access] = deletes.length > 0 ? (['git:delete-ref', 'destructive'] as const) : (['git:push', 'write'] as const)
+  const resource = `${repository}:${refs.length === 1 ? refs[0] : `${refs.length} refs`}`
+  return { id, access, resource, parameters: { repository, refs, creates, updates, deletes, options } }
+}
+
+function unknown(): StintError {
+  return new StintError('unknown_action', 'this is not a request of git’s smart HTTP protocol')
+}
+
+const target: Target = {
+  id: 'code',
+  connector: 'git',
+  hosts: [{ scheme: 'https', host: 'git.example.com', port: 443 }],
+  environment: 'unknown',
+  sensitivity: 'internal',
+  labels: [],
+  privateNetworks: [],
+  credentialId: 'code-token',
+  placement: { kind: 'basic', username: 'x-token-auth' },
+}
+
+/** Any git server over smart HTTP: fetches are reads, pushes are writes on named refs, and nothing else passes. */
+export const git: Connector = {
+  kind: 'git',
+  summary: 'Any git server over smart HTTP: a fetch is a read, a push is a write on named refs, nothing else passes.',
+  defaultHosts: [],
+  defaultPlacement: { kind: 'basic', username: 'x-token-auth' },
+  placeholderVariables: [],
+  bodyPrefix: gitBodyPrefix,
+  describe(operation) {
+    const action = describeGit(operation)
+    if (action === undefined) throw unknown()
+    return action
+  },
+  obtain: (input) => obtainForGit(input, 'x-token-auth'),
+  example: {
+    target,
+    known: [
+      {
+        operation: { method: 'GET', path: '/acme/app.git/info/refs', query: 'service=git-upload-pack' },
+        action: { id: 'git:fetch', access: 'read', resource: 'acme/app' },
+      },
+      {
+        operation: { method: 'POST', path: '/acme/app.git/git-upload-pack' },
+        action: { id: 'git:fetch', access: 'read', resource: 'acme/app' },
+      },
+      {
+        operation: { method: 'GET', path: '/acme/app/info/refs', query: 'service=git-receive-pack' },
+        action: { id: 'git:push', access: 'read', resource: 'acme/app' },
+      },
+      {
+        operation: { method: 'POST', path: '/acme/app/git-receive-pack', body: pushOf('refs/heads/main', '1', '2') },
+        action: { id: 'git:push', access: 'write', resource: 'acme/app:refs/heads/main' },
+      },
+      {
+        operation: { method: 'POST', path: '/acme/app/git-receive-pack', body: pushOf('refs/heads/old', '1', '0') },
+        action: { id: 'git:delete-ref', access: 'destructive', resource: 'acme/app:refs/heads/old' },
+      },
+    ],
+    unknown: [
+      { method: 'GET', path: '/acme/app.git/HEAD' },
+      { method: 'POST', path: '/acme/app.git/Git-Receive-Pack' },
+      { method: 'GET', path: '/acme/app.git/info/refs', query: 'service=git-upload-pack&service=git-receive-pack' },
+    ],
+  },
+}
+
+function pushOf(ref: string, from: string, to: string): Uint8Array {
+  const line = `${from.repeat(40)} ${to.repeat(40)} ${ref}\0report-status`
+  return new TextEncoder().encode(`${(line.length + 4).toString(16).padStart(4, '0')}${line}0000`)
+}

@@ -1,0 +1,178 @@
+import { StintError } from '../../errors.ts'
+import type { Access, Action, Operation } from '../../model.ts'
+import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import { FILES, MUTATIONS, REST } from '../protocols/github-endpoints.ts'
+import { readGraphql } from '../protocols/graphql.ts'
+import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
+import { injectionsOf } from '../protocols/placement.ts'
+import { describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
+
+const GRAPHQL_PREFIX = 65_536
+/** The part of a path that names an owner, and a repository. */
+const OWNED = /^\/(?:(?:(?:uploads\/)?repos|web|codeload|raw)\/[^/]+\/[^/]+|orgs\/[^/]+)/
+const findEndpoint = createPathTable([
+  ...REST.map(([template, id, access]) => [template, { id, access }] as const),
+  ...FILES.map(([template, id]) => [template, { id, access: 'read' as const }] as const),
+])
+
+/** Which part of GitHub a request is for: by host on github.com, by path on an Enterprise Server. The path is what the part sees. */
+function partOf({ host, path }: Operation): { part: 'api' | 'files' | 'web'; path: string } {
+  const [label = ''] = host.split('.')
+  if (label === 'api') return { part: 'api', path }
+  if (label === 'uploads') return { part: 'api', path: `/uploads${path}` }
+  if (label === 'codeload' || label === 'raw') return { part: 'files', path: `/${label}${path}` }
+  if (path.startsWith('/api/v3/')) return { part: 'api', path: path.slice('/api/v3'.length) }
+  if (path.startsWith('/api/uploads/') || path === '/api/graphql') return { part: 'api', path: path.slice('/api'.length) }
+  return { part: 'web', path: `/web${path}` }
+}
+
+function describe(operation: Operation): Action {
+  const { part, path } = partOf(operation)
+  if (isGraphql(operation)) return describeGraphql(operation)
+  const action = part === 'web' ? describeGit(operation) : undefined
+  if (action !== undefined) return lowerRepository(action)
+  const method = operation.method === 'HEAD' ? 'GET' : operation.method
+  const found = findEndpoint(method, path)
+  if (found !== undefined) return named(found, path)
+  if (part === 'api' && method === 'GET')
+    return { id: 'github:rest::get', access: 'read', resource: resourceOf(path), parameters: {} }
+  throw new StintError('unknown_action', 'this is not an endpoint of GitHub that Stint knows')
+}
+
+function named({ value, parameters }: PathMatch<{ id: string; access: Access }>, path: string): Action {
+  const { owner, repo, org, ...rest } = parameters
+  const names = {
+    ...(owner !== undefined && repo !== undefined && { repository: `${owner}/${repo}`.toLowerCase() }),
+    ...(org !== undefined && { org: org.toLowerCase() }),
+  }
+  return { id: `github:${value.id}`, access: value.access, resource: resourceOf(path), parameters: { ...rest, ...names } }
+}
+
+/** GitHub does not tell upper from lower case in the names of owners and repositories; policies must not either. */
+function resourceOf(path: string): string {
+  return path.replace(OWNED, (owned) => owned.toLowerCase()).replace(/^\/(?:web\/)?/, '')
+}
+
+function lowerRepository(action: Action): Action {
+  const { repository } = action.parameters
+  if (typeof repository !== 'string') return action
+  const lower = repository.toLowerCase()
+  return {
+    ...action,
+    resource: lower + action.resource.slice(repository.length),
+    parameters: { ...action.parameters, repository: lower },
+  }
+}
+
+function isGraphql(operation: Operation): boolean {
+  const { part, path } = partOf(operation)
+  return part === 'api' && path === '/graphql'
+}
+
+function describeGraphql({ method, query, headers, body = new Uint8Array() }: Operation): Action {
+  const isJson = /^application\/json(?: *; *charset="?utf-8"?)?$/i.test(headers['content-type'] ?? '')
+  const isPlain = (headers['content-encoding'] ?? 'identity') === 'identity'
+  if (method !== 'POST' || query !== '' || !isJson || !isPlain) {
+    throw new StintError('unknown_action', 'a GraphQL request is a POST of plain application/json without a query string')
+  }
+  const operation = readGraphql(body, body.length >= GRAPHQL_PREFIX)
+  if (operation.kind === 'query') return { id: 'github:graphql::query', access: 'read', resource: 'graphql', parameters: {} }
+  const [field, ...more] = operation.fields
+  if (field === undefined || more.length > 0) throw new StintError('unknown_action', 'send one mutation in a GraphQL request')
+  const [id, access] = MUTATIONS.get(field) ?? [`graphql::${field}`, 'admin']
+  return { id: `github:${id}`, access, resource: 'graphql', parameters: { mutation: field } }
+}
+
+async function obtain(input: ObtainInput): Promise<Obtained> {
+  if (isGit(input.action)) return obtainForGit(input, 'x-access-token')
+  return { injections: injectionsOf(input.target.placement, input.standing) }
+}
+
+function isGit({ id }: Action): boolean {
+  return id.startsWith('git:')
+}
+
+const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+const graphql = { host: 'api.github.com', method: 'POST', path: '/graphql', headers: { 'content-type': 'application/json' } }
+const api = { host: 'api.github.com' }
+const hosts = ['github.com', 'api.github.com', 'uploads.github.com', 'codeload.github.com'].map(
+  (host) => ({ scheme: 'https', host, port: 443 }) as const,
+)
+
+/** GitHub: git over HTTPS, REST and GraphQL, each request under the name of what it does. */
+export const github: Connector = {
+  kind: 'github',
+  summary: 'GitHub and GitHub Enterprise Server: git over HTTPS, REST and GraphQL, each request under the name of what it does.',
+  defaultHosts: hosts,
+  defaultPlacement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
+  placeholderVariables: ['GITHUB_TOKEN', 'GH_TOKEN'],
+  bodyPrefix: (operation) => (isGraphql(operation) ? GRAPHQL_PREFIX : gitBodyPrefix(operation)),
+  describe,
+  obtain,
+  variant: (action) => (isGit(action) ? 'git' : 'rest'),
+  example: {
+    target: {
+      ...git.example.target,
+      id: 'github',
+      connector: 'github',
+      hosts,
+      placement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
+    },
+    known: [
+      ...git.example.known.map(({ operation, action }) => ({ operation: { ...operation, host: 'github.com' }, action })),
+      {
+        operation: { ...api, method: 'PUT', path: '/repos/Acme/App/pulls/7/merge' },
+        action: { id: 'github:PullRequest::merge', access: 'write', resource: 'repos/acme/app/pulls/7/merge' },
+      },
+      {
+        operation: { ...api, method: 'GET', path: '/repos/acme/app/issues' },
+        action: { id: 'github:Issue::list', access: 'read', resource: 'repos/acme/app/issues' },
+      },
+      {
+        operation: { ...api, method: 'DELETE', path: '/repos/acme/app' },
+        action: { id: 'github:Repository::delete', access: 'destructive', resource: 'repos/acme/app' },
+      },
+      {
+        operation: { ...api, method: 'GET', path: '/repos/acme/app/contents/docs/a.md' },
+        action: { id: 'github:Contents::get', access: 'read', resource: 'repos/acme/app/contents/docs/a.md' },
+      },
+      {
+        operation: { ...api, method: 'GET', path: '/emojis' },
+        action: { id: 'github:rest::get', access: 'read', resource: 'emojis' },
+      },
+      {
+        operation: { ...graphql, body: encode({ query: '{ viewer { login } }' }) },
+        action: { id: 'github:graphql::query', access: 'read', resource: 'graphql' },
+      },
+      {
+        operation: {
+          ...graphql,
+          body: encode({ query: 'mutation M($i: X = {a: 1}) { x: mergePullRequest(input: $i) { id } }' }),
+        },
+        action: { id: 'github:PullRequest::merge', access: 'write', resource: 'graphql' },
+      },
+      {
+        operation: { host: 'github.acme.com', method: 'PATCH', path: '/api/v3/repos/acme/app/issues/1' },
+        action: { id: 'github:Issue::update', access: 'write', resource: 'repos/acme/app/issues/1' },
+      },
+      {
+        operation: { host: 'uploads.github.com', method: 'POST', path: '/repos/acme/app/releases/1/assets', query: 'name=a.zip' },
+        action: { id: 'github:Release::upload-asset', access: 'write', resource: 'uploads/repos/acme/app/releases/1/assets' },
+      },
+    ],
+    unknown: [
+      { ...api, method: 'POST', path: '/repos/acme/app/actions/runners/registration-token' },
+      { ...api, method: 'POST', path: '/app/installations/1/access_tokens' },
+      { ...api, method: 'DELETE', path: '/repos/acme/app/' },
+      { ...graphql, body: encode({ query: 'mutation { a: addStar { id } b: deleteRef { id } }' }) },
+      { ...graphql, body: encode({ query: 'mutation { ...F } fragment F on Mutation { deleteRef { id } }' }) },
+      {
+        ...graphql,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: encode({ query: '{ viewer { login } }' }),
+      },
+      { host: 'github.com', method: 'POST', path: '/login/oauth/access_token' },
+      { host: 'github.com', method: 'GET', path: '/acme/app/settings' },
+    ],
+  },
+}

@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { isIPv6 } from 'node:net'
+import type { Attempt, Served } from '../broker.ts'
+import { asStintError, type StintError } from '../errors.ts'
+import type { Caller, Flow } from '../model.ts'
+import { readHeaders } from './arrival.ts'
+import type { Connections } from './connections.ts'
+import { type DpopProof, type GatewayProof, readDpop } from './proof.ts'
+import { malformed, refusalOf, writeRefusal } from './refusal.ts'
+
+/** The verbs that prove a connection as a whole. */
+export interface AttachVerbs {
+  serve(attempt: Attempt<GatewayProof>): Promise<Served>
+  /** identity/verify.ts. Throws `StintError`. */
+  attach(proof: DpopProof): Promise<Caller>
+  /** revocations/flows.ts: registers the connection, so that a revocation cuts it. Throws `task_not_live`. */
+  openConnection(caller: Caller): Flow
+}
+
+/** Where a connection is attached to a task, and the protocol it then speaks: an HTTP forward proxy's. */
+export const ATTACH_PATH = '/.well-known/stint/attach'
+export const ATTACH_PROTOCOL = 'stint-task/1'
+
+/** True for a request that asks to attach its connection. */
+export function isAttach(request: IncomingMessage): boolean {
+  return request.url === ATTACH_PATH && request.headers.upgrade?.toLowerCase() === ATTACH_PROTOCOL
+}
+
+/** Answers an attach: 101, and from then on `adopt` reads the connection's requests; or a refusal, and the connection closes. */
+export function createAttach(verbs: AttachVerbs, connections: Connections, adopt: (socket: Socket) => void) {
+  return async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
+    let headers: Record<string, string> = {}
+    try {
+      headers = readHeaders(request.rawHeaders, request.httpVersion)
+      const { caller, inside } = connections.of(socket)
+      if (request.method !== 'GET' || caller !== undefined || inside !== undefined)
+        throw malformed('a connection is attached once, by GET')
+      const proof = readDpop(headers, 'authorization', 'GET', `http://${localAuthority(socket)}${ATTACH_PATH}`)
+      const attached = await proveConnection(verbs, connections, socket, proof)
+      if (socket.destroyed) return
+      connections.know(socket, { caller: attached })
+    } catch (thrown) {
+      return writeRefusal(socket, refusalOf(asStintError(thrown), randomUUID()), headers, 'origin')
+    }
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${ATTACH_PROTOCOL}\r\n\r\n`)
+    if (head.length > 0) socket.unshift(head)
+    adopt(socket)
+  }
+}
+
+/** Verifies the proof of a whole connection and binds it to revocations. What fails is recorded as an attempt, then thrown. */
+export async function proveConnection(
+  verbs: AttachVerbs,
+  connections: Connections,
+  socket: Socket,
+  proof: DpopProof,
+): Promise<Caller> {
+  try {
+    const caller = await verbs.attach(proof)
+    connections.bind(socket, verbs.openConnection(caller))
+    return caller
+  } catch (thrown) {
+    const error = asStintError(thrown)
+    await recordRefused(verbs, proof, error)
+    throw error
+  }
+}
+
+/** The broker records every attempt that it serves; this one ends where it failed. */
+async function recordRefused(verbs: AttachVerbs, proof: GatewayProof, error: StintError): Promise<void> {
+  const refused = (): never => {
+    throw error
+  }
+  await verbs.serve({ correlationId: randomUUID(), proof, describe: refused, carryOut: refused })
+}
+
+/** The gateway's address as this client reached it, from the socket and not from what the client says. */
+function localAuthority(socket: Socket): string {
+  const address = (socket.localAddress ?? '').replace(/^::ffff:/, '')
+  return `${isIPv6(address) ? `[${address}]` : address}:${socket.localPort}`
+}

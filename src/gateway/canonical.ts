@@ -1,0 +1,139 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { domainToASCII } from 'node:url'
+import { StintError } from '../errors.ts'
+
+/** A request target as it arrived. Attacker-controlled. `target` is origin-form: path, then an optional `?query`. */
+export interface TargetForm {
+  readonly scheme: 'http' | 'https'
+  readonly authority: string
+  readonly target: string
+}
+
+/** Where a request goes, spelled one way. `host` is as in a URL: lower case, IPv6 in brackets. */
+export interface CanonicalTarget {
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  readonly path: string
+  readonly query: string
+}
+
+const DEFAULT_PORT = { http: 80, https: 443 } as const
+
+/** Segments of plain characters that do not start with a dot: most paths, and nothing to normalise in them. */
+const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)*\/?$/
+const VISIBLE = /^[\x21-\x7e]*$/
+const UNRESERVED = /^[A-Za-z0-9._~-]$/
+/** Delimiters and controls in escaped form, escaped any number of times, for servers that decode once too often. */
+const DISGUISED = /%(?:25)*(?:2[Ff]|5[Cc]|3[Bb]|[01][0-9A-Fa-f]|7[Ff]|[Cc]2(?:%|%25)[89][0-9A-Fa-f])|%(?:25)+2[Ee]/
+/** A segment of nothing but dots and blanks; some servers trim those to a dot segment. */
+const DOT_SEGMENT = /\/(?:\.|%20)+(?:\/|$)/
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+const PLAIN_HOST = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9]*$/
+const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/
+
+/**
+ * Spells a request target one way, before the decision: what is decided is what is sent (RFC 3986, section 6.2.2). Throws
+ * `malformed_request` for whatever two servers could read differently.
+ */
+export function canonicalTarget(form: TargetForm): CanonicalTarget {
+  const { scheme, target } = form
+  const { host, port } = canonicalAuthority(form.authority, DEFAULT_PORT[scheme])
+  const mark = target.indexOf('?')
+  const path = canonicalPath(mark === -1 ? target : target.slice(0, mark))
+  const query = mark === -1 ? '' : target.slice(mark + 1)
+  if (!VISIBLE.test(query) || query.includes('#'))
+    refuse('the query holds a blank, a control, a non-ASCII character or a fragment')
+  return { scheme, host, port, path, query }
+}
+
+/** Splits an absolute-form request target (RFC 9112, section 3.2.2) for `canonicalTarget`. Throws `malformed_request`. */
+export function splitAbsoluteForm(url: string): TargetForm {
+  const match = /^(https?):\/\/([^/?#]+)([^#]*)$/i.exec(url)
+  if (match === null) refuse('the request target is not an absolute http or https URL without a fragment')
+  const [, scheme = '', authority = '', rest = ''] = match
+  return {
+    scheme: scheme.toLowerCase() === 'https' ? 'https' : 'http',
+    authority,
+    target: rest.startsWith('/') ? rest : `/${rest}`,
+  }
+}
+
+/**
+ * Host and port of an authority, spelled one way: lower case, no trailing dot, punycode, dotted-decimal IPv4, RFC 5952 IPv6.
+ * Without `defaultPort` the port must be given (CONNECT). Throws `malformed_request`.
+ */
+export function canonicalAuthority(authority: string, defaultPort?: number): { host: string; port: number } {
+  const colon = authority.lastIndexOf(':')
+  const hasPort = colon > authority.lastIndexOf(']')
+  const host = canonicalHost(hasPort ? authority.slice(0, colon) : authority)
+  const port = hasPort ? readPort(authority.slice(colon + 1)) : defaultPort
+  if (port === undefined) refuse('the authority has no port')
+  return { host, port }
+}
+
+function readPort(text: string): number {
+  const port = /^[1-9][0-9]{0,4}$/.test(text) ? Number(text) : 0
+  if (port < 1 || port > 65_535) refuse('the port is not a number from 1 to 65535')
+  return port
+}
+
+/** One spelling of a host name or address; see `canonicalAuthority`. Throws `malformed_request`. */
+export function canonicalHost(text: string): string {
+  if (text.startsWith('[')) return canonicalIpv6(text)
+  const lower = text.toLowerCase()
+  const host = lower.endsWith('.') ? lower.slice(0, -1) : lower
+  if (host.length > 253) refuse('the host name is too long')
+  if (PLAIN_HOST.test(host) && !host.includes('xn--')) return host
+  const labels = host.split('.')
+  if (!labels.every((label) => LABEL.test(label))) refuse('the host is not a name in ASCII (punycode for others) or an address')
+  if (NUMERIC_LABEL.test(labels.at(-1) ?? '') && !isIPv4(host)) refuse('an IPv4 address is written as four decimal numbers')
+  if (host.includes('xn--') && domainToASCII(host) !== host) refuse('the host holds a label that is not valid punycode')
+  return host
+}
+
+function canonicalIpv6(text: string): string {
+  const inner = text.slice(1, -1)
+  if (!text.endsWith(']') || !isIPv6(inner) || inner.includes('%'))
+    refuse('the host is not an IPv6 address in brackets without a zone')
+  const host = new URL(`http://${text}/`).hostname
+  if (host.startsWith('[::ffff:')) refuse('an IPv4 address is written as one, not mapped into IPv6')
+  return host
+}
+
+function canonicalPath(path: string): string {
+  if (!path.startsWith('/')) refuse('the path does not start with a slash')
+  if (PLAIN_PATH.test(path)) return path
+  if (!VISIBLE.test(path)) refuse('the path holds a blank, a control or a non-ASCII character')
+  if (/[\\;#]/.test(path)) refuse('the path holds a backslash, a semicolon or a fragment')
+  if (path.includes('//')) refuse('the path holds an empty segment')
+  refuseBadEscapes(path)
+  const normal = path.replace(/%[0-9A-Fa-f]{2}/g, normalEscape).replace(/["<>[\]^`{|}]/g, escapeCharacter)
+  if (DISGUISED.test(normal)) refuse('the path holds an escaped slash, backslash, semicolon or control character')
+  if (DOT_SEGMENT.test(normal)) refuse('the path holds a dot segment')
+  return normal
+}
+
+/** Also refuses octets that are not UTF-8: overlong forms are an old disguise of dots and slashes. */
+function refuseBadEscapes(path: string): void {
+  try {
+    decodeURIComponent(path)
+  } catch {
+    refuse('the path holds a percent escape that is incomplete or not UTF-8')
+  }
+}
+
+function normalEscape(octet: string): string {
+  const character = String.fromCharCode(Number.parseInt(octet.slice(1), 16))
+  return UNRESERVED.test(character) ? character : octet.toUpperCase()
+}
+
+function escapeCharacter(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+}
+
+function refuse(detail: string): never {
+  throw new StintError('malformed_request', detail)
+}
+
+export { checkHeaders } from './headers.ts'

@@ -1,0 +1,206 @@
+import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { Lease } from '../credentials/lease.ts'
+import { asStintError, StintError } from '../errors.ts'
+import type { Flow, HostRule, Operation, Outcome } from '../model.ts'
+import { headersBack, trailersBack } from './answer.ts'
+import type { Arrival } from './arrival.ts'
+import { createDownload, type Download } from './download.ts'
+import { type Plan, planOf } from './inject.ts'
+import { outcomeOf, startTally } from './outcome.ts'
+import type { Pools } from './pools.ts'
+import { carryUpgrade } from './upgrade.ts'
+import { type Prefix, Upload } from './upload.ts'
+
+/** A request that may be sent: what was decided about, and where its body comes from and its answer goes. */
+export interface Order {
+  readonly operation: Operation
+  readonly arrival: Arrival
+  readonly hasBody: boolean
+  readonly prefix: Prefix
+}
+
+/** Sends an order to its target and the answer back. Throws `StintError` only while the client has been told nothing. */
+export type Forward = (order: Order, lease: Lease, flow: Flow) => Promise<Outcome>
+
+/** Forwards over keep-alive pools. Redirects are passed back, never followed. */
+export function createForward(pools: Pools): Forward {
+  return async (order, lease, flow) => {
+    checkHost(lease, order.operation)
+    if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
+    const pool = pools.poolFor(lease, order.operation)
+    return new Promise<Outcome>((done, fail) => new Exchange(order, planOf(lease), flow, pool, done, fail).start())
+  }
+}
+
+/** A lease's secrets go to its hosts and nowhere else. Throws `host_not_in_lease`. */
+export function checkHost(lease: Lease, { scheme, host, port }: Pick<Operation, 'scheme' | 'host' | 'port'>): void {
+  const fits = (rule: HostRule) =>
+    rule.scheme === scheme &&
+    rule.port === port &&
+    (rule.host === host || (rule.host.startsWith('*.') && host.endsWith(rule.host.slice(1))))
+  if (!lease.hosts.some(fits)) throw new StintError('host_not_in_lease', `the lease is not for ${scheme}://${host}:${port}`)
+}
+
+const RETRIED_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** One request and its answer. A class, because one is made for every request. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #order: Order
+  readonly #plan: Plan
+  readonly #flow: Flow
+  readonly #pool: Dispatcher
+  readonly #done: (outcome: Outcome) => void
+  readonly #fail: (error: StintError) => void
+  readonly #tally = startTally()
+  #upload: Upload | undefined
+  #controller: Dispatcher.DispatchController | undefined
+  #download: Download | undefined
+  #over = false
+  #ended = false
+  #triesLeft: number
+
+  constructor(
+    order: Order,
+    plan: Plan,
+    flow: Flow,
+    pool: Dispatcher,
+    done: (outcome: Outcome) => void,
+    fail: (error: StintError) => void,
+  ) {
+    this.#order = order
+    this.#plan = plan
+    this.#flow = flow
+    this.#pool = pool
+    this.#done = done
+    this.#fail = fail
+    this.#triesLeft = RETRIED_METHODS.has(order.operation.method) && !order.hasBody ? 1 : 0
+  }
+
+  start(): void {
+    const { arrival, hasBody, prefix } = this.#order
+    arrival.reply.whenClosed((complete) => this.#onReplyClosed(complete))
+    this.#flow.onCut(() => this.#onCut())
+    if (hasBody) {
+      if (arrival.expectsContinue) arrival.reply.sendContinue()
+      this.#upload = new Upload(arrival.body, prefix, this.#plan.bodyRewrite())
+    }
+    this.#dispatch()
+  }
+
+  #dispatch(): void {
+    const { operation, arrival } = this.#order
+    const { path, headers } = this.#plan.apply(operation)
+    const upgrade = arrival.upgrade === undefined ? null : 'websocket'
+    this.#pool.dispatch({ method: operation.method, path, headers, body: this.#upload ?? null, upgrade }, this)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(new StintError('revoked', 'it ended before it was sent'))
+  }
+
+  onRequestUpgrade(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+    target: Duplex,
+  ): void {
+    const { upgrade } = this.#order.arrival
+    if (this.#over || upgrade === undefined) return void target.on('error', () => {}).destroy()
+    this.#over = true // from here on `splice` watches both sides
+    this.#tally.status = status
+    void carryUpgrade(upgrade, { target, headers, plan: this.#plan, flow: this.#flow, tally: this.#tally }).then(this.#done)
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders, reason = ''): void {
+    if (status < 200 || this.#over) return // interim answers are for the hop that asked
+    this.#tally.status = status
+    const { reply } = this.#order.arrival
+    this.#download = createDownload(this.#order, this.#plan, status, headers, controller)
+    const { scrubber } = this.#plan
+    const phrase = scrubber.isEmpty ? reason : scrubber.text(reason)
+    const manner = { decodes: this.#download.decodes, takesTrailers: reply.takesTrailers }
+    reply.start(status, phrase || (STATUS_CODES[status] ?? ''), headersBack(headers, this.#plan, manner))
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#tally.bytesIn += chunk.length
+    if (!this.#over) this.#download?.push(chunk)
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    this.#ended = true
+    if (this.#over) return
+    const { reply } = this.#order.arrival
+    this.#download?.end(() => reply.end(reply.takesTrailers ? trailersBack(trailers, this.#plan) : []))
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return
+    const { reply } = this.#order.arrival
+    if (this.#mayRetry(error)) {
+      this.#triesLeft -= 1
+      this.#dispatch()
+    } else if (reply.started) {
+      const { code } = upstreamError(error)
+      this.#finish('failed', code)
+      reply.reset()
+    } else {
+      this.#over = true
+      this.#upload?.destroy()
+      this.#fail(upstreamError(error))
+    }
+  }
+
+  /** A kept-alive connection that the target closed meanwhile; only where sending twice does no harm (RFC 9110, section 9.2.2). */
+  #mayRetry(error: Error): boolean {
+    return this.#triesLeft > 0 && this.#tally.status === undefined && codeOf(error) === 'UND_ERR_SOCKET'
+  }
+
+  #onReplyClosed(complete: boolean): void {
+    if (this.#over) return
+    if (this.#ended && complete) this.#finish('completed')
+    else {
+      this.#finish('failed', 'client_closed')
+      this.#abort()
+    }
+  }
+
+  #onCut(): void {
+    if (this.#over) return
+    this.#finish('cut', 'revoked')
+    this.#abort()
+    this.#order.arrival.reply.reset()
+  }
+
+  #abort(): void {
+    this.#controller?.abort(new StintError('revoked', 'the exchange was broken off'))
+    this.#upload?.destroy()
+    this.#download?.destroy()
+  }
+
+  #finish(result: 'completed' | 'failed' | 'cut', code?: string): void {
+    this.#over = true
+    this.#tally.bytesOut = this.#upload?.size ?? 0
+    this.#done(outcomeOf(this.#tally, result, code))
+  }
+}
+
+const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT'])
+
+/** What went wrong on the target's side, without the target's words. */
+export function upstreamError(error: unknown): StintError {
+  if (error instanceof StintError) return error
+  const code = codeOf(error)
+  if (TIMEOUTS.has(code)) return new StintError('upstream_timeout', 'the target did not answer in time', { cause: error })
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'UND_ERR_NOT_SUPPORTED') return asStintError(error)
+  return new StintError('upstream_failed', `the connection to the target failed${code === '' ? '' : ` (${code})`}`, {
+    cause: error,
+  })
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+}

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { StintError } from '../errors.ts'
+import type { Arrival } from './arrival.ts'
+import { createAttach, isAttach } from './attach.ts'
+import type { Ca } from './ca.ts'
+import { type ConnectVerbs, createConnect } from './connect.ts'
+import { type Connection, createConnections } from './connections.ts'
+import type { Dial } from './dial.ts'
+import { createForward } from './forward.ts'
+import { createHandle, type HttpVerbs } from './http.ts'
+import { createPools } from './pools.ts'
+import { malformed, refusalOf, writeRefusal } from './refusal.ts'
+import { Http1Reply } from './reply-http1.ts'
+import { createSessions } from './sessions.ts'
+import { arrivalOfUpgrade, isWebSocket } from './upgrade.ts'
+
+export type { GatewayProof } from './proof.ts'
+
+/** The verbs of the gateway, each owned by one folder; main.ts joins them. */
+export interface GatewayVerbs extends HttpVerbs, ConnectVerbs {}
+
+export interface GatewayOptions {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  readonly maxConnections: number
+  /** Limit for a target's first answer byte. */
+  readonly headersTimeoutMs: number
+  /** Limit for a client's header section. */
+  readonly clientHeadersTimeoutMs: number
+  readonly ca: Ca
+  readonly dial: Dial
+}
+
+/** The forward proxy that workloads reach the world through. */
+export interface Gateway {
+  /** Throws `already_running` when the address is taken. */
+  listen(): Promise<{ port: number }>
+  /** Takes nothing new, lets what is open end for so long, then breaks it off. */
+  close(drainSeconds: number): Promise<void>
+}
+
+const MAX_HEADER_BYTES = 32 * 1024
+const CLIENT_IDLE_MS = 60_000
+const DRAIN_STEP_MS = 50
+
+/** The gateway over the verbs that the folders lend it. Nothing is sent to a target but by `serve`. */
+export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gateway {
+  const connections = createConnections()
+  const sockets = new Set<Socket>()
+  let stopping = false
+  const isStopping = () => stopping
+  const pools = createPools({ dial: options.dial, headersTimeoutMs: options.headersTimeoutMs })
+  const handle = createHandle(verbs, createForward(pools), isStopping)
+  const sessions = createSessions(handle, connections)
+  const server = createHttpServer(options)
+  const adoptHttp1 = (socket: Socket) => void server.emit('connection', socket)
+  const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt }
+  const connect = createConnect(verbs, { connections, ca: options.ca, dial: options.dial, adopt, isStopping })
+  const attach = createAttach(verbs, connections, adoptHttp1)
+
+  server.on('connection', (socket: Socket) => track(socket, sockets))
+  server.on('request', (request, response) => void handle(arrivalOf(request, response, connections.of(request.socket), false)))
+  server.on(
+    'checkContinue',
+    (request, response) => void handle(arrivalOf(request, response, connections.of(request.socket), true)),
+  )
+  server.on('connect', (request, socket: Duplex, head: Buffer) => void connect(request, socket as Socket, head))
+  server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
+    if (isAttach(request)) void attach(request, socket as Socket, head)
+    else void handle(arrivalOfUpgrade(request, socket as Socket, head, connections.of(socket)))
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnread(error, socket, connections.of(socket)))
+
+  return {
+    listen: () => listen(server, options),
+    async close(drainSeconds) {
+      stopping = true
+      const deadline = Date.now() + drainSeconds * 1000
+      server.close()
+      sessions.drain()
+      while (sockets.size > 0 && Date.now() < deadline) {
+        server.closeIdleConnections()
+        await new Promise((done) => setTimeout(done, DRAIN_STEP_MS))
+      }
+      for (const socket of sockets) socket.destroy()
+      await pools.close()
+    },
+  }
+}
+
+function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOptions): Server {
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: clientHeadersTimeoutMs,
+    connectionsCheckingInterval: Math.ceil(clientHeadersTimeoutMs / 4),
+    requestTimeout: 0, // bodies may take as long as their task lives
+    keepAliveTimeout: CLIENT_IDLE_MS,
+    noDelay: true,
+    shouldUpgradeCallback: (request) => isAttach(request) || isWebSocket(request),
+  })
+  server.maxConnections = maxConnections
+  server.maxHeadersCount = 0 // Node would drop the rest unseen; arrival.ts counts and refuses
+  return server
+}
+
+function listen(server: Server, { host, port }: GatewayOptions): Promise<{ port: number }> {
+  return new Promise((done, fail) => {
+    server.once('error', (cause) => fail(new StintError('already_running', `cannot listen on ${host}:${port}`, { cause })))
+    server.listen(port, host, () => {
+      const address = server.address()
+      done({ port: typeof address === 'object' && address !== null ? address.port : port })
+    })
+  })
+}
+
+/** Sees every socket once, although an attached or opened one is given to the HTTP parser again. */
+function track(socket: Socket, sockets: Set<Socket>): void {
+  if (sockets.has(socket)) return
+  sockets.add(socket)
+  socket.on('error', () => socket.destroy()) // also while no parser listens
+  socket.once('close', () => sockets.delete(socket))
+}
+
+function arrivalOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  connection: Connection,
+  expectsContinue: boolean,
+): Arrival {
+  return {
+    method: request.method ?? '',
+    target: request.url ?? '',
+    rawHeaders: request.rawHeaders,
+    httpVersion: request.httpVersion,
+    expectsContinue,
+    body: request,
+    reply: new Http1Reply(response, request.httpVersion),
+    connection,
+  }
+}
+
+const UNREAD: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'the header section is too large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the header section did not arrive in time',
+}
+
+/** What the parser refused: 400 when nothing else was answered yet on this connection, else the connection is broken off. */
+function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex, connection: Connection): void {
+  if (connection.busy > 0 || !socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const detail = UNREAD[error.code ?? ''] ?? `the bytes are not HTTP/1.1 (${error.code ?? 'unknown'})`
+  writeRefusal(socket, refusalOf(malformed(detail), randomUUID()), {}, 'proxy')
+}

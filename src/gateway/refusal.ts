@@ -1,0 +1,95 @@
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Refusal } from '../broker.ts'
+import { CATALOGUE, type ErrorCode, problem, StintError } from '../errors.ts'
+import { CHALLENGE } from './proof.ts'
+
+/** A refusal as an HTTP answer; `headers` is flat: name, value, name, value. */
+export interface Page {
+  readonly status: number
+  readonly reason: string
+  readonly headers: readonly string[]
+  readonly body: string
+}
+
+/** How the refusal's reader is asked to prove itself: a proxy's 407 or an origin's 401 (RFC 9110, section 11.7.1). */
+export type Role = 'proxy' | 'origin'
+
+/** RFC 9209 error types, where one says it better than `http_request_denied`. */
+const PROXY_STATUS: Partial<Record<ErrorCode, string>> = {
+  malformed_request: 'http_request_error',
+  address_refused: 'destination_ip_prohibited',
+  upstream_failed: 'destination_unavailable',
+  upstream_timeout: 'connection_timeout',
+  internal: 'proxy_internal_error',
+  audit_unavailable: 'proxy_internal_error',
+  store_unavailable: 'proxy_internal_error',
+}
+
+/** The refusal of a thrown error. */
+export function refusalOf(error: StintError, correlationId: string): Refusal {
+  return { code: error.code, detail: error.detail, reasons: [], correlationId }
+}
+
+/** A request that cannot be read: 400, and nothing is decided or recorded. */
+export function malformed(detail: string): StintError {
+  return new StintError('malformed_request', detail)
+}
+
+/** Writes a refusal for its reader: RFC 9457 problem JSON, or plain text for tools that show a body to people as it is. */
+export function renderRefusal(refusal: Refusal, request: Readonly<Record<string, string>>, role: Role): Page {
+  const { code, detail, reasons, correlationId } = refusal
+  const status = statusOf(code, role)
+  const plain = wantsText(request)
+  const document = problem(code, detail, { correlationId, ...(reasons.length > 0 && { reasons }) })
+  const body = plain ? textOf(refusal) : `${JSON.stringify({ ...document, status, ...approverOf(refusal) })}\n`
+  const headers = [
+    'content-type',
+    plain ? 'text/plain; charset=utf-8' : 'application/problem+json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+    'cache-control',
+    'no-store',
+    'proxy-status',
+    `stint; error=${PROXY_STATUS[code] ?? 'http_request_denied'}; details="${code}"`,
+    'stint-correlation-id',
+    correlationId,
+  ]
+  if (status === 407) headers.push('proxy-authenticate', CHALLENGE)
+  if (status === 401) headers.push('www-authenticate', CHALLENGE)
+  return { status, reason: STATUS_CODES[status] ?? 'Refused', headers, body }
+}
+
+/** Answers on a socket that no HTTP parser owns (CONNECT, Upgrade), and closes it. The reason phrase tells what tools show. */
+export function writeRefusal(socket: Duplex, refusal: Refusal, request: Readonly<Record<string, string>>, role: Role): void {
+  if (socket.destroyed || !socket.writable) return
+  const page = renderRefusal(refusal, request, role)
+  const lines = [`HTTP/1.1 ${page.status} ${tellingPhrase(refusal.detail)}`]
+  for (let i = 0; i < page.headers.length; i += 2) lines.push(`${page.headers[i]}: ${page.headers[i + 1]}`)
+  socket.end(`${lines.join('\r\n')}\r\nconnection: close\r\n\r\n${page.body}`, () => socket.destroy())
+}
+
+function statusOf(code: ErrorCode, role: Role): number {
+  const status = CATALOGUE[code][0]
+  return status === 401 && role === 'proxy' ? 407 : status
+}
+
+function tellingPhrase(detail: string): string {
+  return detail.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200)
+}
+
+function wantsText(request: Readonly<Record<string, string>>): boolean {
+  return /^(?:git|curl)\//.test(request['user-agent'] ?? '') && !(request.accept ?? '').includes('json')
+}
+
+function textOf({ code, detail, reasons, correlationId, approver }: Refusal): string {
+  const [, title, next] = CATALOGUE[code]
+  const more = reasons.filter((reason) => reason !== detail)
+  const lines = [`stint: ${title} (${code})`, detail, ...more]
+  if (approver !== undefined) lines.push(`Who could consent: ${approver}`)
+  return `${[...lines, next, `Correlation id: ${correlationId}`].join('\n')}\n`
+}
+
+function approverOf({ approver }: Refusal): { approver?: string } {
+  return approver === undefined ? {} : { approver }
+}

@@ -1,0 +1,21 @@
+/** The answering side of one exchange with a client, the same over HTTP/1.1 and HTTP/2. Headers and trailers are flat lists. */
+export interface Reply {
+  /** True once a status line went out: a refusal can no longer be told. */
+  readonly started: boolean
+  /** The client can still receive. */
+  readonly open: boolean
+  /** Trailers can be sent after this response. */
+  readonly takesTrailers: boolean
+  /** RFC 9110, section 10.1.1: tells the client to send its body. */
+  sendContinue(): void
+  /** Throws when the head cannot be written as HTTP. */
+  start(status: number, reason: string, headers: string[]): void
+  /** False asks to wait for `whenDrained`. */
+  write(chunk: Uint8Array): boolean
+  end(trailers: readonly string[]): void
+  /** Breaks off so that no client takes what it has for complete. */
+  reset(): void
+  whenDrained(resume: () => void): void
+  /** Runs once when it is over; `complete` when everything was handed to the operating system. */
+  whenClosed(closed: (complete: boolean) => void): void
+}

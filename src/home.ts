@@ -1,0 +1,47 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { StintError } from './errors.ts'
+
+/** Where everything is in the data directory. */
+export function placesIn(home: string) {
+  return {
+    lock: join(home, 'lock'),
+    database: join(home, 'state.db'),
+    audit: join(home, 'audit'),
+    auditKey: join(home, 'audit.key'),
+    /** The directory of ca.key and ca.pem. */
+    ca: home,
+    tokenKey: join(home, 'token.key'),
+    vaultKey: join(home, 'vault.key'),
+    policies: join(home, 'policies'),
+    socket: join(home, 'operator.sock'),
+  } as const
+}
+
+/** Makes the data directory (0700) or checks the one that is there; what this process makes from now on is for its owner. Throws `state_unsafe`. */
+export function prepareHome(home: string): void {
+  process.umask(0o077)
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const found = lstatSync(home)
+  if (!found.isDirectory()) throw unsafe(home, 'must be a directory')
+  if (process.getuid !== undefined && found.uid !== process.getuid()) throw unsafe(home, 'belongs to another user')
+  if ((found.mode & 0o077) !== 0) throw unsafe(home, `must have mode 0700; run: chmod 700 ${home}`)
+}
+
+/** The Ed25519 key that signs checkpoints, made on the first start. Throws `state_unsafe` for one that others can read. */
+export function openAuditKey(path: string): KeyObject {
+  try {
+    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
+    writeFileSync(path, pem, { mode: 0o600, flag: 'wx', flush: true })
+    chmodSync(path, 0o600)
+  } catch (thrown) {
+    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST')) throw thrown
+  }
+  if ((lstatSync(path).mode & 0o077) !== 0) throw unsafe(path, `must have mode 0600; run: chmod 600 ${path}`)
+  return createPrivateKey(readFileSync(path))
+}
+
+function unsafe(path: string, what: string): StintError {
+  return new StintError('state_unsafe', `${path} ${what}`)
+}

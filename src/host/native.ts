@@ -1,0 +1,85 @@
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+
+/** The few system calls that Node has no words for. Elsewhere, or where they cannot be loaded, they are `unsupported`. */
+export type NativeResult = 'done' | 'unsupported'
+
+interface Calls {
+  getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number
+  prctl(option: number, value: number, c: number, d: number, e: number): number
+}
+
+/** Where getsockopt tells the peer of a unix socket; the process id comes first in what it answers (unix(7), Darwin unix(4)). */
+const PEER_OPTION: Partial<Record<NodeJS.Platform, { library: string; level: number; name: number; bytes: number }>> = {
+  linux: { library: 'libc.so.6', level: 1, name: 17, bytes: 12 },
+  darwin: { library: 'libSystem.B.dylib', level: 0, name: 2, bytes: 4 },
+}
+
+/** prctl(2). */
+const PRCTL = { parentDeathSignal: 1, dumpable: 4, childSubreaper: 36 } as const
+const SIGKILL = 9
+
+let loaded: Calls | 'unsupported' | undefined
+
+/** The process that connected this accepted unix socket, as it was then. Undefined where it cannot be known. */
+export function peerPid(fd: number): number | undefined {
+  const option = PEER_OPTION[process.platform]
+  const calls = load()
+  if (calls === 'unsupported' || option === undefined) return undefined
+  const value = Buffer.alloc(option.bytes)
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(option.bytes)
+  if (calls.getsockopt(fd, option.level, option.name, value, length) !== 0) return undefined
+  const pid = value.readInt32LE(0)
+  return pid > 0 ? pid : undefined
+}
+
+/** The file descriptor of an open socket; undefined once it is closed. Node has no public name for it. */
+export function descriptorOf(socket: Socket): number | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined
+}
+
+/** From now on, orphans below this process become its children, so that no daemon leaves its tree. */
+export function becomeSubreaper(): NativeResult {
+  return control(PRCTL.childSubreaper, 1)
+}
+
+/** From now on, nobody without privilege can trace this process, or read its memory or environment. No core dumps either. */
+export function becomeUndumpable(): NativeResult {
+  return control(PRCTL.dumpable, 0)
+}
+
+/** From now on, this process is killed when the thread that started it ends. A parent that is gone already is not noticed. */
+export function dieWithParent(): NativeResult {
+  return control(PRCTL.parentDeathSignal, SIGKILL)
+}
+
+function control(option: number, value: number): NativeResult {
+  if (process.platform !== 'linux') return 'unsupported'
+  const calls = load()
+  if (calls === 'unsupported') return 'unsupported'
+  return calls.prctl(option, value, 0, 0, 0) === 0 ? 'done' : 'unsupported'
+}
+
+function load(): Calls | 'unsupported' {
+  loaded ??= tryLoad()
+  return loaded
+}
+
+/** Only when first needed: most commands never need it, and a platform without it must still start. */
+function tryLoad(): Calls | 'unsupported' {
+  const option = PEER_OPTION[process.platform]
+  if (option === undefined) return 'unsupported'
+  try {
+    const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
+    const libc = koffi.load(option.library)
+    return {
+      getsockopt: libc.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ void *length)'),
+      prctl: process.platform === 'linux' ? libc.func('int prctl(int option, ulong b, ulong c, ulong d, ulong e)') : () => -1,
+    }
+  } catch {
+    return 'unsupported'
+  }
+}

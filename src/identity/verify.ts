@@ -1,0 +1,142 @@
+import { StintError } from '../errors.ts'
+import type { Caller } from '../model.ts'
+import { operatorId } from './caller-id.ts'
+import type { Dpop } from './dpop.ts'
+import type { Issuer, IssuerConfig, IssuerIo, IssuerRule, Vouched } from './issuer.ts'
+import { MAX_TOKEN_BYTES, parseJwt } from './jwt.ts'
+import { createOnce } from './once.ts'
+import type { Tokens } from './tokens.ts'
+
+/** How a caller says who it is. Attacker-controlled but for `attached` and the fact that it is `operator`. */
+export type Proof =
+  /** A connection that was attached before, by a proof checked then. */
+  | { readonly kind: 'attached'; readonly caller: Caller }
+  /** A task token, and an RFC 9449 proof for this request. */
+  | { readonly kind: 'dpop'; readonly token: string; readonly dpop: string; readonly method: string; readonly url: string }
+  /** An issuer's token; `possession` is the RFC 9449 proof of the key that the caller wants its task bound to. */
+  | { readonly kind: 'federated'; readonly token: string; readonly possession?: Possession }
+  /** The operator socket; the peer's process id, undefined where the platform does not tell. */
+  | { readonly kind: 'operator'; readonly pid: number | undefined }
+
+/** An RFC 9449 proof without a token, for this request. */
+export interface Possession {
+  readonly dpop: string
+  readonly method: string
+  readonly url: string
+}
+
+/** What became of a token that was only looked at; `detail` is for the operator. */
+export type Examined =
+  | ({ readonly accepted: true } & Vouched)
+  | { readonly accepted: false; readonly code: string; readonly detail: string }
+
+/** WHO IS CALLING? Everything that is not proved throws. */
+export interface Verify {
+  /** Answers at once for `attached`. Throws `invalid_token`, `proof_replayed`, `issuer_unknown`, `issuer_unavailable`, `inside_task`, `not_operator`. */
+  verify(proof: Proof): Caller | Promise<Caller>
+  /** Uses the token up: its `jti` is refused from now on, unless the issuer allows reuse. */
+  verifyFederated(token: string, possession?: Possession): Promise<Vouched>
+  /** The rule that admitted this very Caller value; its caps bound every task the caller starts. */
+  ruleOf(caller: Caller): IssuerRule | undefined
+  /** What `verifyFederated` would say, for the operator's eyes, using nothing up. */
+  examine(token: string): Promise<Examined>
+}
+
+interface VerifyOptions {
+  readonly tokens: Pick<Tokens, 'verify'>
+  readonly dpop: Dpop
+  readonly issuers: { byIssuer(issuer: string): IssuerConfig | undefined }
+  /** By kind. */
+  readonly kinds: Readonly<Record<string, Issuer>>
+  readonly io: IssuerIo
+  readonly trustDomain: string
+  /** Whether the process is in the tree of any live task. */
+  insideTask(pid: number): boolean | Promise<boolean>
+}
+
+/** How long a used `jti` is remembered: as long as an issuer's token may live (issuers/oidc.ts), with room for skew. */
+const JTI_MEMORY_MS = 25 * 3_600_000
+const JTI_CAPACITY = 250_000
+
+/** Joins the ways to prove a caller. */
+export function createVerify(options: VerifyOptions): Verify {
+  const { tokens, dpop, issuers, kinds, io, trustDomain } = options
+  const used = createOnce({ keepMs: JTI_MEMORY_MS, capacity: JTI_CAPACITY, share: JTI_CAPACITY, now: io.now })
+  const rules = new WeakMap<Caller, IssuerRule>()
+  return { verify, verifyFederated, examine, ruleOf: (caller) => rules.get(caller) }
+
+  function verify(proof: Proof): Caller | Promise<Caller> {
+    switch (proof.kind) {
+      case 'attached':
+        return proof.caller
+      case 'dpop':
+        return verifyDpop(proof)
+      case 'federated':
+        return verifyFederated(proof.token, proof.possession).then(({ caller }) => caller)
+      case 'operator':
+        return verifyOperator(proof.pid)
+      default:
+        throw new StintError('unauthenticated', 'this is no proof that Stint knows', { cause: proof satisfies never })
+    }
+  }
+
+  async function verifyDpop({ token, dpop: proof, method, url }: Proof & { kind: 'dpop' }): Promise<Caller> {
+    const { taskId, workload, keyThumbprint, proof: kind, actors } = await tokens.verify(token)
+    await dpop.check({ proof, method, url, token, thumbprint: keyThumbprint })
+    return { id: workload, proof: kind, issuer: 'stint', keyThumbprint, taskId, actors, claims: {} }
+  }
+
+  async function verifyOperator(pid: number | undefined): Promise<Caller> {
+    // The kernel says 0 for a process it cannot show here, such as one in a namespace above: nobody could tell what it belongs to.
+    if (pid !== undefined && !(Number.isInteger(pid) && pid > 0))
+      throw new StintError('not_operator', 'the peer process cannot be seen')
+    if (pid !== undefined && (await options.insideTask(pid)))
+      throw new StintError('inside_task', 'the command runs inside a task')
+    const claims = { pid: pid === undefined ? 'unknown' : String(pid) }
+    return { id: operatorId(trustDomain), proof: 'operator-socket', issuer: 'stint', actors: [], claims }
+  }
+
+  async function verifyFederated(token: string, possession?: Possession): Promise<Vouched> {
+    const { vouched, config } = await vouch(token)
+    const thumbprint = possession && (await proveKey(possession, vouched.caller))
+    if (!config.allowReuse) useUp(vouched)
+    const caller = thumbprint === undefined ? vouched.caller : { ...vouched.caller, keyThumbprint: thumbprint }
+    rules.set(caller, vouched.rule)
+    return { caller, rule: vouched.rule }
+  }
+
+  function proveKey({ dpop: proof, method, url }: Possession, caller: Caller): Promise<string> {
+    return dpop.proveKey({ proof, method, url, caller: caller.id })
+  }
+
+  function useUp({ caller: { issuer, claims } }: Vouched): void {
+    const { jti } = claims
+    if (jti === undefined) return
+    const result = used.use(issuer, JSON.stringify([issuer, jti]))
+    if (result === 'again')
+      throw new StintError('invalid_token', 'the token is not acceptable', { operatorDetail: 'its jti was used before' })
+    if (result === 'full') throw new StintError('rate_limited', 'too many tokens were used in a day')
+  }
+
+  async function vouch(token: string): Promise<{ vouched: Vouched; config: IssuerConfig }> {
+    const { iss } = parseJwt(token, MAX_TOKEN_BYTES).payload
+    const config = typeof iss === 'string' ? issuers.byIssuer(iss) : undefined
+    const kind = config !== undefined && Object.hasOwn(kinds, config.kind) ? kinds[config.kind] : undefined
+    if (config === undefined || kind === undefined) throw unknownIssuer(iss)
+    return { vouched: await kind.verify(token, config, io), config }
+  }
+
+  async function examine(token: string): Promise<Examined> {
+    try {
+      return { accepted: true, ...(await vouch(token)).vouched }
+    } catch (thrown) {
+      if (!(thrown instanceof StintError)) throw thrown
+      return { accepted: false, code: thrown.code, detail: thrown.operatorDetail ?? thrown.detail }
+    }
+  }
+}
+
+function unknownIssuer(iss: unknown): StintError {
+  const operatorDetail = `its iss is ${String(JSON.stringify(iss)).slice(0, 200)}`
+  return new StintError('issuer_unknown', 'no configured issuer vouches for this token', { operatorDetail })
+}

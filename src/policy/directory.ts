@@ -1,0 +1,74 @@
+import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { StintError } from '../errors.ts'
+import { type PolicyFile, SCHEMA_FILE, schemaText } from './policy-set.ts'
+
+/** The policies that come with Stint. */
+export const STARTER_DIRECTORY = fileURLToPath(new URL('.', SCHEMA_FILE))
+
+/** Copies the starter policies and their tests into a directory that has no policies yet; never overwrites. Answers what it copied. */
+export async function installStarter(directory: string): Promise<readonly string[]> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const present = await readdir(directory)
+  if (present.some(isPolicyFile)) return []
+  const names = (await readdir(STARTER_DIRECTORY)).filter((name) => isPolicyFile(name) || name.endsWith('.test.yaml'))
+  const missing = names.filter((name) => !present.includes(name))
+  for (const name of missing) await copyFile(join(STARTER_DIRECTORY, name), join(directory, name))
+  return missing
+}
+
+/**
+ * Reads every *.cedar file of the directory, sorted by name. Throws `policy_invalid` where one cannot be read or is not UTF-8,
+ * and where the directory holds a schema of its own, which would seem to be in force and is not.
+ */
+export async function readPolicyFiles(directory: string): Promise<PolicyFile[]> {
+  const names = (await refuseUnreadable(directory, readdir(directory))).sort()
+  const read = async (name: string): Promise<PolicyFile> => {
+    return { name, text: decode(name, await refuseUnreadable(name, readFile(join(directory, name)))) }
+  }
+  const schemas = await Promise.all(names.filter((name) => name.endsWith('.cedarschema')).map(read))
+  const foreign = schemas.find(({ text }) => text !== schemaText)
+  if (foreign === undefined) return Promise.all(names.filter(isPolicyFile).map(read))
+  throw new StintError(
+    'policy_invalid',
+    `${foreign.name}:1:1: the schema comes with Stint and cannot be replaced; delete this file`,
+  )
+}
+
+/** Two readings this far apart must be equal: an editor that truncates and then writes must not be seen half-way. */
+const SETTLE_MS = 60
+const MAX_READINGS = 50
+
+/** Reads the files once they hold still. Throws `policy_invalid` if they do not. */
+export async function readSettledFiles(directory: string): Promise<PolicyFile[]> {
+  let last = await readPolicyFiles(directory)
+  for (let reading = 1; reading < MAX_READINGS; reading++) {
+    await setTimeout(SETTLE_MS)
+    const next = await readPolicyFiles(directory)
+    if (JSON.stringify(next) === JSON.stringify(last)) return next
+    last = next
+  }
+  throw new StintError('policy_invalid', `${directory} keeps changing`)
+}
+
+function isPolicyFile(name: string): boolean {
+  return name.endsWith('.cedar') && !name.startsWith('.')
+}
+
+function decode(name: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r\n?/g, '\n')
+  } catch (cause) {
+    throw new StintError('policy_invalid', `${name}:1:1: the file is not UTF-8`, { cause })
+  }
+}
+
+async function refuseUnreadable<T>(what: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (cause) {
+    throw new StintError('policy_invalid', `${what} cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}

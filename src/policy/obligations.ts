@@ -1,0 +1,53 @@
+/** What a permit asks for besides: consent, and a bound on the credential's life. */
+export interface Obligations {
+  readonly approver?: string
+  readonly ttlSeconds?: number
+  /** Annotations nobody here knows how to meet. */
+  readonly unknown: readonly string[]
+}
+
+const APPROVER = /^[A-Za-z0-9][A-Za-z0-9._@+-]*$/
+const SECONDS = /^[1-9]\d{0,7}$/
+const ID = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/
+
+/** Every annotation there is: how its value must look, in a pattern and in words, and whether it obliges. */
+const ANNOTATIONS: ReadonlyMap<string, { readonly value: RegExp; readonly takes: string; readonly obliges: boolean }> = new Map([
+  ['id', { value: ID, takes: 'a name of letters, digits and ._/- that no other policy has', obliges: false }],
+  ['reason', { value: /\S/, takes: 'a sentence for people', obliges: false }],
+  ['approval', { value: APPROVER, takes: 'who must consent: "owner", or a name', obliges: true }],
+  ['ttl', { value: SECONDS, takes: 'whole seconds, from "1"', obliges: true }],
+])
+
+type Annotations = Readonly<Record<string, string>>
+
+/** One sentence for each annotation that is missing, malformed, or on a forbid, where an obligation means nothing. */
+export function checkAnnotations(annotations: Annotations, effect: 'permit' | 'forbid'): string[] {
+  const problems = Object.hasOwn(annotations, 'id') ? [] : ['the policy has no @id("..."), the name it has in the log']
+  for (const [name, value] of Object.entries(annotations)) {
+    const known = ANNOTATIONS.get(name)
+    if (known !== undefined && !known.value.test(value)) problems.push(`@${name}("${value}") takes ${known.takes}`)
+    if (known?.obliges && effect === 'forbid') problems.push(`@${name} is an obligation and belongs on a permit`)
+  }
+  return problems
+}
+
+/** The obligations that checked annotations say. */
+export function readObligations(annotations: Annotations): Obligations {
+  const { approval, ttl } = annotations
+  return {
+    ...(approval === undefined ? {} : { approver: approval }),
+    ...(ttl === undefined ? {} : { ttlSeconds: Number(ttl) }),
+    unknown: Object.keys(annotations).filter((name) => !ANNOTATIONS.has(name)),
+  }
+}
+
+/** All of them at once: everyone's consent, the shortest life. Obligations add up; none takes another away. */
+export function joinObligations(all: readonly Obligations[]): Obligations {
+  const approvers = new Set(all.flatMap(({ approver }) => approver ?? []))
+  const ttls = all.flatMap(({ ttlSeconds }) => ttlSeconds ?? [])
+  return {
+    ...(approvers.size === 0 ? {} : { approver: [...approvers].sort().join(' and ') }),
+    ...(ttls.length === 0 ? {} : { ttlSeconds: Math.min(...ttls) }),
+    unknown: all.flatMap(({ unknown }) => unknown),
+  }
+}

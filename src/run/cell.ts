@@ -1,0 +1,24 @@
+import type { Server } from 'node:net'
+import type { ProofKind } from '../model.ts'
+import type { Admission } from './relay.ts'
+
+/** Where the command will run: its way out is open already, the command itself is not there yet. */
+export interface Cell {
+  readonly proof: ProofKind
+  /** What the command connects to, and who may. */
+  readonly server: Server
+  readonly proxy: URL
+  readonly admission: Admission
+  /** Where the run's files are for the command. */
+  readonly filesAt: string
+  /** Lines for the user: how it is confined and what is not protected. */
+  readonly says: readonly string[]
+  start(command: readonly string[], environment: Record<string, string>): Promise<Running>
+}
+
+/** The command. */
+export interface Running {
+  signal(signal: NodeJS.Signals): void
+  /** Its exit code, as a shell reports it. */
+  readonly exited: Promise<number>
+}

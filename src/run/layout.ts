@@ -1,0 +1,158 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { StintError } from '../errors.ts'
+import type { HiddenPath } from './hidden-paths.ts'
+import { aliasesOf } from './mount-aliases.ts'
+import { between, isWithin, realPath, statOf } from './paths.ts'
+
+/** One step in building the sandbox's filesystem; later steps cover earlier ones. */
+export type Step =
+  | { readonly kind: 'read-only' | 'writable'; readonly from: string; readonly at: string }
+  /** An empty, writable directory that is gone with the sandbox. */
+  | { readonly kind: 'scratch'; readonly at: string }
+  | { readonly kind: 'link'; readonly to: string; readonly at: string }
+  | { readonly kind: 'masked-directory' | 'masked-file'; readonly at: string }
+
+/** What the filesystem must be like. All paths absolute; `directory` and `homes` free of symlinks. */
+export interface LayoutWish {
+  /** The working directory: the one place whose changes stay. */
+  readonly directory: string
+  readonly homes: readonly string[]
+  readonly hidden: readonly HiddenPath[]
+  /** Names of hidden things to show. */
+  readonly allowed: readonly string[]
+  /** Stint's own: the data directory and whatever else must not exist inside. Masked, under every name. */
+  readonly forbidden: readonly string[]
+  /** Unix sockets that are listening on this machine; those in sight are masked. */
+  readonly sockets: readonly string[]
+  readonly mountinfo: string
+}
+
+/** Directories that are empty inside: other users' homes, sockets, other programs' temporary files. */
+const EMPTIED = ['/tmp', '/var/tmp', '/run', '/var/run', '/home', '/root', '/mnt', '/media']
+
+/** Read-only islands inside EMPTIED that hold programs. */
+const KEPT = ['/run/current-system', '/run/wrappers', '/run/opengl-driver', '/home/linuxbrew/.linuxbrew']
+
+/** Directories of a home that are rebuilt entry by entry, so that what is hidden is not there at all and new files can be made. */
+const REBUILT = ['.config', '.local', '.local/share', '.local/share/pnpm', '.local/state', '.cargo', 'go', '.bun', '.bun/install']
+
+/** Caches of a home: absent at first, so that programs can fill them anew. */
+const CACHES = [
+  '.cache',
+  '.npm',
+  '.cargo/registry',
+  '.cargo/git',
+  'go/pkg',
+  '.gradle',
+  '.m2',
+  '.ivy2',
+  '.yarn',
+  '.bun/install/cache',
+  '.local/share/pnpm/store',
+]
+
+/** Files of a repository that run as programs outside, later, and that no review of a change shows. */
+const GUARDED = ['.git/hooks', '.git/config']
+
+/**
+ * The sandbox's filesystem: the machine read-only, EMPTIED and other people's things gone, the user's homes rebuilt without what is
+ * hidden, the working directory writable. Throws `invalid_argument` when the working directory cannot be had without giving more.
+ */
+export function planLayout(wish: LayoutWish): Step[] {
+  refuseUnsafe(wish)
+  const steps: Step[] = [{ kind: 'read-only', from: '/', at: '/' }]
+  for (const at of EMPTIED) if (statOf(at)?.isDirectory()) steps.push({ kind: 'scratch', at })
+  for (const at of KEPT) if (statOf(at)?.isDirectory()) steps.push({ kind: 'read-only', from: at, at })
+  const gone = shownNot(wish)
+  for (const home of wish.homes) steps.push(...rebuild(home, '', gone, wish.forbidden))
+  steps.push(...shown(wish), { kind: 'writable', from: wish.directory, at: wish.directory })
+  const covers = [...guards(wish.directory), ...masks(steps, wish, gone)]
+  return [...steps, ...pins(wish.directory, covers), ...covers]
+}
+
+function refuseUnsafe({ directory, homes, hidden, allowed, forbidden }: LayoutWish): void {
+  const refuse = (why: string) => {
+    throw new StintError('invalid_argument', `the working directory ${directory} ${why}; change to the directory of a project`)
+  }
+  if (directory === '/' || homes.some((home) => isWithin(home, directory))) refuse('holds a home directory')
+  if (EMPTIED.some((path) => isWithin(path, directory))) refuse('is shared with other programs')
+  if (forbidden.some((path) => isWithin(directory, path))) refuse('is in Stint’s data directory')
+  const inside = hidden.find(({ name, real }) => !allowed.includes(name) && isWithin(directory, real))
+  if (inside) refuse(`is in ${inside.shown}, which is hidden (--allow ${inside.name} shows it)`)
+}
+
+function shownNot({ hidden, allowed }: LayoutWish): readonly HiddenPath[] {
+  return hidden.filter(({ name }) => !allowed.includes(name))
+}
+
+/** A home, or one of its REBUILT directories: an empty directory with every entry put back that may be seen. */
+function rebuild(home: string, inner: string, gone: readonly HiddenPath[], forbidden: readonly string[]): Step[] {
+  const top = join(home, inner)
+  const steps: Step[] = [{ kind: 'scratch', at: top }]
+  for (const entry of entriesOf(top)) {
+    const path = join(top, entry)
+    const within = inner === '' ? entry : `${inner}/${entry}`
+    const stat = statOf(path)
+    if (CACHES.includes(within) || gone.some((one) => one.path === path || one.real === path) || forbidden.includes(path))
+      continue
+    if (stat?.isSymbolicLink()) steps.push(...link(path))
+    else if (stat?.isDirectory() && REBUILT.includes(within)) steps.push(...rebuild(home, within, gone, forbidden))
+    else if (stat?.isDirectory() || stat?.isFile()) steps.push({ kind: 'read-only', from: path, at: path })
+  }
+  return steps
+}
+
+function entriesOf(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+function link(path: string): Step[] {
+  const to = realPath(path)
+  return to === undefined ? [] : [{ kind: 'link', to, at: path }]
+}
+
+/** What `--allow` shows although it would not be there: where a program keeps its state, writable. */
+function shown({ hidden, allowed }: LayoutWish): Step[] {
+  return hidden
+    .filter(({ name }) => allowed.includes(name))
+    .map(({ real, writable }) => ({ kind: writable ? 'writable' : 'read-only', from: real, at: real }))
+}
+
+/** Each directory on the way to a cover becomes a mount of its own, so that it cannot be renamed away from under it. */
+function pins(top: string, covers: readonly Step[]): Step[] {
+  const ways = covers.filter(({ at }) => isWithin(at, top)).flatMap(({ at }) => between(top, at))
+  return [...new Set(ways)].sort().map((at) => ({ kind: 'writable', from: at, at }))
+}
+
+function guards(directory: string): Step[] {
+  if (!statOf(join(directory, '.git'))?.isDirectory()) return []
+  const paths = GUARDED.map((name) => join(directory, name)).filter((path) => statOf(path)?.isSymbolicLink() === false)
+  return paths.map((at) => ({ kind: 'read-only', from: at, at }))
+}
+
+/** Covers what must not be seen and still is, under every name it has. */
+function masks(steps: readonly Step[], wish: LayoutWish, gone: readonly HiddenPath[]): Step[] {
+  const unwanted = [...wish.forbidden, ...gone.map(({ real }) => real), ...wish.sockets]
+  const all = new Set(unwanted.flatMap((path) => [path, ...aliasesOf(path, wish.mountinfo)]))
+  const seen = [...all].filter((path) => isSeen(steps, path) && realPath(path) === path).sort()
+  const outermost = seen.filter((path) => !seen.some((other) => other !== path && isWithin(path, other)))
+  return outermost.map((at) => ({ kind: statOf(at)?.isDirectory() ? 'masked-directory' : 'masked-file', at }))
+}
+
+/** True when the host's file at `path` shows at that path after these steps. */
+function isSeen(steps: readonly Step[], path: string): boolean {
+  const covering = steps.filter((step) => isWithin(path, step.at))
+  const last = covering.at(-1)
+  return last?.kind === 'read-only' || last?.kind === 'writable'
+}
+
+/** The Unix sockets that are bound to a path which is still there, from the text of /proc/net/unix (unix(7)). */
+export function socketsIn(procNetUnix: string): string[] {
+  const paths = procNetUnix.split('\n').flatMap((line) => /^(?:\S+ +){7}(\/.*)$/.exec(line)?.[1] ?? [])
+  return [...new Set(paths.flatMap((path) => realPath(path) ?? []))]
+}

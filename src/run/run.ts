@@ -1,0 +1,160 @@
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import { asStintError, StintError } from '../errors.ts'
+import { becomeSubreaper, becomeUndumpable } from '../host/native.ts'
+import { killTree, statOf } from '../host/process-tree.ts'
+import type { Task } from '../model.ts'
+import { attach } from './attach.ts'
+import { openBareCell } from './bare-cell.ts'
+import { findBubblewrap } from './bubblewrap.ts'
+import type { Cell, Running } from './cell.ts'
+import { buildEnvironment, type ShownTarget } from './environment.ts'
+import { checkAllowed, findHidden } from './hidden-paths.ts'
+import { hideVariables } from './hide-variables.ts'
+import { isWithin, realPath } from './paths.ts'
+import { holdPresence } from './presence.ts'
+import { relay } from './relay.ts'
+import { makeRunDirectory, RUN_FILES } from './run-directory.ts'
+import { openSandboxedCell } from './sandboxed-cell.ts'
+import { forwardSignals } from './signals.ts'
+import { type Call, type ProofKey, startSession, type TaskSession, type TaskWish } from './task-session.ts'
+
+/** What `stint run` is asked to do. */
+export interface RunWish {
+  readonly task: TaskWish
+  readonly command: readonly string[]
+  readonly sandbox: 'auto' | 'require' | 'off'
+  /** Names of hidden things to show. */
+  readonly allowed: readonly string[]
+  /** Names of variables to pass on whatever they look like. */
+  readonly passed: readonly string[]
+}
+
+/** What it does it with. */
+export interface RunWorld {
+  readonly environment: NodeJS.ProcessEnv
+  /** The data directory. */
+  readonly home: string
+  /** Other places where an installation's data directory may be; hidden too. */
+  readonly otherHomes: readonly string[]
+  readonly call: Call
+  generateKey(): Promise<ProofKey>
+  /** A line for people, on stderr. */
+  say(line: string): void
+}
+
+const DAEMON_GRACE_MS = 1000
+
+/**
+ * Runs the command under one task and answers its exit code. The task is over, and nothing the command started is left, when it
+ * answers. Changes this process: it can no longer be traced, and orphans below it become its children, so call it once, in a process
+ * of its own. Throws StintError before the command has started.
+ */
+export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
+  checkAllowed(wish.allowed)
+  becomeUndumpable()
+  becomeSubreaper()
+  const files = await makeRunDirectory(join(world.home, 'ca.pem'), world.environment)
+  try {
+    const cell = await openCell(wish, world, files.path)
+    return await runIn(cell, wish, world)
+  } finally {
+    await endTree()
+    files.remove()
+  }
+}
+
+async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): Promise<Cell> {
+  if (wish.sandbox === 'off') return openBareCell(runDirectory, '--sandbox off')
+  const bubblewrap = await findBubblewrap(world.environment.PATH ?? '', runDirectory)
+  if (typeof bubblewrap !== 'string') {
+    const homes = homesOf(world.environment)
+    return openSandboxedCell({
+      bubblewrap,
+      runDirectory,
+      homes,
+      directory: process.cwd(),
+      hidden: findHidden(homes, world.environment),
+      allowed: wish.allowed,
+      forbidden: [world.home, ...world.otherHomes].flatMap((path) => realPath(path) ?? []),
+      runtimeDirectory: world.environment.XDG_RUNTIME_DIR,
+    })
+  }
+  if (wish.sandbox === 'require') throw new StintError('sandbox_unavailable', bubblewrap)
+  return openBareCell(runDirectory, bubblewrap)
+}
+
+/** The home the environment names and the one the machine has on record, without those inside another. */
+function homesOf(environment: NodeJS.ProcessEnv): string[] {
+  const found = [environment.HOME, userInfo().homedir].flatMap((home) => (home && realPath(home)) || [])
+  const homes = [...new Set(found)].filter((home) => home !== '/')
+  return homes.filter((home) => !homes.some((other) => other !== home && isWithin(home, other)))
+}
+
+async function runIn(cell: Cell, wish: RunWish, world: RunWorld): Promise<number> {
+  const session = await startSession(world.call, wish.task, cell.proof, await world.generateKey())
+  const leave = holdPresence(join(world.home, 'operator.sock'), session.task.id, (why) =>
+    world.say(`the task is over (${why}); nothing is let through any more`),
+  )
+  const closeRelay = relay(cell.server, cell.admission, () => attach(session))
+  try {
+    await registerTree(world.call, session.task)
+    const running = await startCommand(cell, wish, world, session)
+    return await running
+  } finally {
+    closeRelay()
+    await endTree()
+    await session
+      .end('the command ended')
+      .catch((thrown) => world.say(`the task could not be ended now (${asStintError(thrown).detail}); it ends by itself`))
+    leave()
+  }
+}
+
+/** Operator acts from below this process are refused from now on. */
+async function registerTree(call: Call, task: Task): Promise<void> {
+  const own = statOf(process.pid)
+  if (own !== undefined)
+    await call('POST', `/v1/tasks/${encodeURIComponent(task.id)}/root`, { pid: own.pid, startTime: String(own.startTime) })
+}
+
+async function startCommand(cell: Cell, wish: RunWish, world: RunWorld, session: TaskSession): Promise<number> {
+  const { kept, removed } = hideVariables(world.environment, wish.allowed, wish.passed)
+  const { id, scope, owner, expiresAt } = session.task
+  const file = (name: keyof typeof RUN_FILES) => join(cell.filesAt, RUN_FILES[name])
+  const environment = buildEnvironment(kept, {
+    taskId: id,
+    proof: cell.proof,
+    proxy: cell.proxy,
+    caBundle: file('caBundle'),
+    trustStore: file('trustStore'),
+    gitConfig: wish.allowed.includes('git') ? undefined : file('gitConfig'),
+    targets: await shownTargets(world.call, scope.targets),
+  })
+  world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${new Date(expiresAt).toLocaleTimeString()}`)
+  for (const line of cell.says) world.say(line)
+  if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
+  return supervise(await cell.start(wish.command, environment))
+}
+
+async function supervise(running: Running): Promise<number> {
+  const stop = forwardSignals((signal) => running.signal(signal))
+  try {
+    return await running.exited
+  } finally {
+    stop()
+  }
+}
+
+/** Placeholders for the targets that can be looked up; a name that matches none has no tools to start. */
+async function shownTargets(call: Call, names: readonly string[]): Promise<ShownTarget[]> {
+  const found = await Promise.all(
+    names.map((name) => call<ShownTarget>('GET', `/v1/targets/${encodeURIComponent(name)}`).catch(() => undefined)),
+  )
+  return found.filter((target) => target !== undefined)
+}
+
+async function endTree(): Promise<void> {
+  const own = statOf(process.pid)
+  if (own !== undefined) await killTree(own, { graceMs: DAEMON_GRACE_MS })
+}

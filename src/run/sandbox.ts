@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, copyFileSync, openSync } from 'node:fs'
+import { Server } from 'node:net'
+import { extname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { StintError } from '../errors.ts'
+import { descendants, statOf as processOf } from '../host/process-tree.ts'
+import type { Bubblewrap } from './bubblewrap.ts'
+import type { Step } from './layout.ts'
+import { RUN_FILES } from './run-directory.ts'
+
+/** A sandbox whose first program waits to become the command. */
+export interface Sandbox {
+  readonly child: ChildProcess
+  /** The listener in the sandbox's own network: nothing outside of the sandbox can connect to it, which is the attestation. */
+  readonly server: Server
+  readonly port: number
+  /** Turns what waits inside into the command, and answers its process id as seen from here. */
+  become(command: readonly string[], environment: Record<string, string>): Promise<number | undefined>
+}
+
+export interface SandboxWish {
+  readonly bubblewrap: Bubblewrap
+  readonly steps: readonly Step[]
+  /** Host path of the run's files; they show at INNER_DIRECTORY. */
+  readonly runDirectory: string
+  readonly workingDirectory: string
+  /** An XDG_RUNTIME_DIR to make, empty. */
+  readonly runtimeDirectory: string | undefined
+}
+
+/** Where the run's files show inside. */
+export const INNER_DIRECTORY = '/run/stint'
+
+const INNER_NODE = '/run/stint-node'
+/** The name says that it is a module, wherever it stands. */
+const INNER_PROGRAM = extname(import.meta.url) === '.ts' ? 'inner.mts' : 'inner.mjs'
+const FILTER_FD = 4
+const INFO_FD = 5
+
+/**
+ * The shell ignores the terminal's signals on behalf of bubblewrap, which would die of a Ctrl-C that its command handles; Node
+ * inside puts them back. --die-with-parent has the kernel end everything when this process ends, however it ends.
+ */
+const SHELL = ['-c', 'trap "" INT QUIT HUP TERM; exec "$0" "$@"'] as const
+
+/** Starts the sandbox and takes over its listener. Throws `sandbox_unavailable`. */
+export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
+  const inner = fileURLToPath(new URL(`./inner${extname(import.meta.url)}`, import.meta.url))
+  copyFileSync(inner, join(wish.runDirectory, INNER_PROGRAM))
+  const filter = openSync(wish.bubblewrap.filterFile, 'r')
+  const child = spawn('/bin/sh', [...SHELL, wish.bubblewrap.path, ...bubblewrapArguments(wish)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc', filter, 'pipe'],
+    env: { PATH: '/usr/bin:/bin' },
+  })
+  closeSync(filter)
+  const reaperPid = readReaperPid(child.stdio.at(INFO_FD))
+  const { server, port } = await takeListener(child)
+  return { child, server, port, become }
+
+  async function become(command: readonly string[], environment: Record<string, string>): Promise<number | undefined> {
+    const inside = commandPid(await reaperPid)
+    const left = once(child, 'disconnect')
+    child.send({ command, environment })
+    await left
+    return inside
+  }
+}
+
+async function takeListener(child: ChildProcess): Promise<{ server: Server; port: number }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ server: Server; port: number }>()
+  child.once('message', (message, handle) => {
+    const port = typeof message === 'object' && 'port' in message ? Number(message.port) : 0
+    if (handle instanceof Server && port > 0) resolve({ server: handle, port })
+    else reject(failed('it handed over no listener'))
+  })
+  child.once('error', (error) => reject(failed(error.message)))
+  child.once('exit', (code, signal) => reject(failed(`bubblewrap ended with ${code ?? signal}; it said why above`)))
+  return promise
+}
+
+function failed(why: string): StintError {
+  return new StintError('sandbox_unavailable', `the sandbox could not be made: ${why}`)
+}
+
+/**
+ * The pid, as seen from here, of bubblewrap's own first process inside: the parent of the command. Reads to the end, since
+ * bubblewrap writes in parts and would die of a closed pipe.
+ */
+async function readReaperPid(info: unknown): Promise<number | undefined> {
+  if (!(info instanceof Readable)) return undefined
+  const pid = /"child-pid":\s*(\d+)/.exec(await text(info))?.[1]
+  return pid === undefined ? undefined : Number(pid)
+}
+
+function commandPid(reaperPid: number | undefined): number | undefined {
+  const reaper = reaperPid === undefined ? undefined : processOf(reaperPid)
+  return reaper && descendants(reaper).find(({ ppid }) => ppid === reaper.pid)?.pid
+}
+
+function bubblewrapArguments(wish: SandboxWish): string[] {
+  const { bubblewrap, steps, runDirectory, workingDirectory, runtimeDirectory } = wish
+  const [root, ...rest] = steps.map((step) => argumentsOf(step, runDirectory))
+  return [
+    ...bubblewrap.isolation,
+    ...['--seccomp', String(FILTER_FD), '--info-fd', String(INFO_FD)],
+    ...(root ?? []),
+    // Read-only, since to the machine's own root, whom no lost capability stops, /proc/sys is a way to run programs outside.
+    ...['--proc', '/proc', '--remount-ro', '/proc', '--dev', '/dev'],
+    ...rest.flat(),
+    ...(runtimeDirectory === undefined ? [] : ['--perms', '0700', '--dir', runtimeDirectory]),
+    ...['--ro-bind', runDirectory, INNER_DIRECTORY, '--ro-bind', process.execPath, INNER_NODE],
+    ...['--chdir', workingDirectory, '--', INNER_NODE, join(INNER_DIRECTORY, INNER_PROGRAM)],
+  ]
+}
+
+function argumentsOf(step: Step, runDirectory: string): string[] {
+  switch (step.kind) {
+    case 'read-only':
+      return ['--ro-bind', step.from, step.at]
+    case 'writable':
+      return ['--bind', step.from, step.at]
+    case 'scratch':
+      return ['--tmpfs', step.at]
+    case 'link':
+      return ['--symlink', step.to, step.at]
+    case 'masked-directory':
+      return ['--tmpfs', step.at, '--remount-ro', step.at]
+    case 'masked-file':
+      return ['--ro-bind', join(runDirectory, RUN_FILES.empty), step.at]
+  }
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { admitSandbox } from './admit.ts'
+import type { Bubblewrap } from './bubblewrap.ts'
+import type { Cell } from './cell.ts'
+import type { HiddenPath } from './hidden-paths.ts'
+import { planLayout, socketsIn } from './layout.ts'
+import { realPath } from './paths.ts'
+import { INNER_DIRECTORY, openSandbox } from './sandbox.ts'
+import { exitCodeOf } from './signals.ts'
+
+/** What the sandbox is made from. Paths absolute and free of symlinks. */
+export interface SandboxedCellWish {
+  readonly bubblewrap: Bubblewrap
+  readonly runDirectory: string
+  readonly directory: string
+  readonly homes: readonly string[]
+  readonly hidden: readonly HiddenPath[]
+  readonly allowed: readonly string[]
+  /** Stint's data directories. */
+  readonly forbidden: readonly string[]
+  readonly runtimeDirectory: string | undefined
+}
+
+/** Opens the sandbox; nothing of the command runs yet. Throws `sandbox_unavailable`, or `invalid_argument` for where it would work. */
+export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> {
+  const { bubblewrap, runDirectory, directory, runtimeDirectory } = wish
+  const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
+  const steps = planLayout({ ...wish, mountinfo, sockets: socketsIn(readFileSync('/proc/net/unix', 'utf8')) })
+  const sandbox = await openSandbox({ bubblewrap, steps, runDirectory, workingDirectory: directory, runtimeDirectory })
+  const hidden = [...new Set(wish.hidden.filter(({ name }) => !wish.allowed.includes(name)).map(({ shown }) => shown))]
+  return {
+    proof: 'sandbox',
+    server: sandbox.server,
+    proxy: new URL(`http://127.0.0.1:${sandbox.port}`),
+    admission: admitSandbox,
+    filesAt: INNER_DIRECTORY,
+    says: [
+      `sandbox: the gateway is the only network, ${directory} the only place to write`,
+      ...(hidden.length > 0 ? [`hidden: ${hidden.join(' ')}`] : []),
+    ],
+    async start(command, environment) {
+      const { promise, resolve } = Promise.withResolvers<number>()
+      sandbox.child.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)))
+      const pid = await sandbox.become(command, insideOf(environment))
+      return { signal: (signal) => deliver(pid, signal), exited: promise }
+    },
+  }
+}
+
+/** bubblewrap itself is deaf to the signals that are handed on; they go to the command. */
+function deliver(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(pid, signal)
+  } catch {
+    // It ended just now.
+  }
+}
+
+/** Names that would lead outside: through a symlink that is not there, or to a directory that cannot be written. */
+function insideOf({ TMPDIR, TMP, TEMP, ...environment }: Record<string, string>): Record<string, string> {
+  const home = environment.HOME && realPath(environment.HOME)
+  return { ...environment, PWD: process.cwd(), ...(home && { HOME: home }) }
+}

@@ -1,0 +1,85 @@
+import { StintError } from './errors.ts'
+import type { Caller, ProofKind, Scope } from './model.ts'
+
+/** What a caller wishes a task to be. Attacker-controlled. */
+export interface TaskWish {
+  readonly purpose: string
+  readonly owner?: string
+  readonly targets: readonly string[]
+  readonly actions: readonly string[]
+  readonly ttlSeconds?: number
+  readonly ticket?: string
+  readonly labels?: readonly string[]
+  readonly supervised?: boolean
+  readonly proof?: ProofKind
+  readonly keyThumbprint: string
+}
+
+/** The bounds an issuer's rule puts on the tasks of the workload it admits. */
+export interface Caps {
+  readonly workload: string
+  readonly owner: string
+  readonly targets: readonly string[]
+  readonly actions: readonly string[]
+  readonly maxTtlSeconds: number
+}
+
+/** A wish with everything filled in, for tasks/. */
+export interface TaskDraft extends Omit<TaskWish, 'targets' | 'actions' | 'owner' | 'proof'> {
+  readonly owner: string
+  readonly workload: string
+  readonly proof: ProofKind
+  readonly scope: Scope
+}
+
+/** Who an operator's local runs act as: the machine's user, who also answers for them. */
+export interface LocalUser {
+  readonly name: string
+  readonly workload: string
+}
+
+/**
+ * The task that this caller may start: an operator's as wished, for a local workload; a federated caller's within the caps of the
+ * rule that admitted it. Throws `scope_exceeded`, `not_operator`, `unauthenticated`.
+ */
+export function admit(wish: TaskWish, caller: Caller, caps: Caps | undefined, user: LocalUser): TaskDraft {
+  const { targets, actions, owner, ...rest } = wish
+  const scope = { targets, actions }
+  switch (caller.proof) {
+    case 'operator-socket':
+      return { ...rest, scope, owner: owner ?? user.name, workload: user.workload, proof: wish.proof ?? 'operator-socket' }
+    case 'federated':
+      return { ...rest, ...capped(wish, scope, caps), keyThumbprint: provedKey(wish, caller), proof: 'federated' }
+    default:
+      throw new StintError('not_operator', 'a task is started by an operator or a federated caller')
+  }
+}
+
+/** A key is bound to a task only by whoever showed that they hold it: anybody can copy a thumbprint. */
+function provedKey({ keyThumbprint }: TaskWish, caller: Caller): string {
+  if (caller.keyThumbprint === keyThumbprint) return keyThumbprint
+  throw new StintError('unauthenticated', 'send a DPoP proof of the key that the task shall be bound to')
+}
+
+function capped(
+  wish: TaskWish,
+  scope: Scope,
+  caps: Caps | undefined,
+): Pick<TaskDraft, 'owner' | 'workload' | 'scope' | 'ttlSeconds'> {
+  if (caps === undefined) throw new StintError('unauthenticated', 'no rule admits this caller')
+  if (wish.owner !== undefined && wish.owner !== caps.owner)
+    throw new StintError('scope_exceeded', `the issuer’s rule says that ${caps.owner} answers for it`)
+  const target = scope.targets.find((one) => !caps.targets.includes(one))
+  if (target !== undefined) throw new StintError('scope_exceeded', `the issuer’s rule does not allow target ${target}`)
+  const action = scope.actions.find((one) => !caps.actions.some((cap) => covers(cap, one)))
+  if (action !== undefined) throw new StintError('scope_exceeded', `the issuer’s rule does not allow action ${action}`)
+  const ttlSeconds = wish.ttlSeconds ?? caps.maxTtlSeconds
+  if (ttlSeconds > caps.maxTtlSeconds)
+    throw new StintError('scope_exceeded', `the issuer’s rule allows ${caps.maxTtlSeconds} seconds at most`)
+  return { owner: caps.owner, workload: caps.workload, scope, ttlSeconds }
+}
+
+/** Whether every action the narrower pattern names is named by the wider one; only a trailing `*` means more. */
+function covers(wide: string, narrow: string): boolean {
+  return wide.endsWith('*') ? narrow.startsWith(wide.slice(0, -1)) : wide === narrow
+}

@@ -1,0 +1,43 @@
+import type { ColumnDefinitionBuilder, Kysely, Transaction } from 'kysely'
+import { StintError } from '../errors.ts'
+import { initial } from './migrations/0001-initial.ts'
+import type { Tables } from './tables.ts'
+
+/** Makes a column a primary key that counts up and never uses a number twice; each dialect says it its own way. */
+export type Numbered = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder
+
+/** SQLite’s way. */
+export const numberedInSqlite: Numbered = (column) => column.primaryKey().autoIncrement().notNull()
+
+type Migration = (tx: Transaction<Tables>, numbered: Numbered) => Promise<void>
+
+/** In order; the schema version is how many have run. Once released, an entry never changes. */
+const MIGRATIONS: readonly Migration[] = [initial]
+
+/** Brings the schema up to date in one transaction. Throws `store_unavailable` for a schema that a newer Stint wrote. */
+export async function migrate(db: Kysely<Tables>, numbered: Numbered): Promise<void> {
+  await db.schema
+    .createTable('meta')
+    .ifNotExists()
+    .addColumn('key', 'text', (c) => c.primaryKey().notNull())
+    .addColumn('value', 'text', (c) => c.notNull())
+    .execute()
+  await db.transaction().execute(async (tx) => {
+    const found = await tx.selectFrom('meta').select('value').where('key', '=', 'schema').executeTakeFirst()
+    const version = Number(found?.value ?? 0)
+    if (!(version <= MIGRATIONS.length)) throw newer(found?.value ?? '')
+    if (version === MIGRATIONS.length) return
+    for (const up of MIGRATIONS.slice(version)) await up(tx, numbered)
+    const value = String(MIGRATIONS.length)
+    await tx
+      .insertInto('meta')
+      .values({ key: 'schema', value })
+      .onConflict((on) => on.column('key').doUpdateSet({ value }))
+      .execute()
+  })
+}
+
+function newer(version: string): StintError {
+  const detail = `a newer Stint wrote this state (schema ${version}, this one knows ${MIGRATIONS.length}); upgrade Stint`
+  return new StintError('store_unavailable', detail)
+}

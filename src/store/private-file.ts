@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import { constants, type Stats } from 'node:fs'
+import { link, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { StintError } from '../errors.ts'
+
+const MAX_BYTES = 64 * 1024
+
+/**
+ * The text of a file that only its owner can read, or undefined when there is none. Throws `state_unsafe` for a link, another
+ * user's file, or one that others can read.
+ */
+export async function readPrivate(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    refuseUnsafe(path, await file.stat(), MAX_BYTES)
+    return await file.readFile('utf8')
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined
+    throw unsafe(path, thrown)
+  }
+}
+
+/** Makes the file, whole or not at all, durable, mode 0600; one that is there already stays, and is what is answered. */
+export async function createPrivate(path: string, text: string): Promise<string> {
+  await place(path, text, async (draft) => {
+    await link(draft, path).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== 'EEXIST') throw thrown
+    })
+  })
+  const found = await readPrivate(path)
+  if (found === undefined) throw new StintError('state_unsafe', `${path} vanished while it was made`)
+  return found
+}
+
+/** Puts new text in the place of the file: at any instant it holds the old text or the new one. Throws `state_unsafe`. */
+export async function replacePrivate(path: string, text: string): Promise<void> {
+  await place(path, text, (draft) => rename(draft, path))
+}
+
+/** Refuses what others could read or have put there. Throws `state_unsafe`. */
+export function refuseUnsafe(path: string, stats: Stats, maxBytes = Number.POSITIVE_INFINITY): void {
+  const isOurs = process.getuid === undefined || (stats.uid === process.getuid() && (stats.mode & 0o077) === 0)
+  if (stats.isFile() && isOurs && stats.size <= maxBytes) return
+  throw new StintError('state_unsafe', `${path} must be a plain file of yours with mode 0600`)
+}
+
+async function place(path: string, text: string, move: (draft: string) => Promise<void>): Promise<void> {
+  const draft = `${path}.${randomUUID()}`
+  try {
+    await writeDurably(draft, text)
+    await move(draft)
+    await using directory = await open(dirname(path), constants.O_RDONLY)
+    await directory.sync()
+  } catch (thrown) {
+    throw unsafe(path, thrown)
+  } finally {
+    await rm(draft, { force: true })
+  }
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  await using file = await open(path, 'wx', 0o600)
+  await file.writeFile(text)
+  await file.sync()
+}
+
+function unsafe(path: string, thrown: unknown): StintError {
+  if (thrown instanceof StintError) return thrown
+  const isLink = thrown instanceof Error && 'code' in thrown && thrown.code === 'ELOOP'
+  const detail = isLink ? `${path} is a symbolic link; it must be the file itself` : `${path} cannot be read or written`
+  return new StintError('state_unsafe', detail, { operatorDetail: String(thrown), cause: thrown })
+}

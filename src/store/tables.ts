@@ -1,0 +1,102 @@
+import type { ColumnType, Generated, Selectable } from 'kysely'
+
+/** Every table. Times are epoch milliseconds, booleans 0 or 1, lists and maps JSON text: the same in SQLite and PostgreSQL. */
+export interface Tables {
+  tasks: TasksTable
+  targets: TargetsTable
+  tunnels: TunnelsTable
+  credentials: CredentialsTable
+  revocations: RevocationsTable
+  issuers: IssuersTable
+  idempotency: IdempotencyTable
+  changes: ChangesTable
+  meta: MetaTable
+}
+
+type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>
+
+interface TasksTable {
+  id: string
+  purpose: string
+  owner: string
+  workload: string
+  proof: string
+  key_thumbprint: string
+  targets_json: string
+  actions_json: string
+  ticket: Nullable<string>
+  labels_json: string
+  parent_id: Nullable<string>
+  started_at: number
+  expires_at: number
+  state: string
+  ended_at: Nullable<number>
+  end_reason: Nullable<string>
+  supervised: number
+}
+
+interface TargetsTable {
+  id: string
+  target_json: string
+  at: number
+}
+
+interface TunnelsTable {
+  host: string
+  port: number
+  at: number
+}
+
+interface CredentialsTable {
+  id: string
+  version: number
+  /** What credentials/seal.ts made of the value; never the value. */
+  sealed: string
+  at: number
+}
+
+interface RevocationsTable {
+  number: Generated<number>
+  kind: string
+  id: Nullable<string>
+  reason: string
+  by: string
+  at: number
+  lifted_at: Nullable<number>
+  lifted_by: Nullable<string>
+}
+
+interface IssuersTable {
+  id: string
+  kind: string
+  issuer: string
+  config_json: string
+}
+
+interface IdempotencyTable {
+  key: string
+  caller: string
+  request_digest: string
+  response_json: Nullable<string>
+  status: Nullable<number>
+  at: number
+}
+
+/** The change feed: what a write changed, in commit order. `seq` is never used twice. */
+interface ChangesTable {
+  seq: Generated<number>
+  kind: string
+  id: string
+}
+
+interface MetaTable {
+  key: string
+  value: string
+}
+
+export type TaskRow = Selectable<TasksTable>
+export type TargetRow = Selectable<TargetsTable>
+export type CredentialRow = Selectable<CredentialsTable>
+export type RevocationRow = Selectable<RevocationsTable>
+export type IssuerRow = Selectable<IssuersTable>
+export type IdempotencyRow = Selectable<IdempotencyTable>

@@ -1,0 +1,101 @@
+import { StintError } from '../errors.ts'
+import type { Environment, HostRule, Placement, Sensitivity, Target } from '../model.ts'
+import { checkTrustedCa } from './check-ca.ts'
+import { checkHost, checkPort } from './check-host.ts'
+import { checkNetwork } from './check-network.ts'
+
+const ENVIRONMENTS: readonly Environment[] = ['production', 'staging', 'development', 'unknown']
+const SENSITIVITIES: readonly Sensitivity[] = ['public', 'internal', 'confidential', 'restricted']
+const ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
+const CREDENTIAL_ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
+const LABEL = /^[a-z0-9][a-z0-9._:/-]{0,63}$/
+const PRINTABLE = /^[\x20-\x7e]*$/
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
+/** Headers that say where a message goes and where it ends: a credential in one of them would change the request. */
+const FRAMING = /^(?:host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|dpop|proxy-.*)$/i
+
+/** The target in canonical form. Throws `invalid_argument` naming the field. */
+export function checkTarget(target: Target, connectors: readonly string[] | undefined): Target {
+  if (!ID.test(target.id)) throw invalid('id', `takes a name that matches ${ID.source}`)
+  if (connectors !== undefined && !connectors.includes(target.connector))
+    throw invalid('connector', `takes one of ${connectors.join(', ')}`)
+  if (target.hosts.length < 1 || target.hosts.length > 50) throw invalid('hosts', 'takes 1 to 50 entries')
+  if (target.privateNetworks.length > 20) throw invalid('privateNetworks', 'takes at most 20 entries')
+  const checked: Target = {
+    id: target.id,
+    connector: target.connector,
+    hosts: target.hosts.map(checkHostRule),
+    environment: oneOf('environment', ENVIRONMENTS, target.environment),
+    sensitivity: oneOf('sensitivity', SENSITIVITIES, target.sensitivity),
+    labels: checkLabels(target.labels),
+    privateNetworks: target.privateNetworks.map(checkNetwork),
+    ...(target.trustedCa !== undefined && { trustedCa: checkTrustedCa(target.trustedCa) }),
+    ...(target.credentialId !== undefined && { credentialId: checkCredentialId(target.credentialId) }),
+    placement: checkPlacement(target.placement),
+  }
+  refuseHalfCredential(checked)
+  return checked
+}
+
+function checkHostRule({ scheme, host, port }: HostRule): HostRule {
+  return { scheme: oneOf('scheme', ['http', 'https'], scheme), host: checkHost(host, true), port: checkPort(port) }
+}
+
+function checkLabels(labels: readonly string[]): readonly string[] {
+  if (labels.length > 32 || !labels.every((label) => LABEL.test(label)))
+    throw invalid('labels', `takes up to 32 that match ${LABEL.source}`)
+  return [...new Set(labels)]
+}
+
+function checkCredentialId(id: string): string {
+  if (CREDENTIAL_ID.test(id)) return id
+  throw invalid('credentialId', `takes a name that matches ${CREDENTIAL_ID.source}`)
+}
+
+function checkPlacement(placement: Placement): Placement {
+  switch (placement.kind) {
+    case 'none':
+      return { kind: 'none' }
+    case 'header':
+      if (!TOKEN.test(placement.name) || FRAMING.test(placement.name))
+        throw invalid('placement.name', 'takes a header that carries a credential')
+      return { kind: 'header', name: placement.name.toLowerCase(), prefix: checkPrintable('placement.prefix', placement.prefix) }
+    case 'basic':
+      if (placement.username.includes(':')) throw invalid('placement.username', 'takes no colon (RFC 7617, section 2)')
+      return { kind: 'basic', username: checkPrintable('placement.username', placement.username) }
+    case 'query':
+      if (!/^[A-Za-z0-9._~-]{1,100}$/.test(placement.name)) throw invalid('placement.name', 'takes the name of a query parameter')
+      return { kind: 'query', name: placement.name }
+    case 'placeholder':
+      if (!/^[A-Za-z0-9._~-]{8,200}$/.test(placement.placeholder))
+        throw invalid('placement.placeholder', 'takes 8 to 200 of A-Z a-z 0-9 . _ ~ -')
+      return { kind: 'placeholder', placeholder: placement.placeholder, body: placement.body }
+    default:
+      throw invalid('placement.kind', 'takes none, header, basic, query or placeholder')
+  }
+}
+
+function checkPrintable(name: string, value: string): string {
+  if (value.length <= 200 && PRINTABLE.test(value)) return value
+  throw invalid(name, 'takes up to 200 printable ASCII characters')
+}
+
+function refuseHalfCredential({ credentialId, placement, hosts, privateNetworks }: Target): void {
+  if ((credentialId === undefined) !== (placement.kind === 'none')) {
+    throw invalid('credentialId', 'and a placement go together: name both, or neither with placement none')
+  }
+  const isClear = hosts.some(({ scheme }) => scheme === 'http')
+  if (credentialId !== undefined && isClear && privateNetworks.length === 0) {
+    throw invalid('hosts', 'takes https where a credential is sent; http only into privateNetworks')
+  }
+}
+
+function oneOf<T extends string>(name: string, known: readonly T[], value: T): T {
+  if (known.includes(value)) return value
+  throw invalid(name, `takes one of ${known.join(', ')}`)
+}
+
+function invalid(name: string, takes: string): StintError {
+  return new StintError('invalid_argument', `${name} ${takes}`)
+}

@@ -1,0 +1,178 @@
+import { StintError } from '../errors.ts'
+import type { Selector, Task, TaskState } from '../model.ts'
+import type { Store } from '../store/store.ts'
+import { createDeadlines } from './deadlines.ts'
+import { createEnds } from './ends.ts'
+import { listTasks, type TaskFilter } from './list.ts'
+import { createLiveTasks, MAX_DEPTH } from './live.ts'
+import { createRunners } from './runners.ts'
+import { draftTask, printable, type StartTask, type TaskLimits } from './start.ts'
+import { fromRow, toRow } from './task-row.ts'
+
+export type { TaskFilter } from './list.ts'
+export type { StartTask } from './start.ts'
+
+/** Limits, how long a supervised task survives the silence of its runner, and who hears of failures nobody waits for. */
+export interface TaskOptions extends TaskLimits {
+  readonly runnerGraceSeconds: number
+  report?(thrown: unknown): void
+}
+
+/** How a task can end. */
+export type Ending = Exclude<TaskState, 'live'>
+
+/** Every task, with the live ones in memory: the hot path never reads the store. */
+export interface Tasks {
+  /** Durable when it resolves. Throws `invalid_argument`, `scope_exceeded`, `task_not_live` for a dead parent, `store_unavailable`. */
+  start(input: StartTask): Promise<Task>
+  /**
+   * Ends it and all its descendants in this tick (G7), then makes it durable; one that ended before is answered as it is.
+   * Throws `not_found`; `store_unavailable` when it could not be written: it is dead here all the same, and written later.
+   */
+  end(id: string, state: Ending, reason: string): Promise<Task>
+  /** Throws `not_found`. */
+  get(id: string): Promise<Task>
+  /** One page, newest first. */
+  list(filter: TaskFilter): Promise<{ items: Task[]; next?: string }>
+  /** The task while it, and every task above it, is live and in its time. */
+  live(id: string): Task | undefined
+  /** Ids of the tasks above it, nearest first. */
+  ancestors(task: Task): readonly string[]
+  /** The live tasks a selector covers; none for a target or a credential. */
+  under(selector: Selector): readonly Task[]
+  /** Hears of every end in the tick it happens, and first of those found at start. */
+  onEnd(listener: (task: Task) => void): void
+  /** Marks the runner of a task present until the answer is called. Throws `task_not_live`. */
+  attend(id: string): () => void
+  close(): void
+}
+
+/** Opens the tasks of the store. What expired while nothing ran is expired now; a supervised task has the grace to be attended again. */
+export async function createTasks(store: Store, options: TaskOptions): Promise<Tasks> {
+  const { now, report = () => undefined } = options
+  const live = createLiveTasks(now)
+  const ends = createEnds(store, report)
+  const deadlines = createDeadlines(now, endDue)
+  const runners = createRunners(options.runnerGraceSeconds, now, (task) => deadlines.set(task.id, runners.deadline(task)))
+  const listeners: ((task: Task) => void)[] = []
+  /** Ends before anyone listened. */
+  const unheard: Task[] = []
+  const stored = await store.db.selectFrom('tasks').selectAll().where('state', '=', 'live').orderBy('id').execute()
+  for (const row of stored) admit(fromRow(row))
+  deadlines.sweep()
+  for (const orphan of live.orphans()) keep(finish(orphan, 'ended', 'its parent ended'))
+  return {
+    start,
+    end,
+    get,
+    list,
+    live: live.get,
+    ancestors: live.ancestors,
+    under: live.under,
+    onEnd,
+    attend,
+    close() {
+      deadlines.close()
+      ends.close()
+    },
+  }
+
+  async function start(input: StartTask): Promise<Task> {
+    const task = draftTask(input, parentOf(input), options)
+    await store.write(async (tx, changed) => {
+      await tx.insertInto('tasks').values(toRow(task)).execute()
+      changed('task', task.id)
+    })
+    admit(task)
+    if (live.get(task.id) !== undefined) return task
+    await ends.write(finish(task, 'ended', 'its parent ended'))
+    throw new StintError('task_not_live', 'the parent ended meanwhile')
+  }
+
+  function parentOf({ parentId }: StartTask): Task | undefined {
+    if (parentId === undefined) return undefined
+    const parent = live.get(parentId)
+    if (parent === undefined) throw new StintError('task_not_live', 'the parent is not live')
+    if (live.ancestors(parent).length + 1 < MAX_DEPTH) return parent
+    throw new StintError('scope_exceeded', `tasks nest ${MAX_DEPTH} deep at most`)
+  }
+
+  async function end(id: string, state: Ending, reason: string): Promise<Task> {
+    const task = live.known(id)
+    const unwritten = ends.unwritten(id)
+    const ended = task === undefined ? [] : finish(task, state, printable(reason))
+    await ends.write(unwritten === undefined ? ended : [unwritten])
+    return ended[0] ?? unwritten ?? (await get(id))
+  }
+
+  async function get(id: string): Promise<Task> {
+    deadlines.sweep()
+    const known = live.known(id) ?? ends.unwritten(id)
+    if (known !== undefined) return known
+    const row = await store.db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst()
+    if (row === undefined) throw new StintError('not_found', 'there is no such task')
+    return fromRow(row)
+  }
+
+  async function list(filter: TaskFilter): Promise<{ items: Task[]; next?: string }> {
+    deadlines.sweep()
+    const page = await listTasks(store, filter)
+    return { ...page, items: page.items.map((task) => ends.unwritten(task.id) ?? task) }
+  }
+
+  function onEnd(listener: (task: Task) => void): void {
+    listeners.push(listener)
+    for (const task of unheard.splice(0)) listener(task)
+  }
+
+  function attend(id: string): () => void {
+    const task = live.get(id)
+    if (task === undefined) throw new StintError('task_not_live', 'the task is not live')
+    return runners.arrive(task)
+  }
+
+  function admit(task: Task): void {
+    live.add(task)
+    deadlines.set(task.id, runners.deadline(task))
+  }
+
+  function endDue(ids: readonly string[]): void {
+    const time = now()
+    const due = ids.flatMap((id) => live.known(id) ?? [])
+    const expired = due.filter((task) => task.expiresAt <= time).flatMap((task) => finish(task, 'expired', 'its time was up'))
+    const lost = due.filter((task) => task.expiresAt > time).flatMap((task) => finish(task, 'ended', 'runner lost'))
+    keep([...expired, ...lost])
+  }
+
+  /** In memory, in this tick: the task and everything under it is dead, and the listeners know. */
+  function finish(task: Task, state: Ending, reason: string): Task[] {
+    if (live.known(task.id) === undefined) return []
+    const endedAt = now()
+    const ended = live.remove(task).map((one) => {
+      const endReason = one === task ? reason : `its parent ended: ${reason}`
+      return { ...one, state, endedAt, endReason }
+    })
+    for (const one of ended) {
+      runners.forget(one)
+      deadlines.delete(one.id)
+    }
+    for (const one of ended) announce(one)
+    return ended
+  }
+
+  function announce(task: Task): void {
+    if (listeners.length === 0) unheard.push(task)
+    for (const listener of listeners) {
+      try {
+        listener(task)
+      } catch (thrown) {
+        report(thrown)
+      }
+    }
+  }
+
+  /** Writes ends that nobody waits for. */
+  function keep(ended: readonly Task[]): void {
+    if (ended.length > 0) ends.write(ended).catch(report)
+  }
+}

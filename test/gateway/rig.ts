@@ -1,0 +1,249 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Permit } from '../../src/audit/permit.ts'
+import { createBroker } from '../../src/broker.ts'
+import type { Connector, Injection } from '../../src/credentials/connector.ts'
+import type { Lease } from '../../src/credentials/lease.ts'
+import { StintError } from '../../src/errors.ts'
+import { openCa } from '../../src/gateway/ca.ts'
+import { createDial } from '../../src/gateway/dial.ts'
+import { createGateway, type GatewayProof } from '../../src/gateway/gateway.ts'
+import type { Action, Caller, Decision, Operation, Outcome, Target, Task } from '../../src/model.ts'
+import { createFlows } from '../../src/revocations/flows.ts'
+
+/** What happened, in order: what the broker was asked and what the gateway told. */
+export interface Event {
+  readonly kind: 'decide' | 'attempt' | 'settle' | 'report'
+  readonly action?: string
+  readonly resource?: string
+  readonly code?: string
+  readonly detail?: string
+  readonly outcome?: Outcome
+}
+
+interface RigOptions {
+  readonly targets: readonly Target[]
+  readonly tunnels?: readonly string[]
+  readonly injections?: readonly Injection[]
+  readonly leaseHosts?: Lease['hosts']
+  /** Answers deny for what it names. */
+  readonly denies?: (action: Action) => boolean
+  readonly bodyPrefix?: (operation: Operation) => number
+  readonly describe?: (operation: Operation) => Action
+  /** Waits here before the decision is durable. */
+  readonly record?: () => Promise<void>
+  readonly names?: Readonly<Record<string, readonly string[]>>
+  readonly maxConnections?: number
+  readonly clientHeadersTimeoutMs?: number
+  readonly headersTimeoutMs?: number
+}
+
+export const task: Task = {
+  id: 'task_1',
+  purpose: 'test',
+  owner: 'ann@example.com',
+  workload: 'spiffe://stint.local/run/1',
+  proof: 'sandbox',
+  keyThumbprint: 'thumb',
+  scope: { targets: ['*'], actions: ['*'] },
+  labels: [],
+  startedAt: 0,
+  expiresAt: 4_000_000_000_000,
+  state: 'live',
+  supervised: false,
+}
+export const caller: Caller = { id: task.workload, proof: 'sandbox', issuer: 'stint', taskId: task.id, actors: [], claims: {} }
+
+/** A target on a loopback port. */
+export function targetAt(place: { scheme?: 'http' | 'https'; host?: string; port: number; trustedCa?: string; id?: string }): Target {
+  const { scheme = 'http', host = 'up.test', port, trustedCa, id = 'up' } = place
+  return {
+    id,
+    connector: 'http',
+    hosts: [{ scheme, host, port }],
+    environment: 'development',
+    sensitivity: 'internal',
+    labels: [],
+    privateNetworks: ['127.0.0.0/8', '::1/128'],
+    ...(trustedCa !== undefined && { trustedCa }),
+    placement: { kind: 'none' },
+  }
+}
+
+/** A real gateway and a real broker; only the folders behind the broker are played. Token `good` is proved, others are not. */
+export async function startRig(options: RigOptions) {
+  const directory = mkdtempSync(join(tmpdir(), 'stint-gateway-'))
+  const ca = await openCa(join(directory, 'ca'), { now: Date.now })
+  const caFile = join(directory, 'ca.pem')
+  writeFileSync(caFile, ca.certificatePem)
+  const events: Event[] = []
+  const flows = createFlows(() => [])
+  const dialled: string[] = []
+  const connector: Connector = {
+    kind: 'http',
+    summary: '',
+    defaultHosts: [],
+    defaultPlacement: { kind: 'none' },
+    placeholderVariables: [],
+    bodyPrefix: options.bodyPrefix ?? (() => 0),
+    describe: options.describe ?? ((operation) => ({ id: `http:${operation.method}`, access: 'read', resource: operation.path, parameters: {} })),
+    obtain: async () => ({ injections: [] }),
+    example: { target: targetAt({ port: 1 }), known: [], unknown: [] },
+  }
+  const verify = (proof: GatewayProof): Caller => {
+    if (proof.kind === 'attached') return proof.caller
+    if (proof.token !== 'good') throw new StintError('invalid_token', 'the token is not acceptable')
+    if (proof.dpop !== `${proof.method} ${proof.url}`) throw new StintError('invalid_token', `the proof is not for ${proof.method} ${proof.url}`)
+    return caller
+  }
+  const leases = new Map<string, Lease>()
+  const leaseFor = (target: Target): Lease => {
+    const lease = leases.get(target.id) ?? {
+      id: 'lease_1',
+      taskId: task.id,
+      targetId: target.id,
+      credentialId: undefined,
+      hosts: options.leaseHosts ?? target.hosts,
+      privateNetworks: target.id.startsWith('tunnel:') ? ['127.0.0.0/8'] : target.privateNetworks,
+      trustedCa: target.trustedCa,
+      injections: options.injections ?? [],
+      expiresAt: task.expiresAt,
+      state: 'active',
+    }
+    leases.set(target.id, lease)
+    return lease
+  }
+  const broker = createBroker<GatewayProof>({
+    verify,
+    liveTask: () => task,
+    open: (about) => flows.open(about),
+    request: (_caller, _task, target, action) => ({
+      principal: { type: 'Workload', id: caller.id },
+      action: action.id,
+      resource: { type: 'Target', id: target.id },
+      context: { path: action.resource },
+      risk: { score: 0, reasons: [] },
+    }),
+    decide: (request, { target }): Decision => {
+      const resource = String(request.context.path)
+      events.push({ kind: 'decide', action: request.action, resource: `${target.id} ${resource}` })
+      const denied = options.denies?.({ id: request.action, access: 'read', resource, parameters: {} }) ?? false
+      return {
+        effect: denied ? 'deny' : 'allow',
+        policies: [],
+        policySetHash: 'h',
+        code: denied ? 'no_policy_permits' : 'allowed',
+        reasons: denied ? ['no policy permits it'] : [],
+      }
+    },
+    record: async (decided) => {
+      await options.record?.()
+      return decided.decision.effect === 'allow' ? Permit.grant(events.length, decided) : undefined
+    },
+    recordAttempt: async ({ code, detail }) => void events.push({ kind: 'attempt', code, detail }),
+    obtain: ({ decided }) => leaseFor(decided.target ?? targetAt({ port: 1 })),
+    settle: (_permit, outcome) => void events.push({ kind: 'settle', outcome }),
+    report: (_id, thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
+  })
+  const resolve = async (host: string) => {
+    dialled.push(host)
+    return options.names?.[host] ?? ['127.0.0.1']
+  }
+  const gateway = createGateway(
+    {
+      serve: (attempt) => broker.serve(attempt),
+      attach: async (proof) => verify(proof),
+      openConnection: (who) => flows.open({ caller: who, task }),
+      match: (scheme, host, port) =>
+        options.targets.find((one) => one.hosts.some((rule) => rule.scheme === scheme && rule.host === host && rule.port === port)),
+      isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
+      connectorOf: () => connector,
+    },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      maxConnections: options.maxConnections ?? 1000,
+      headersTimeoutMs: options.headersTimeoutMs ?? 10_000,
+      clientHeadersTimeoutMs: options.clientHeadersTimeoutMs ?? 10_000,
+      ca,
+      dial: createDial({ connectTimeoutMs: 3000, resolve }),
+    },
+  )
+  const { port } = await gateway.listen()
+  return {
+    port,
+    ca,
+    caFile,
+    directory,
+    events,
+    flows,
+    dialled,
+    outcomes: () => events.flatMap((event) => event.outcome ?? []),
+    decided: () => events.filter((event) => event.kind === 'decide'),
+    /** A connection that is attached to the task. */
+    attach: () => attachTo(port),
+    gateway,
+    async stop() {
+      await gateway.close(0)
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+export type Rig = Awaited<ReturnType<typeof startRig>>
+
+/** Attaches as `stint run` does. */
+export async function attachTo(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  const url = `http://127.0.0.1:${port}/.well-known/stint/attach`
+  const head = [
+    'GET /.well-known/stint/attach HTTP/1.1',
+    `Host: 127.0.0.1:${port}`,
+    'Connection: Upgrade',
+    'Upgrade: stint-task/1',
+    'Authorization: DPoP good',
+    `DPoP: GET ${url}`,
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  const answer = await readHead(socket)
+  if (!answer.startsWith('HTTP/1.1 101 ')) throw new Error(answer)
+  return socket
+}
+
+/** Reads one header section, and leaves the rest on the socket. */
+export function readHead(socket: Socket): Promise<string> {
+  return new Promise((done, fail) => {
+    let bytes = Buffer.alloc(0)
+    const onData = (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk])
+      const at = bytes.indexOf('\r\n\r\n')
+      if (at === -1) return
+      stop()
+      const rest = bytes.subarray(at + 4)
+      if (rest.length > 0) socket.unshift(rest)
+      done(bytes.subarray(0, at + 4).toString('latin1'))
+    }
+    const onEnd = () => {
+      stop()
+      fail(new Error(`the connection closed after: ${bytes.toString('latin1')}`))
+    }
+    const stop = () => socket.pause().off('data', onData).off('close', onEnd).off('error', onEnd).off('end', onEnd)
+    socket.on('data', onData).on('close', onEnd).on('error', onEnd).on('end', onEnd).resume()
+  })
+}
+
+/** Everything until the other side closes. */
+export function readAll(socket: Socket): Promise<string> {
+  return new Promise((done) => {
+    const chunks: Buffer[] = []
+    const finish = () => done(Buffer.concat(chunks).toString('latin1'))
+    socket
+      .on('data', (chunk: Buffer) => chunks.push(chunk))
+      .on('error', () => {})
+      .on('close', finish)
+      .resume()
+    if (socket.closed) finish()
+  })
+}

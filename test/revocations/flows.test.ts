@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Caller, Selector, Target, Task } from '../../src/model.ts'
+import { createFlows } from '../../src/revocations/flows.ts'
+
+const caller = { id: 'caller-a', actors: ['actor-a'] } as unknown as Caller
+const task = { id: 'child', owner: 'ann', workload: 'caller-a', parentId: 'parent' } as unknown as Task
+const target = { id: 'github', credentialId: 'token' } as unknown as Target
+const parents = (one: Task): readonly string[] => (one.parentId === undefined ? [] : [one.parentId])
+
+describe('open flows', () => {
+  const covering: Selector[] = [
+    { kind: 'all' },
+    { kind: 'task', id: 'child' },
+    { kind: 'task', id: 'parent' },
+    { kind: 'caller', id: 'caller-a' },
+    { kind: 'caller', id: 'actor-a' },
+    { kind: 'owner', id: 'ann' },
+    { kind: 'target', id: 'github' },
+    { kind: 'credential', id: 'token' },
+  ]
+  for (const selector of covering) {
+    test(`are cut by ${JSON.stringify(selector)}, in the same tick`, () => {
+      const flows = createFlows(parents)
+      const flow = flows.open({ caller, task, target })
+      let cuts = 0
+      flow.onCut(() => (cuts += 1))
+      assert.equal(flows.cut(selector), 1)
+      assert.deepEqual([cuts, flow.isCut, flows.size], [1, true, 0])
+    })
+  }
+
+  test('are left alone by a selector for something else', () => {
+    const flows = createFlows(parents)
+    const flow = flows.open({ caller, task, target })
+    for (const { kind } of covering) if (kind !== 'all') assert.equal(flows.cut({ kind, id: 'other' }), 0)
+    assert.equal(flow.isCut, false)
+  })
+
+  test('a selector of an unknown kind covers everything', () => {
+    const flows = createFlows(parents)
+    flows.open({ caller, task, target })
+    assert.equal(flows.cut({ kind: 'planet', id: 'x' } as unknown as Selector), 1)
+  })
+
+  test('a connection with no exchange yet is cut by its task, not by a target', () => {
+    const flows = createFlows(parents)
+    flows.open({ caller, task })
+    assert.equal(flows.cut({ kind: 'target', id: 'github' }), 0)
+    assert.equal(flows.cut({ kind: 'task', id: 'child' }), 1)
+  })
+
+  test('onCut after the cut runs at once, and a closed flow is forgotten', () => {
+    const flows = createFlows(parents)
+    const flow = flows.open({ caller, task, target })
+    flows.cut({ kind: 'all' })
+    let late = 0
+    flow.onCut(() => (late += 1))
+    assert.equal(late, 1)
+    const closed = flows.open({ caller, task, target })
+    closed.onCut(() => assert.fail('a closed flow was cut'))
+    closed.close()
+    assert.equal(flows.cut({ kind: 'all' }), 0)
+  })
+})
