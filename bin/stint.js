@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -12,6 +12,8 @@ if (major(process.versions.node) >= NEEDED) await startHere()
 else startOnOwnNode()
 
 async function startHere() {
+  // Compiled code is kept beside the libraries: whoever can write there can change the code itself.
+  module.enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'stint'))
   const emitWarning = process.emitWarning
   process.emitWarning = (warning, ...rest) => {
     const type = typeof rest[0] === 'string' ? rest[0] : rest[0]?.type

@@ -19,6 +19,8 @@ const OUTPUTS: readonly Output[] = [
   { path: 'docs/reference/errors.md', make: errors },
   { path: 'docs/reference/config.md', make: config },
   { path: 'docs/reference/connectors.md', make: connectors },
+  { path: 'docs/reference/api.md', make: async () => (await import('../src/api/reference.ts')).apiReference() },
+  { path: 'docs/reference/cli.md', make: async () => (await import('../src/cli/reference.ts')).cliReference() },
 ]
 
 const isCheck = process.argv.includes('--check')

@@ -1,52 +1,20 @@
 import type { ApiVerbs, Asked, AuditEntry, ProbeStep } from './api/verbs.ts'
-import type { Log as AuditLog } from './audit/log.ts'
-import type { Recorder } from './audit/record.ts'
-import type { Search } from './audit/search.ts'
 import type { Refusal } from './broker.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
-import type { Obtain } from './credentials/obtain.ts'
-import type { Vault } from './credentials/vault.ts'
 import { asStintError, StintError } from './errors.ts'
-import type { Ca } from './gateway/ca.ts'
 import type { Dial } from './gateway/dial.ts'
-import type { Issuers } from './identity/registry.ts'
-import { isProofKind, type Tokens } from './identity/tokens.ts'
-import type { Verify } from './identity/verify.ts'
+import { isProofKind } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
-import type { Metrics } from './metrics.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
-import type { OpenPolicy } from './policy/policy.ts'
-import type { Flows } from './revocations/flows.ts'
-import type { Revocations } from './revocations/revocations.ts'
-import type { InsideCheck } from './run/inside.ts'
+import type { Rooms } from './rooms.ts'
 import { admit, type LocalUser } from './start-task.ts'
-import type { Idempotency } from './store/idempotency.ts'
 import { PRESETS, presetVariables } from './targets/presets.ts'
-import type { Targets } from './targets/targets.ts'
 import type { Tasks } from './tasks/tasks.ts'
 
-/** Everything the API's handlers reach, opened by main.ts. */
-export interface Parts {
-  readonly audit: AuditLog
+/** Everything the API's handlers reach: the rooms, and what main.ts joined from them. */
+export interface Parts extends Rooms {
   readonly authorize: (asked: Asked) => Promise<Refusal | undefined>
-  readonly ca: Ca
-  readonly credentials: Obtain
-  readonly dial: Dial
-  readonly flows: Flows
-  readonly identity: Verify
-  readonly inside: InsideCheck
-  readonly issuers: Issuers
   readonly killswitch: Killswitch
-  readonly metrics: Metrics
-  readonly policy: OpenPolicy
-  readonly recorder: Recorder
-  readonly revocations: Revocations
-  readonly search: Search
-  readonly targets: Targets
-  readonly tasks: Tasks
-  readonly tokens: Tokens
-  readonly vault: Vault
-  readonly idempotency: Idempotency
   readonly user: LocalUser
   /** Filled in when the listeners have their ports. */
   readonly addresses: { readonly api: string; readonly gateway: string }

@@ -6,7 +6,6 @@ import { StintError } from './errors.ts'
 /** Where everything is in the data directory. */
 export function placesIn(home: string) {
   return {
-    lock: join(home, 'lock'),
     database: join(home, 'state.db'),
     audit: join(home, 'audit'),
     auditKey: join(home, 'audit.key'),

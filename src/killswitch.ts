@@ -1,4 +1,4 @@
-import type { Revocation, Selector, Task } from './model.ts'
+import type { Caller, Revocation, Selector, Task } from './model.ts'
 
 /** What a revocation did, with timings in milliseconds since it was asked for. */
 export interface Receipt {
@@ -13,13 +13,20 @@ export interface Receipt {
   readonly timings: { readonly inForceMs: number; readonly cutMs: number; readonly totalMs: number }
 }
 
+/** Who demands it, and why. */
+export interface Demand {
+  readonly by: Pick<Caller, 'id' | 'proof'>
+  readonly reason: string
+  readonly correlationId: string
+}
+
 /** The verbs of the stop, each owned by one folder. */
 export interface KillswitchVerbs {
   /** revocations/: durable and in force when it resolves. */
   deny(selector: Selector, reason: string, by: string): Promise<Revocation>
   lift(number: number, by: string): Promise<Revocation>
   /** audit/record.ts. Throws `audit_unavailable`. */
-  recordAct(act: { by: string; action: string; resource: string; reason: string }): Promise<number>
+  recordAct(act: { caller: Demand['by']; correlationId: string; action: string; subject: string; reason: string }): Promise<number>
   /** revocations/flows.ts of this gateway: cuts at once. */
   cut(selector: Selector): number
   /** tasks/: the live tasks that die with this selector; none for a target or a credential. */
@@ -33,26 +40,26 @@ export interface KillswitchVerbs {
 /** THE STOP: see ARCHITECTURE.md. */
 export interface Killswitch {
   /** When it resolves, nothing the selector covers is allowed any more, and what was open is cut (G3). Throws `store_unavailable`. */
-  revoke(selector: Selector, reason: string, by: string): Promise<Receipt>
+  revoke(selector: Selector, demand: Demand): Promise<Receipt>
   /** Un-revoking is a new, recorded act; what the revocation ended stays ended. Throws `not_found`, `conflict`, `audit_unavailable`. */
-  lift(number: number, reason: string, by: string): Promise<Revocation>
+  lift(number: number, demand: Demand): Promise<Revocation>
 }
 
 /** The kill switch over the verbs that the folders lend it. */
 export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
   return { revoke, lift }
 
-  async function revoke(selector: Selector, reason: string, by: string): Promise<Receipt> {
+  async function revoke(selector: Selector, demand: Demand): Promise<Receipt> {
     const startedAt = performance.now()
     const since = (): number => Math.round((performance.now() - startedAt) * 100) / 100
-    const recorded = record(by, 'stint:Revocation::create', selector, reason)
-    const revocation = await verbs.deny(selector, reason, by)
+    const recorded = record(selector, demand)
+    const revocation = await verbs.deny(selector, demand.reason, demand.by.id)
     const inForceMs = since()
     const cut = verbs.cut(selector)
     const cutMs = since()
     const droppedLeases = verbs.dropLeases(selector)
     const ended = verbs.tasksUnder(selector).map((task) => task.id)
-    for (const id of ended) await verbs.endTask(id, `revocation ${revocation.number}: ${reason}`)
+    for (const id of ended) await verbs.endTask(id, `revocation ${revocation.number}: ${demand.reason}`)
     const entry = await recorded
     return {
       revocation,
@@ -65,15 +72,16 @@ export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
     }
   }
 
-  async function lift(number: number, reason: string, by: string): Promise<Revocation> {
-    await verbs.recordAct({ by, action: 'stint:Revocation::lift', resource: String(number), reason })
-    return verbs.lift(number, by)
+  async function lift(number: number, { by: caller, reason, correlationId }: Demand): Promise<Revocation> {
+    await verbs.recordAct({ caller, correlationId, action: 'stint:Revocation::lift', subject: String(number), reason })
+    return verbs.lift(number, caller.id)
   }
 
   /** A stop is recorded like every act, but never waits for the log: refusing to stop would be the unsafe answer. */
-  async function record(by: string, action: string, selector: Selector, reason: string): Promise<number | undefined> {
+  async function record(selector: Selector, { by: caller, reason, correlationId }: Demand): Promise<number | undefined> {
     try {
-      return await verbs.recordAct({ by, action, resource: nameOf(selector), reason })
+      const subject = nameOf(selector)
+      return await verbs.recordAct({ caller, correlationId, action: 'stint:Revocation::create', subject, reason })
     } catch (thrown) {
       verbs.report(thrown)
       return undefined

@@ -1,4 +1,5 @@
-import { callerOf, endpoint } from './endpoint.ts'
+import type { Demand } from '../killswitch.ts'
+import { type Asking, callerOf, endpoint } from './endpoint.ts'
 import { pageOver } from './paging.ts'
 import { because, byNumber, pageOf, pageQuery, receipt, revocation, revoke } from './schemas.ts'
 
@@ -7,7 +8,7 @@ export const create = endpoint({
   body: revoke,
   response: receipt,
   status: 201,
-  handle: (verbs, { body }, asking) => verbs.revocations.revoke(body.selector, body.reason, callerOf(asking).id),
+  handle: (verbs, { body }, asking) => verbs.revocations.revoke(body.selector, demand(body.reason, asking)),
 })
 
 export const list = endpoint({
@@ -27,5 +28,9 @@ export const lift = endpoint({
   params: byNumber,
   body: because,
   response: revocation,
-  handle: (verbs, { params, body }, asking) => verbs.revocations.lift(params.number, body.reason, callerOf(asking).id),
+  handle: (verbs, { params, body }, asking) => verbs.revocations.lift(params.number, demand(body.reason, asking)),
 })
+
+function demand(reason: string, asking: Asking): Demand {
+  return { reason, by: callerOf(asking), correlationId: asking.correlationId }
+}

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { asStintError, problem } from '../errors.ts'
 
@@ -43,7 +44,7 @@ export async function sendStream(response: ServerResponse, items: AsyncIterable<
   try {
     for await (const item of items) {
       if (how.signal.aborted) break
-      if (!response.write(framing.item(JSON.stringify(item)))) await drained(response, how.signal)
+      if (!response.write(framing.item(JSON.stringify(item)))) await once(response, 'drain', { signal: how.signal })
     }
   } catch (thrown) {
     if (!how.signal.aborted) response.write(framing.failure(JSON.stringify(problemOf(thrown, how.correlationId))))
@@ -56,11 +57,4 @@ export async function sendStream(response: ServerResponse, items: AsyncIterable<
 function problemOf(thrown: unknown, correlationId: string) {
   const { code, detail } = asStintError(thrown)
   return problem(code, detail, { correlationId })
-}
-
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    response.once('drain', done)
-    signal.addEventListener('abort', () => done(), { once: true })
-  })
 }

@@ -1,6 +1,6 @@
 import type { Refusal } from '../broker.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { Receipt } from '../killswitch.ts'
+import type { Demand, Receipt } from '../killswitch.ts'
 import type {
   Access,
   Caller,
@@ -256,8 +256,8 @@ export interface ApiVerbs {
     examine(token: string): Promise<Examined>
   }
   readonly revocations: {
-    revoke(selector: Selector, reason: string, by: string): Promise<Receipt>
-    lift(number: number, reason: string, by: string): Promise<Revocation>
+    revoke(selector: Selector, demand: Demand): Promise<Receipt>
+    lift(number: number, demand: Demand): Promise<Revocation>
     list(): Promise<readonly Revocation[]>
   }
   readonly policy: {

@@ -1,5 +1,4 @@
 import * as fs from 'node:fs'
-import { dirname } from 'node:path'
 
 /** A file open for writing. */
 export interface DiskFile {
@@ -13,6 +12,7 @@ export interface DiskFile {
 export interface Disk {
   create(path: string): Promise<DiskFile>
   rename(from: string, to: string): Promise<void>
+  /** Removes a file, or a directory with all in it, if it is there. */
   remove(path: string): Promise<void>
   makeDirectory(path: string): Promise<void>
   /** fsync of a directory: renames and new names in it are durable when it resolves. */
@@ -30,7 +30,7 @@ export const realDisk: Disk = {
     }
   },
   rename: (from, to) => settled((done) => fs.rename(from, to, done)),
-  remove: (path) => settled((done) => fs.rm(path, { force: true }, done)),
+  remove: (path) => settled((done) => fs.rm(path, { force: true, recursive: true }, done)),
   makeDirectory: (path) => settled((done) => fs.mkdir(path, { recursive: true, mode: 0o700 }, (error) => done(error))),
   async syncDirectory(path) {
     const fd = await settled<number>((done) => fs.open(path, 'r', done))
@@ -67,10 +67,4 @@ export async function replaceFile(disk: Disk, path: string, chunks: readonly Uin
     await file.close()
   }
   await disk.rename(temporary, path)
-}
-
-/** Makes a directory and its parents below `root`, their names durable. */
-export async function makeDurableDirectory(disk: Disk, root: string, path: string): Promise<void> {
-  await disk.makeDirectory(path)
-  for (let at = path; at.length > root.length; at = dirname(at)) await disk.syncDirectory(dirname(at))
 }

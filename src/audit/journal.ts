@@ -18,9 +18,12 @@ export interface Batch {
 
 const MAGIC = 0x534a4231
 const HEADER_BYTES = 24
-/** The file grows in steps of zeros, so that nearly every fdatasync finds its blocks allocated: 1.7 times the throughput. */
-const STEP_BYTES = 1 << 20
-const ZEROS = Buffer.alloc(STEP_BYTES)
+/**
+ * The file grows ahead in zeros, by its own size within these bounds, so that nearly every fdatasync finds its blocks allocated: 1.7
+ * times the throughput.
+ */
+const AHEAD_BYTES = { least: 1 << 16, most: 1 << 20 }
+const ZEROS = Buffer.alloc(AHEAD_BYTES.most)
 const NAME = /^journal-(\d{12})$/
 
 /** A batch as bytes, its body, and where in it each entry starts and ends. */
@@ -165,8 +168,9 @@ function openEnd(file: DiskFile, generation: number, path: string): Journal {
       const next = end + batch.length
       if (next <= allocated) await file.write([batch], end)
       else {
-        allocated = Math.ceil((next + 1) / STEP_BYTES) * STEP_BYTES
-        await file.write([batch, ZEROS.subarray(0, allocated - next)], end)
+        const ahead = Math.min(Math.max(next, AHEAD_BYTES.least), AHEAD_BYTES.most)
+        allocated = next + ahead
+        await file.write([batch, ZEROS.subarray(0, ahead)], end)
       }
       await file.sync()
       end = next

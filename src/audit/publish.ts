@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { type Signer, signCheckpoint } from './checkpoint.ts'
-import { type Disk, makeDurableDirectory, replaceFile } from './disk.ts'
+import { type Disk, replaceFile } from './disk.ts'
 import type { Resource, Snapshot } from './edge.ts'
 import { type Tile, tilePath } from './tiles.ts'
 
@@ -20,16 +20,36 @@ export interface Publisher {
  * fdatasync finds a free thread and an idle disk. The checkpoint comes last: whoever reads it finds everything it needs.
  */
 export function createPublisher(disk: Disk, directory: string, signer: Signer, published: readonly Tile[]): Publisher {
-  const known = new Set<string>()
-  let before: readonly Tile[] = published
-  const place = async (resource: Resource): Promise<string> => {
-    const path = join(directory, tilePath(resource))
-    const parent = dirname(path)
-    if (!known.has(parent)) await makeDurableDirectory(disk, directory, parent)
-    known.add(parent)
-    await replaceFile(disk, path, resource.chunks)
-    return parent
+  const known = new Set([directory])
+  let before = published.map(tilePath)
+
+  async function makeDurable(path: string): Promise<void> {
+    if (known.has(path)) return
+    await makeDurable(dirname(path))
+    await disk.makeDirectory(path)
+    await disk.syncDirectory(dirname(path))
+    known.add(path)
   }
+
+  async function place(resource: Resource): Promise<string> {
+    const path = join(directory, tilePath(resource))
+    await makeDurable(dirname(path))
+    await replaceFile(disk, path, resource.chunks)
+    return dirname(path)
+  }
+
+  /** Removes the partial tiles that the last checkpoint needed and this one does not. */
+  async function tidy(now: readonly string[]): Promise<void> {
+    const parents = new Set(now.map(dirname))
+    for (const path of before.filter((one) => !now.includes(one))) {
+      const isEmptied = !parents.has(dirname(path))
+      const gone = join(directory, isEmptied ? dirname(path) : path)
+      known.delete(gone)
+      await disk.remove(gone)
+    }
+    before = now.slice()
+  }
+
   return {
     async publish(snapshot) {
       const parents = new Set<string>()
@@ -38,9 +58,7 @@ export function createPublisher(disk: Disk, directory: string, signer: Signer, p
       const note = signCheckpoint({ origin: signer.name, size: snapshot.size, root: snapshot.root }, signer)
       await replaceFile(disk, join(directory, CHECKPOINT), [Buffer.from(note)])
       await disk.syncDirectory(directory)
-      const now = new Set(snapshot.partial.map(tilePath))
-      for (const path of before.map(tilePath)) if (!now.has(path)) await disk.remove(join(directory, path))
-      before = snapshot.partial
+      await tidy(snapshot.partial.map(tilePath))
       return note
     },
   }

@@ -99,7 +99,8 @@ export function openSearch(log: Searchable): Search {
 
   async function entry(index: number): Promise<FoundEntry> {
     const bundle = Math.floor(index / TILE_WIDTH)
-    const found = index < log.size() ? (await read(bundle, wantedBy({}))).find((one) => one.index === index) : undefined
+    const isThere = Number.isSafeInteger(index) && index >= 0 && index < log.size()
+    const found = isThere ? (await read(bundle, wantedBy({}))).find((one) => one.index === index) : undefined
     if (found === undefined) throw new AuditError('not_found', `there is no entry ${index}`)
     return found
   }
@@ -163,6 +164,7 @@ function readCursor(cursor: string): number {
 }
 
 function grown(log: Searchable, size: number, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false)
   return new Promise((resolve, reject) => {
     const stop = () => resolve(false)
     signal.addEventListener('abort', stop, { once: true })

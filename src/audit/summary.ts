@@ -39,6 +39,6 @@ export function summarise(bundle: string): Summary {
 function probes(term: string): number[] {
   let hash = 0x811c9dc5
   for (let i = 0; i < term.length; i++) hash = Math.imul(hash ^ term.charCodeAt(i), 0x01000193)
-  const step = (Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> 0) | 1
+  const step = (Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) | 1) >>> 0
   return Array.from({ length: PROBES }, (_, i) => ((hash >>> 0) + i * step) % BITS)
 }

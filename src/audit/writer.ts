@@ -61,6 +61,7 @@ export function createWriter(options: WriterOptions) {
   let generation = options.generation
   let journal: Journal | undefined
   let waiting: Waiting[] = []
+  let inFlight = 0
   let published = options.published
   let running: Promise<void> | undefined
   let publishing: Promise<void> | undefined
@@ -109,6 +110,7 @@ export function createWriter(options: WriterOptions) {
       first,
       batch.map(({ entry }) => entry),
     )
+    inFlight = batch.length
     const written = into.append(bytes)
     const leaves = hashLeaves(body, spans) // while the thread pool writes
     try {
@@ -116,6 +118,8 @@ export function createWriter(options: WriterOptions) {
     } catch (error) {
       fail(error, batch)
       return
+    } finally {
+      inFlight = 0
     }
     edge.add(body, spans, leaves)
     totals.batches++
@@ -154,9 +158,9 @@ export function createWriter(options: WriterOptions) {
     }
   }
 
-  function fail(error: unknown, inFlight: readonly Waiting[]): void {
+  function fail(error: unknown, unwritten: readonly Waiting[]): void {
     options.onFailure(error)
-    const all = [...inFlight, ...waiting]
+    const all = [...unwritten, ...waiting]
     waiting = all.filter(({ settle }) => settle === undefined)
     for (const { settle } of all) {
       if (settle !== undefined) totals.refused++
@@ -250,7 +254,7 @@ export function createWriter(options: WriterOptions) {
       return published.note
     },
     status: (): 'ok' | 'unavailable' => (healthy && !closing.signal.aborted ? 'ok' : 'unavailable'),
-    counters: (): Counters => ({ ...totals, entries: edge.size(), published: published?.size ?? 0, waiting: waiting.length }),
+    counters: (): Counters => ({ ...totals, entries: edge.size(), published: published?.size ?? 0, waiting: waiting.length + inFlight }),
   }
 }
 

@@ -69,9 +69,9 @@ async function read(answer: IncomingMessage): Promise<unknown> {
 /** A problem document as the error that made it. A code this version does not know is `internal`. */
 export function fromProblem(value: unknown): StintError {
   const { code, detail, reasons } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
-  const why = Array.isArray(reasons) && reasons.length > 0 ? `: ${reasons.join('; ')}` : ''
   const words = typeof detail === 'string' ? detail : 'the server answered with something that is not a problem document'
-  return new StintError(isCode(code) ? code : 'internal', words + why)
+  const more = Array.isArray(reasons) ? reasons.filter((one) => !words.includes(String(one))) : []
+  return new StintError(isCode(code) ? code : 'internal', more.length > 0 ? `${words}: ${more.join('; ')}` : words)
 }
 
 function isCode(code: unknown): code is ErrorCode {

@@ -1,21 +1,52 @@
-import tab from '@bomb.sh/tab/commander'
-import type { Command } from 'commander'
+import { Argument, type Command } from 'commander'
 import type { CommandContext } from './command.ts'
+import { suggest } from './suggest.ts'
 
-/** Where the names behind a placeholder come from. */
-const NAMED: Readonly<Record<string, string>> = {
-  task: '/v1/tasks?state=live&limit=100',
-  target: '/v1/targets?limit=100',
-  credential: '/v1/credentials?limit=100',
-  issuer: '/v1/issuers?limit=100',
+/**
+ * The script of each shell. It hands the words over as they are, never to `eval`: what a half-typed line says must not run on Tab.
+ * Each line of the answer is a value, a tab and a description.
+ */
+const SCRIPTS = {
+  bash: `_stint() {
+  local value about
+  COMPREPLY=()
+  while IFS=$'\\t' read -r value about; do
+    COMPREPLY+=("$value")
+  done < <(stint complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
+complete -o default -F _stint stint
+`,
+  zsh: `#compdef stint
+_stint() {
+  local -a found
+  local line
+  while IFS= read -r line; do
+    found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
+  done < <(stint complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)
+  if (( $#found )); then _describe stint found; else _files; fi
+}
+if [[ "\${funcstack[1]}" == _stint ]]; then _stint "$@"; else compdef _stint stint; fi
+`,
+  fish: `function __stint_complete
+  set -l words (commandline -opc)
+  set -l current (commandline -ct)
+  set -l found (stint complete -- $words[2..-1] "$current" 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\\n' $found
+  else
+    __fish_complete_path "$current"
+  end
+end
+complete -c stint -f -a '(__stint_complete)'
+`,
+} as const
 
-/** `stint completion <shell>` prints the script of a shell; the hidden `complete` is what that script asks. Call it last. */
-export function addCompletion(program: Command): void {
-  tab(program, { completionCommandName: 'completion' })
-  program.commands
-    .find((command) => command.name() === 'completion')
-    ?.description('print the completion script of a shell')
+/** `stint completion <shell>` prints the script of a shell; the hidden `complete` is what that script asks. */
+export function addCompletion(program: Command, { output, call }: Pick<CommandContext, 'output' | 'call'>): void {
+  program
+    .command('completion')
+    .description('print the completion script of a shell')
+    .addArgument(new Argument('<shell>', 'your shell').choices(Object.keys(SCRIPTS)))
     .addHelpText(
       'after',
       `
@@ -24,29 +55,22 @@ Examples:
   $ stint completion zsh > "\${fpath[1]}/_stint"                   for good, in zsh
   $ stint completion fish > ~/.config/fish/completions/stint.fish  for good, in fish`,
     )
+    .action((shell: keyof typeof SCRIPTS) => output.print({ shell, script: SCRIPTS[shell] }, ({ script }) => script))
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: readonly string[]) => {
+      const found = await suggest(program, words, (path) => namesAt(path, call))
+      output.print(found, (all) => all.map(({ value, about }) => `${value}\t${about}`).join('\n'))
+    })
 }
 
-/** Offers the names that exist now wherever one belongs. When the server cannot be asked, there are simply none. */
-export async function offerNames(program: Command, { call }: Pick<CommandContext, 'call'>): Promise<void> {
-  const commands = everyCommand(program)
-  for (const [placeholder, path] of Object.entries(NAMED)) {
-    const places = commands.flatMap((command) => placesOf(command, placeholder))
-    if (places.length === 0) continue
-    const names = await call<{ items: readonly { id: string }[] }>('GET', path).then(
-      ({ items }) => items.map(({ id }) => id),
-      () => [],
-    )
-    for (const place of places) place.argChoices = names
+/** The ids a list route answers now. When the server cannot be asked there are none: Tab is no place for an error. */
+async function namesAt(path: string, call: CommandContext['call']): Promise<readonly string[]> {
+  try {
+    const { items } = await call<{ items: readonly { id: string }[] }>('GET', path)
+    return items.map(({ id }) => id)
+  } catch {
+    return []
   }
-}
-
-/** Arguments and options written `<task>`, and `<id>` under the command `task`. */
-function placesOf(command: Command, placeholder: string): { argChoices?: string[] }[] {
-  const isNamed = (name: string): boolean => name === placeholder || (name === 'id' && command.parent?.name() === placeholder)
-  const options = command.options.filter(({ flags }) => flags.includes(`<${placeholder}>`))
-  return [...command.registeredArguments.filter((argument) => isNamed(argument.name())), ...options]
-}
-
-function everyCommand(command: Command): Command[] {
-  return [command, ...command.commands.flatMap(everyCommand)]
 }

@@ -1,4 +1,3 @@
-import { addCompletion, offerNames } from './completion.ts'
 import { report } from './failure.ts'
 import { createProgram, type Streams } from './program.ts'
 
@@ -11,8 +10,6 @@ export async function main(
   process.stdout.on('error', endQuietlyOnClosedPipe)
   const { program, context } = createProgram(env, streams)
   try {
-    if (argv[0] === 'complete') await offerNames(program, context)
-    addCompletion(program)
     await program.parseAsync(argv, { from: 'user' })
     return Number(process.exitCode ?? 0)
   } catch (thrown) {

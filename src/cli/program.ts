@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { Command } from 'commander'
-import manifest from '../../package.json' with { type: 'json' }
 import { homeDirectory } from '../config.ts'
 import { createClient } from './client.ts'
 import type { CommandContext } from './command.ts'
 import { COMMANDS } from './commands/index.ts'
+import { addCompletion } from './completion.ts'
 import { createOutput, type Sink } from './output.ts'
 
 /** Where a program writes. */
@@ -24,7 +25,6 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly string[]])
   ['What may be reached, with what:', ['target', 'credential', 'tunnel', 'issuer']],
   ['Tasks, and stopping them:', ['task', 'revoke']],
   ['Rules and records:', ['policy', 'audit']],
-  ['This command:', ['completion', 'help']],
 ]
 
 const EXAMPLES = `
@@ -38,13 +38,16 @@ Examples:
 
 What a command prints is for people; \`--json\` prints one JSON value for programs.`
 
+const VERSION: string = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')).version
+
 /** Builds it from the commands. Nothing runs yet. */
 export function createProgram(env: NodeJS.ProcessEnv, { out, err }: Streams): Program {
   const program = new Command('stint')
     .description('Task-scoped, just-in-time access for AI agents, CI jobs and services.')
-    .version(manifest.version)
+    .version(VERSION)
     .option('--json', 'print one JSON value on standard output')
     .option('--home <directory>', 'the data directory (default: STINT_HOME, else the user’s own)')
+    .commandsGroup('This command:')
     .helpCommand('help [command]', 'show how to use a command')
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError(false)
@@ -56,7 +59,10 @@ export function createProgram(env: NodeJS.ProcessEnv, { out, err }: Streams): Pr
     })
   const context = createContext(program, env, { out, err })
   for (const register of COMMANDS) register(program, context)
-  for (const command of program.commands) command.helpGroup(groupOf(command.name()))
+  addCompletion(program, context)
+  for (const [heading, names] of GROUPS)
+    for (const command of program.commands) if (names.includes(command.name())) command.helpGroup(heading)
+  sort(program.commands as Command[])
   return { program, context }
 }
 
@@ -76,8 +82,11 @@ function createContext(program: Command, env: NodeJS.ProcessEnv, { out, err }: S
   }
 }
 
-function groupOf(name: string): string {
-  return GROUPS.find(([, names]) => names.includes(name))?.[0] ?? 'More:'
+/** In the order of GROUPS, since help shows groups in the order of their first command; what is in no group comes last. */
+function sort(commands: Command[]): void {
+  const order = GROUPS.flatMap(([, names]) => names)
+  const rank = (command: Command): number => (order.includes(command.name()) ? order.indexOf(command.name()) : order.length)
+  commands.sort((a, b) => rank(a) - rank(b))
 }
 
 function usageError(text: string): string {

@@ -1,5 +1,4 @@
 import { open } from 'node:fs/promises'
-import { isCancel, password } from '@clack/prompts'
 import { StintError } from '../errors.ts'
 import { Secret } from '../secret.ts'
 
@@ -28,7 +27,9 @@ async function textFrom(question: string, { fromFile, fromEnv }: SecretSource, e
   return process.stdin.isTTY ? await ask(question) : await readBounded(process.stdin)
 }
 
+/** The prompt is loaded when it is needed: every other command starts faster without. */
 async function ask(message: string): Promise<string> {
+  const { isCancel, password } = await import('@clack/prompts')
   const answer = await password({ message, output: process.stderr })
   return isCancel(answer) ? refuse('nothing was given') : answer
 }

@@ -7,25 +7,25 @@ import { PRESETS, type Preset, presetLabel } from '../targets/presets.ts'
 /** What `stint target add` was given. */
 export interface TargetOptions {
   readonly preset?: string
-  readonly host: readonly string[]
+  readonly host?: readonly string[]
   readonly connector?: string
   readonly credential?: string | false
   readonly username?: string
   readonly inject?: string
   readonly environment?: Target['environment']
   readonly sensitivity?: Target['sensitivity']
-  readonly label: readonly string[]
-  readonly privateNetwork: readonly string[]
+  readonly label?: readonly string[]
+  readonly privateNetwork?: readonly string[]
   readonly caFile?: string
 }
 
 /** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
 export async function targetFrom(name: string, options: TargetOptions): Promise<Target> {
   const preset = presetOf(name, options)
-  const hosts = options.host.length > 0 ? options.host.map(readHost) : (preset?.hosts ?? [])
+  const hosts = options.host?.map(readHost) ?? preset?.hosts ?? []
   if (hosts.length === 0) throw missing('--host', preset)
   const credentialId = credentialOf(name, options, preset)
-  const labels = preset === undefined ? options.label : [...options.label, presetLabel(preset.id)]
+  const labels = [...(options.label ?? []), ...(preset === undefined ? [] : [presetLabel(preset.id)])]
   return {
     id: name,
     connector: options.connector ?? preset?.connector ?? 'http',
@@ -33,7 +33,7 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
     environment: options.environment ?? preset?.environment ?? 'unknown',
     sensitivity: options.sensitivity ?? preset?.sensitivity ?? 'internal',
     labels,
-    privateNetworks: options.privateNetwork,
+    privateNetworks: options.privateNetwork ?? [],
     ...(options.caFile !== undefined && { trustedCa: await readPem(options.caFile) }),
     ...(credentialId !== undefined && { credentialId }),
     placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset),
@@ -45,7 +45,7 @@ function presetOf(name: string, options: TargetOptions): Preset | undefined {
   if (preset === undefined && options.preset !== undefined) {
     throw new StintError('invalid_argument', `there is no preset ${options.preset}; \`stint target presets\` lists them`)
   }
-  return options.preset === undefined && options.host.length > 0 ? undefined : preset
+  return options.preset === undefined && options.host !== undefined ? undefined : preset
 }
 
 function credentialOf(name: string, { credential }: TargetOptions, preset: Preset | undefined): string | undefined {

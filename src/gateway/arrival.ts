@@ -19,7 +19,9 @@ export interface Arrival {
   /** HTTP/2: the request ended with its header section. */
   readonly endsAfterHeaders?: boolean
   readonly expectsContinue: boolean
-  readonly body: Readable & { readonly rawTrailers?: readonly string[] }
+  readonly body: Readable
+  /** Flat; known once the body has ended. */
+  trailers(): readonly string[]
   readonly reply: Reply
   readonly connection: Connection
   /** The client asks to speak WebSocket from here on. */

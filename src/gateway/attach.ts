@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
-import { isIPv6 } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import type { Attempt, Served } from '../broker.ts'
 import { asStintError, type StintError } from '../errors.ts'
 import type { Caller, Flow } from '../model.ts'
 import { readHeaders } from './arrival.ts'
-import type { Connections } from './connections.ts'
+import type { Connection, Connections } from './connections.ts'
 import { type DpopProof, type GatewayProof, readDpop } from './proof.ts'
 import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 
@@ -34,19 +33,26 @@ export function createAttach(verbs: AttachVerbs, connections: Connections, adopt
     let headers: Record<string, string> = {}
     try {
       headers = readHeaders(request.rawHeaders, request.httpVersion)
-      const { caller, inside } = connections.of(socket)
-      if (request.method !== 'GET' || caller !== undefined || inside !== undefined)
-        throw malformed('a connection is attached once, by GET')
+      const connection = connections.of(socket)
+      checkAttach(request, headers, connection)
       const proof = readDpop(headers, 'authorization', 'GET', `http://${localAuthority(socket)}${ATTACH_PATH}`)
-      const attached = await proveConnection(verbs, connections, socket, proof)
-      if (socket.destroyed) return
-      connections.know(socket, { caller: attached })
+      connection.caller = await proveConnection(verbs, connections, socket, proof)
     } catch (thrown) {
-      return writeRefusal(socket, refusalOf(asStintError(thrown), randomUUID()), headers, 'origin')
+      writeRefusal(socket, refusalOf(asStintError(thrown), randomUUID()), headers, 'origin')
+      return
     }
+    if (socket.destroyed) return
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${ATTACH_PROTOCOL}\r\n\r\n`)
     if (head.length > 0) socket.unshift(head)
     adopt(socket)
+  }
+}
+
+function checkAttach(request: IncomingMessage, headers: Readonly<Record<string, string>>, connection: Connection): void {
+  const { caller, inside, busy } = connection
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  if (request.method !== 'GET' || hasBody || caller !== undefined || inside !== undefined || busy > 0) {
+    throw malformed('a connection is attached once, at its start, by a GET')
   }
 }
 

@@ -13,7 +13,7 @@ export interface CaFiles {
  * Reads `ca.key` and `ca.pem` in `dir`, or writes what `make` makes: atomically, the key first with mode 0600, flushed to disk.
  * Throws `state_unsafe` for a key that others may read, or a pair that does not belong together.
  */
-export async function openCaFiles(dir: string, make: () => CaFiles): Promise<CaFiles> {
+export async function openCaFiles(dir: string, make: () => Promise<CaFiles>): Promise<CaFiles> {
   const keyFile = join(dir, 'ca.key')
   const certificateFile = join(dir, 'ca.pem')
   const keyPem = await readIfThere(keyFile)
@@ -25,7 +25,7 @@ export async function openCaFiles(dir: string, make: () => CaFiles): Promise<CaF
   }
   if (certificatePem !== undefined)
     throw new StintError('state_unsafe', `${keyFile} is missing although ${certificateFile} is there`)
-  const made = make()
+  const made = await make()
   await writeDurably(keyFile, made.keyPem, 0o600)
   await writeDurably(certificateFile, made.certificatePem, 0o644)
   await syncDirectory(dir)

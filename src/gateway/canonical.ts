@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { domainToASCII } from 'node:url'
+import { domainToASCII, domainToUnicode } from 'node:url'
 import { StintError } from '../errors.ts'
+import { isPlainHost, isPlainPath } from './plain.ts'
 
 /** A request target as it arrived. Attacker-controlled. `target` is origin-form: path, then an optional `?query`. */
 export interface TargetForm {
@@ -20,16 +21,14 @@ export interface CanonicalTarget {
 
 const DEFAULT_PORT = { http: 80, https: 443 } as const
 
-/** Segments of plain characters that do not start with a dot: most paths, and nothing to normalise in them. */
-const PLAIN_PATH = /^(?:\/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)*\/?$/
 const VISIBLE = /^[\x21-\x7e]*$/
+const VISIBLE_QUERY = /^[\x21\x22\x24-\x7e]*$/
 const UNRESERVED = /^[A-Za-z0-9._~-]$/
 /** Delimiters and controls in escaped form, escaped any number of times, for servers that decode once too often. */
 const DISGUISED = /%(?:25)*(?:2[Ff]|5[Cc]|3[Bb]|[01][0-9A-Fa-f]|7[Ff]|[Cc]2(?:%|%25)[89][0-9A-Fa-f])|%(?:25)+2[Ee]/
 /** A segment of nothing but dots and blanks; some servers trim those to a dot segment. */
 const DOT_SEGMENT = /\/(?:\.|%20)+(?:\/|$)/
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
-const PLAIN_HOST = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z][a-z0-9]*$/
 const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/
 
 /**
@@ -42,8 +41,7 @@ export function canonicalTarget(form: TargetForm): CanonicalTarget {
   const mark = target.indexOf('?')
   const path = canonicalPath(mark === -1 ? target : target.slice(0, mark))
   const query = mark === -1 ? '' : target.slice(mark + 1)
-  if (!VISIBLE.test(query) || query.includes('#'))
-    refuse('the query holds a blank, a control, a non-ASCII character or a fragment')
+  if (!VISIBLE_QUERY.test(query)) refuse('the query holds a blank, a control, a non-ASCII character or a fragment')
   return { scheme, host, port, path, query }
 }
 
@@ -80,16 +78,23 @@ function readPort(text: string): number {
 
 /** One spelling of a host name or address; see `canonicalAuthority`. Throws `malformed_request`. */
 export function canonicalHost(text: string): string {
+  if (isPlainHost(text)) return text
   if (text.startsWith('[')) return canonicalIpv6(text)
+  if (!VISIBLE.test(text)) refuse('the host is not in ASCII; other letters are written in punycode')
   const lower = text.toLowerCase()
   const host = lower.endsWith('.') ? lower.slice(0, -1) : lower
   if (host.length > 253) refuse('the host name is too long')
-  if (PLAIN_HOST.test(host) && !host.includes('xn--')) return host
   const labels = host.split('.')
-  if (!labels.every((label) => LABEL.test(label))) refuse('the host is not a name in ASCII (punycode for others) or an address')
+  if (!labels.every((label) => LABEL.test(label))) refuse('the host is neither a name nor an address')
   if (NUMERIC_LABEL.test(labels.at(-1) ?? '') && !isIPv4(host)) refuse('an IPv4 address is written as four decimal numbers')
-  if (host.includes('xn--') && domainToASCII(host) !== host) refuse('the host holds a label that is not valid punycode')
+  if (host.includes('xn--') && !isPunycode(host)) refuse('the host holds a label that is not valid punycode')
   return host
+}
+
+/** Every label that claims to be punycode is, and has no other spelling. */
+function isPunycode(host: string): boolean {
+  const unicode = domainToUnicode(host)
+  return !unicode.includes('xn--') && domainToASCII(unicode) === host
 }
 
 function canonicalIpv6(text: string): string {
@@ -103,11 +108,11 @@ function canonicalIpv6(text: string): string {
 
 function canonicalPath(path: string): string {
   if (!path.startsWith('/')) refuse('the path does not start with a slash')
-  if (PLAIN_PATH.test(path)) return path
+  if (isPlainPath(path)) return path
   if (!VISIBLE.test(path)) refuse('the path holds a blank, a control or a non-ASCII character')
   if (/[\\;#]/.test(path)) refuse('the path holds a backslash, a semicolon or a fragment')
   if (path.includes('//')) refuse('the path holds an empty segment')
-  refuseBadEscapes(path)
+  if (path.includes('%')) refuseBadEscapes(path)
   const normal = path.replace(/%[0-9A-Fa-f]{2}/g, normalEscape).replace(/["<>[\]^`{|}]/g, escapeCharacter)
   if (DISGUISED.test(normal)) refuse('the path holds an escaped slash, backslash, semicolon or control character')
   if (DOT_SEGMENT.test(normal)) refuse('the path holds a dot segment')

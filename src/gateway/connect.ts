@@ -8,7 +8,7 @@ import { readHeaders } from './arrival.ts'
 import { type AttachVerbs, proveConnection } from './attach.ts'
 import type { Ca } from './ca.ts'
 import { canonicalAuthority } from './canonical.ts'
-import type { Connections, Inside } from './connections.ts'
+import type { Connection, Connections, Inside } from './connections.ts'
 import type { Dial } from './dial.ts'
 import { unknownTarget } from './http.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
@@ -54,7 +54,8 @@ export function createConnect(
       headers = readHeaders(request.rawHeaders, request.httpVersion)
       if (parts.isStopping()) throw new StintError('stopping', 'the gateway is shutting down')
       if (head.length > 0) socket.unshift(head)
-      await connect(readConnect(request, headers, connections.of(socket)), socket, correlationId)
+      const connection = connections.of(socket)
+      await connect(readConnect(request, headers, connection), socket, correlationId)
     } catch (thrown) {
       writeRefusal(socket, refusalOf(asStintError(thrown), correlationId), headers, 'proxy')
     }
@@ -68,12 +69,12 @@ export function createConnect(
     if (socket.destroyed) return
     socket.write(ESTABLISHED)
     if (context === undefined) {
-      connections.know(socket, { caller, inside: place })
+      Object.assign(connections.of(socket), { caller, inside: place })
       adopt.plain(socket)
     } else {
       const inner = terminate(socket, place.host, context)
       inner.once('secure', () => {
-        connections.know(inner, { caller, inside: place })
+        Object.assign(connections.of(inner), { caller, inside: place })
         if (inner.alpnProtocol === 'h2') adopt.http2(inner)
         else adopt.http1(inner)
       })
@@ -104,11 +105,7 @@ export function createConnect(
   }
 }
 
-function readConnect(
-  request: IncomingMessage,
-  headers: Record<string, string>,
-  connection: { caller?: Caller; inside?: Inside },
-): Asked {
+function readConnect(request: IncomingMessage, headers: Record<string, string>, connection: Connection): Asked {
   if (connection.inside !== undefined) throw malformed('CONNECT inside a CONNECT')
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined)
     throw malformed('CONNECT takes no body')

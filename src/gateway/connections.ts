@@ -11,18 +11,18 @@ export interface Inside {
 /** What the gateway knows about an open client connection. */
 export interface Connection {
   /** Set when the connection was proved as a whole: an attach, or a CONNECT with its own proof. */
-  readonly caller?: Caller
+  caller: Caller | undefined
   /** Set inside a CONNECT. */
-  readonly inside?: Inside
+  inside: Inside | undefined
   /** Exchanges that are going on. */
   busy: number
+  /** Its last answer is on its way: a refusal of a request whose rest is not read. */
+  isLast: boolean
 }
 
-/** Every connection by the object its requests arrive on: a socket, or an HTTP/2 session. */
+/** Every connection by the object its requests arrive on: a TCP or TLS socket. */
 export interface Connections {
   of(carrier: object): Connection
-  /** Says what a carrier is; it replaces what was known before. */
-  know(carrier: object, connection: Omit<Connection, 'busy'>): void
   /** Destroys the socket when the flow is cut, and closes the flow when the socket closes (G3). */
   bind(socket: Duplex, flow: Flow): void
 }
@@ -34,12 +34,9 @@ export function createConnections(): Connections {
     of(carrier) {
       const found = known.get(carrier)
       if (found !== undefined) return found
-      const fresh: Connection = { busy: 0 }
+      const fresh: Connection = { caller: undefined, inside: undefined, busy: 0, isLast: false }
       known.set(carrier, fresh)
       return fresh
-    },
-    know(carrier, connection) {
-      known.set(carrier, { ...connection, busy: 0 })
     },
     bind(socket, flow) {
       flow.onCut(() => socket.destroy())

@@ -12,28 +12,34 @@ export interface Download {
   /** The content coding is undone, so length and coding of the target's answer no longer hold. */
   readonly decodes: boolean
   push(chunk: Buffer): void
-  /** Runs `then` when everything went out. */
-  end(then: () => void): void
+  end(trailers: readonly string[]): void
   destroy(): void
 }
 
-type Controller = Pick<Dispatcher.DispatchController, 'pause' | 'resume' | 'abort'>
+type Controller = Pick<Dispatcher.DispatchController, 'pause' | 'resume'>
 
-/** The way back for one answer. Throws `upstream_failed` for a content coding that hides the secret. */
+/** The way back for one answer. `onBroken`: its coding does not hold. Throws `upstream_failed` for a coding that hides the secret. */
 export function createDownload(
   order: Order,
   plan: Plan,
   status: number,
   headers: IncomingHttpHeaders,
   controller: Controller,
+  onBroken: (error: Error) => void,
 ): Download {
   const { reply } = order.arrival
-  if (plan.scrubber.isEmpty) return new DirectDownload(reply, controller, undefined)
+  const length = headers['content-length']
+  if (plan.scrubber.isEmpty) return new DirectDownload(reply, controller, undefined, length)
   const encoding = headers['content-encoding']
   const isPlain = encoding === undefined || encoding.toLowerCase() === 'identity'
   const hasBody = order.operation.method !== 'HEAD' && status !== 204 && status !== 304
-  if (isPlain || !hasBody) return new DirectDownload(reply, controller, plan.scrubber.mask())
-  return decoded(createDecoder(encoding), new DirectDownload(reply, controller, plan.scrubber.mask()), controller)
+  if (isPlain || !hasBody) return new DirectDownload(reply, controller, plan.scrubber.mask(), length)
+  return decoded(
+    createDecoder(encoding),
+    new DirectDownload(reply, controller, plan.scrubber.mask(), undefined),
+    controller,
+    onBroken,
+  )
 }
 
 /** A class, because one is made for every answer. */
@@ -41,44 +47,54 @@ class DirectDownload implements Download {
   readonly decodes = false
   readonly #reply: Reply
   readonly #mask: Rewrite | undefined
-  #source: Pick<Controller, 'pause' | 'resume'>
+  readonly #length: number
+  #source: Controller
+  #last: Buffer | undefined
 
-  constructor(reply: Reply, source: Pick<Controller, 'pause' | 'resume'>, mask: Rewrite | undefined) {
+  /** `length` is what the target says the body has, where it says it. */
+  constructor(reply: Reply, source: Controller, mask: Rewrite | undefined, length: string | undefined) {
     this.#reply = reply
     this.#source = source
     this.#mask = mask
+    this.#length = length === undefined ? -1 : Number(length)
   }
 
   /** Whom to hold up when the client is slow. */
-  feedFrom(source: Pick<Controller, 'pause' | 'resume'>): void {
+  feedFrom(source: Controller): void {
     this.#source = source
   }
 
   push(chunk: Buffer): void {
     const bytes = this.#mask === undefined ? chunk : this.#mask.push(chunk)
+    if (bytes.length === this.#length)
+      this.#last = bytes // the whole body at once: `end` follows
+    else this.#write(bytes)
+  }
+
+  #write(bytes: Buffer): void {
     if (bytes.length === 0 || this.#reply.write(bytes)) return
     const source = this.#source
     source.pause()
     this.#reply.whenDrained(() => source.resume())
   }
 
-  end(then: () => void): void {
+  end(trailers: readonly string[]): void {
     const rest = this.#mask?.end()
-    if (rest !== undefined && rest.length > 0) this.#reply.write(rest)
-    then()
+    if (rest !== undefined && rest.length > 0) this.#reply.end(trailers, rest)
+    else this.#reply.end(trailers, this.#last)
   }
 
   destroy(): void {}
 }
 
 /** Undoes the content coding first. A coding that does not hold breaks the answer off. */
-function decoded(decoder: Transform, sink: DirectDownload, controller: Controller): Download {
-  let finish = (): void => {}
+function decoded(decoder: Transform, sink: DirectDownload, controller: Controller, onBroken: (error: Error) => void): Download {
+  let trailers: readonly string[] = []
   sink.feedFrom(decoder)
   decoder
     .on('data', (chunk: Buffer) => sink.push(chunk))
-    .on('end', () => sink.end(finish))
-    .on('error', (cause) => controller.abort(cause))
+    .on('end', () => sink.end(trailers))
+    .on('error', onBroken)
   return {
     decodes: true,
     push(chunk) {
@@ -86,8 +102,8 @@ function decoded(decoder: Transform, sink: DirectDownload, controller: Controlle
       controller.pause()
       decoder.once('drain', () => controller.resume())
     },
-    end(then) {
-      finish = then
+    end(given) {
+      trailers = given
       decoder.end()
     },
     destroy() {

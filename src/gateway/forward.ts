@@ -10,6 +10,7 @@ import { createDownload, type Download } from './download.ts'
 import { type Plan, planOf } from './inject.ts'
 import { outcomeOf, startTally } from './outcome.ts'
 import type { Pools } from './pools.ts'
+import { dispatchTrailed } from './trailers.ts'
 import { carryUpgrade } from './upgrade.ts'
 import { type Prefix, Upload } from './upload.ts'
 
@@ -26,12 +27,12 @@ export type Forward = (order: Order, lease: Lease, flow: Flow) => Promise<Outcom
 
 /** Forwards over keep-alive pools. Redirects are passed back, never followed. */
 export function createForward(pools: Pools): Forward {
-  return async (order, lease, flow) => {
-    checkHost(lease, order.operation)
-    if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
-    const pool = pools.poolFor(lease, order.operation)
-    return new Promise<Outcome>((done, fail) => new Exchange(order, planOf(lease), flow, pool, done, fail).start())
-  }
+  return (order, lease, flow) =>
+    new Promise<Outcome>((done, fail) => {
+      checkHost(lease, order.operation)
+      if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
+      new Exchange(order, planOf(lease), flow, pools, done, fail).start()
+    })
 }
 
 /** A lease's secrets go to its hosts and nowhere else. Throws `host_not_in_lease`. */
@@ -50,7 +51,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #order: Order
   readonly #plan: Plan
   readonly #flow: Flow
-  readonly #pool: Dispatcher
+  readonly #pools: Pools
   readonly #done: (outcome: Outcome) => void
   readonly #fail: (error: StintError) => void
   readonly #tally = startTally()
@@ -65,14 +66,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     order: Order,
     plan: Plan,
     flow: Flow,
-    pool: Dispatcher,
+    pools: Pools,
     done: (outcome: Outcome) => void,
     fail: (error: StintError) => void,
   ) {
     this.#order = order
     this.#plan = plan
     this.#flow = flow
-    this.#pool = pool
+    this.#pools = pools
     this.#done = done
     this.#fail = fail
     this.#triesLeft = RETRIED_METHODS.has(order.operation.method) && !order.hasBody ? 1 : 0
@@ -92,8 +93,17 @@ class Exchange implements Dispatcher.DispatchHandler {
   #dispatch(): void {
     const { operation, arrival } = this.#order
     const { path, headers } = this.#plan.apply(operation)
-    const upgrade = arrival.upgrade === undefined ? null : 'websocket'
-    this.#pool.dispatch({ method: operation.method, path, headers, body: this.#upload ?? null, upgrade }, this)
+    const { lease } = this.#plan
+    const { method } = operation
+    const upload = this.#upload
+    const { trailer, 'content-length': length } = operation.headers
+    if (upload !== undefined && trailer !== undefined && length === undefined) {
+      const trailers = () => this.#plan.trailers(arrival.trailers())
+      void dispatchTrailed({ method, path, headers, upload, trailers }, () => this.#pools.dial(lease, operation), this)
+    } else {
+      const upgrade = arrival.upgrade === undefined ? null : 'websocket'
+      this.#pools.poolFor(lease, operation).dispatch({ method, path, headers, body: upload ?? null, upgrade }, this)
+    }
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -118,7 +128,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#over) return // interim answers are for the hop that asked
     this.#tally.status = status
     const { reply } = this.#order.arrival
-    this.#download = createDownload(this.#order, this.#plan, status, headers, controller)
+    this.#download = createDownload(this.#order, this.#plan, status, headers, controller, (error) => this.#onBroken(error))
     const { scrubber } = this.#plan
     const phrase = scrubber.isEmpty ? reason : scrubber.text(reason)
     const manner = { decodes: this.#download.decodes, takesTrailers: reply.takesTrailers }
@@ -134,7 +144,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#ended = true
     if (this.#over) return
     const { reply } = this.#order.arrival
-    this.#download?.end(() => reply.end(reply.takesTrailers ? trailersBack(trailers, this.#plan) : []))
+    this.#download?.end(reply.takesTrailers ? trailersBack(trailers, this.#plan) : [])
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -144,9 +154,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#triesLeft -= 1
       this.#dispatch()
     } else if (reply.started) {
-      const { code } = upstreamError(error)
-      this.#finish('failed', code)
-      reply.reset()
+      this.#onBroken(error)
     } else {
       this.#over = true
       this.#upload?.destroy()
@@ -166,6 +174,14 @@ class Exchange implements Dispatcher.DispatchHandler {
       this.#finish('failed', 'client_closed')
       this.#abort()
     }
+  }
+
+  /** Too late to say so: what the client has must not look complete. */
+  #onBroken(error: Error): void {
+    if (this.#over) return
+    this.#finish('failed', upstreamError(error).code)
+    this.#abort()
+    this.#order.arrival.reply.reset()
   }
 
   #onCut(): void {

@@ -57,7 +57,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   const handle = createHandle(verbs, createForward(pools), isStopping)
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options)
-  const adoptHttp1 = (socket: Socket) => void server.emit('connection', socket)
+  const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))
   const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt }
   const connect = createConnect(verbs, { connections, ca: options.ca, dial: options.dial, adopt, isStopping })
   const attach = createAttach(verbs, connections, adoptHttp1)
@@ -100,6 +100,7 @@ function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOpt
     requestTimeout: 0, // bodies may take as long as their task lives
     keepAliveTimeout: CLIENT_IDLE_MS,
     noDelay: true,
+    requireHostHeader: false, // headers.ts asks for it, and the refusal is then like every other
     shouldUpgradeCallback: (request) => isAttach(request) || isWebSocket(request),
   })
   server.maxConnections = maxConnections
@@ -125,6 +126,16 @@ function track(socket: Socket, sockets: Set<Socket>): void {
   socket.once('close', () => sockets.delete(socket))
 }
 
+/**
+ * A socket for another HTTP parser. Node leaves a mark on a socket's handle when a parser reads it directly and forgets to take
+ * it away when the parser lets go; with the mark the next parser would read through the slower stream.
+ */
+function readAgain(socket: Socket): Socket {
+  const { _handle: handle } = socket as { _handle?: { _consumed?: boolean } }
+  if (handle) handle._consumed = false
+  return socket
+}
+
 function arrivalOf(
   request: IncomingMessage,
   response: ServerResponse,
@@ -138,6 +149,7 @@ function arrivalOf(
     httpVersion: request.httpVersion,
     expectsContinue,
     body: request,
+    trailers: () => request.rawTrailers,
     reply: new Http1Reply(response, request.httpVersion),
     connection,
   }
@@ -150,6 +162,7 @@ const UNREAD: Readonly<Record<string, string>> = {
 
 /** What the parser refused: 400 when nothing else was answered yet on this connection, else the connection is broken off. */
 function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex, connection: Connection): void {
+  if (connection.isLast) return void socket.end()
   if (connection.busy > 0 || !socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
   const detail = UNREAD[error.code ?? ''] ?? `the bytes are not HTTP/1.1 (${error.code ?? 'unknown'})`
   writeRefusal(socket, refusalOf(malformed(detail), randomUUID()), {}, 'proxy')

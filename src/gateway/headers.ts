@@ -32,7 +32,11 @@ const REWRITES = new Set([
 /** Fields that have no meaning in HTTP/2 (RFC 9113, section 8.2.2). */
 const NOT_IN_HTTP2 = new Set(['connection', 'transfer-encoding', 'keep-alive', 'proxy-connection', 'upgrade'])
 
-const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+/** Names that were checked before, as written, by their lower-case form: nearly every name is one of a few. */
+const checkedNames = new Map<string, string>()
+const MAX_CHECKED = 512
+
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
@@ -46,7 +50,7 @@ export function checkHeaders(rawHeaders: readonly string[], httpVersion: string)
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const raw = rawHeaders[i] ?? ''
     if (isHttp2 && raw.startsWith(':')) continue
-    addField(headers, raw.toLowerCase(), rawHeaders[i + 1] ?? '')
+    addField(headers, checkedNames.get(raw) ?? checkName(raw), rawHeaders[i + 1] ?? '')
   }
   if (isHttp2) checkHttp2(headers, authorityOf(rawHeaders))
   else checkFraming(headers, httpVersion)
@@ -54,10 +58,16 @@ export function checkHeaders(rawHeaders: readonly string[], httpVersion: string)
   return headers
 }
 
-function addField(headers: Record<string, string>, name: string, value: string): void {
-  if (!NAME.test(name)) refuse('a header field has a name that is not a token')
-  if (!VALUE.test(value)) refuse(`the ${name} header field holds a control character`)
+function checkName(raw: string): string {
+  const name = raw.toLowerCase()
+  if (!NAME.test(raw)) refuse('a header field has a name that is not a token')
   if (REWRITES.has(name)) refuse(`the ${name} header field would change the request after the decision`)
+  if (checkedNames.size < MAX_CHECKED) checkedNames.set(raw, name)
+  return name
+}
+
+function addField(headers: Record<string, string>, name: string, value: string): void {
+  if (!VALUE.test(value)) refuse(`the ${name} header field holds a control character`)
   const before = headers[name]
   if (before === undefined) headers[name] = value
   else if (SINGLE.has(name)) refuse(`the ${name} header field is there twice`)
@@ -99,6 +109,7 @@ function authorityOf(rawHeaders: readonly string[]): string | undefined {
 
 /** A connection option naming an end-to-end field makes the next hop drop it (RFC 9110, section 7.6.1). */
 function checkConnection(connection: string): void {
+  if (connection === 'keep-alive' || connection === 'close') return
   for (const option of connection.toLowerCase().split(',')) {
     const name = option.trim()
     if (name !== 'upgrade' && (SINGLE.has(name) || name === 'cookie')) refuse(`connection must not name ${name}`)

@@ -7,7 +7,7 @@ import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import type { Forward } from './forward.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, renderRefusal } from './refusal.ts'
-import { type Prefix, readPrefix } from './upload.ts'
+import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 
 /** What handling a request needs of the rest of the product. */
 export interface HttpVerbs {
@@ -23,13 +23,14 @@ export type Handle = (arrival: Arrival) => Promise<void>
 /** From a request as parsed to an attempt, and from what was served to an answer. */
 export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () => boolean): Handle {
   return async (arrival) => {
-    arrival.connection.busy += 1
+    const { connection } = arrival
+    connection.busy += 1
     try {
       await handle(arrival)
     } catch {
       arrival.reply.reset() // what cannot be answered in order is broken off
     } finally {
-      arrival.connection.busy -= 1
+      connection.busy -= 1
     }
   }
 
@@ -51,9 +52,9 @@ export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () 
     const target = verbs.match(bare.scheme, bare.host, bare.port)
     const bytes =
       target === undefined || !isShown(proof) || !hasBody(arrival, bare) ? 0 : bytesToRead(verbs.connectorOf(target), bare)
-    let prefix: Prefix
+    let prefix = NO_PREFIX
     try {
-      prefix = await readFirst(arrival, bytes)
+      if (bytes > 0) prefix = await readFirst(arrival, bytes)
     } catch (thrown) {
       return { refusal: refusalOf(asStintError(thrown), correlationId) }
     }
@@ -102,7 +103,7 @@ function bytesToRead(connector: Connector, operation: Operation): number {
 
 /** The client is told to go on only here where the decision itself needs the body; otherwise after the decision. */
 function readFirst(arrival: Arrival, bytes: number): Promise<Prefix> {
-  if (bytes > 0 && arrival.expectsContinue) arrival.reply.sendContinue()
+  if (arrival.expectsContinue) arrival.reply.sendContinue()
   return readPrefix(arrival.body, bytes)
 }
 
@@ -122,10 +123,13 @@ function refuse(arrival: Arrival, refusal: Refusal, headers: Readonly<Record<str
   }
   const page = renderRefusal(refusal, headers, arrival.connection.inside === undefined ? 'proxy' : 'origin')
   const isLast = hasRest && arrival.httpVersion !== '2.0'
+  if (isLast) arrival.connection.isLast = true
   reply.start(page.status, page.reason, isLast ? [...page.headers, 'connection', 'close'] : [...page.headers])
-  if (arrival.method !== 'HEAD') reply.write(Buffer.from(page.body))
-  if (hasRest) lingerThen(arrival, () => reply.end([]))
-  else reply.end([])
+  const body = arrival.method === 'HEAD' ? undefined : Buffer.from(page.body)
+  if (hasRest) {
+    if (body !== undefined) reply.write(body)
+    lingerThen(arrival, () => reply.end([]))
+  } else reply.end([], body)
 }
 
 function lingerThen(arrival: Arrival, then: () => void): void {

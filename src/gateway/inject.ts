@@ -20,6 +20,8 @@ export interface Plan {
   readonly injects: boolean
   readonly rewritesBody: boolean
   apply(operation: Operation): Outgoing
+  /** The trailer fields to send of those that came, flat: none that a header section would not have passed (RFC 9110, section 6.5.1). */
+  trailers(raw: readonly string[]): string[]
   /** A fresh rewrite for one body; undefined when bodies pass as they are. */
   bodyRewrite(): Rewrite | undefined
 }
@@ -59,6 +61,17 @@ const CREDENTIAL_FIELDS = [
   'x-goog-api-key',
 ]
 
+/** Framing and control of a request have no place after its body. */
+const NOT_TRAILERS = new Set([
+  ...CREDENTIAL_FIELDS,
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'range',
+  'cache-control',
+])
+
 const plans = new WeakMap<Lease, Plan>()
 
 /** The plan of a lease; kept as long as the lease is. */
@@ -86,6 +99,7 @@ function makePlan(lease: Lease): Plan {
       path: pathWith(operation, injections),
       headers: headersFor(operation, { dropped, credentials, placeholders, injections, inBody: inBody.length > 0 }),
     }),
+    trailers: (raw) => trailersFrom(raw, (name) => dropped.has(name) || credentials.has(name)),
     bodyRewrite: () =>
       chainRewrites(inBody.map((one) => createSubstitution(Buffer.from(one.placeholder), Buffer.from(one.value.reveal())))),
   }
@@ -114,9 +128,20 @@ function headersFor(operation: Operation, rules: HeaderRules): string[] {
     if (rules.inBody && name === 'content-length') continue
     out.push(name, value)
   }
+  if (headers.trailer !== undefined) out.push('trailer', headers.trailer)
   if (headers.te?.toLowerCase().includes('trailers')) out.push('te', 'trailers')
   if (rules.injections.length > 0) out.push('accept-encoding', 'identity') // replies must be readable to be scrubbed
   for (const injection of rules.injections) addField(out, injection)
+  return out
+}
+
+function trailersFrom(raw: readonly string[], isDropped: (name: string) => boolean): string[] {
+  const out: string[] = []
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] ?? '').toLowerCase()
+    const field = name.replaceAll('_', '-')
+    if (!isDropped(field) && !isForeignHop(field) && !NOT_TRAILERS.has(field)) out.push(name, raw[i + 1] ?? '')
+  }
   return out
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { type Dispatcher, Pool } from 'undici'
 import type { Lease } from '../credentials/lease.ts'
 import type { Operation } from '../model.ts'
@@ -6,6 +7,8 @@ import type { Dial } from './dial.ts'
 /** Keep-alive connections to targets, apart for each target, place and way of reaching it. */
 export interface Pools {
   poolFor(lease: Lease, place: Pick<Operation, 'scheme' | 'host' | 'port'>): Dispatcher
+  /** One connection that no pool keeps. Throws what `dial` throws. */
+  dial(lease: Lease, place: Pick<Operation, 'scheme' | 'host' | 'port'>): Promise<Socket>
   close(): Promise<void>
 }
 
@@ -43,6 +46,9 @@ export function createPools(options: { dial: Dial; headersTimeoutMs: number }): 
       pools.set(key, pool)
       if (pools.size > MAX_POOLS) dropOldest(pools)
       return pool
+    },
+    dial({ trustedCa, privateNetworks }, { scheme, host, port }) {
+      return options.dial.dial({ host, port, tls: scheme === 'https', trustedCa, privateNetworks })
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))

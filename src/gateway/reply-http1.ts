@@ -1,6 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Reply } from './reply.ts'
+import { pairsOf } from './trailers.ts'
+
+/** Node writes a head and a body in one go only when both are text; up to here the copy costs less than the second write. */
+const MAX_JOINED = 16 * 1024
 
 /** A reply over HTTP/1.0 or 1.1. A class, because one is made for every request. */
 export class Http1Reply implements Reply {
@@ -37,10 +41,12 @@ export class Http1Reply implements Reply {
     return this.#response.destroyed || this.#response.write(chunk)
   }
 
-  end(trailers: readonly string[]): void {
+  end(trailers: readonly string[], last?: Buffer): void {
     if (this.#response.destroyed) return
     if (trailers.length > 0) this.#response.addTrailers(pairsOf(trailers))
-    this.#response.end()
+    if (last === undefined) this.#response.end()
+    else if (last.length > MAX_JOINED) this.#response.end(last)
+    else this.#response.end(last.toString('latin1'), 'latin1')
   }
 
   /** A TCP reset, since a plain close reads as the end of a body that has no length. */
@@ -58,10 +64,4 @@ export class Http1Reply implements Reply {
   whenClosed(closed: (complete: boolean) => void): void {
     this.#response.once('close', () => closed(this.#response.writableFinished))
   }
-}
-
-function pairsOf(flat: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = []
-  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([flat[i] ?? '', flat[i + 1] ?? ''])
-  return pairs
 }

@@ -24,10 +24,10 @@ export function createHttp2Reply(stream: ServerHttp2Stream): Reply {
     write(chunk) {
       return stream.destroyed || stream.write(chunk)
     },
-    end(given) {
+    end(given, last) {
       trailers = given
       ended = true
-      if (!stream.destroyed) stream.end()
+      if (!stream.destroyed) stream.end(last)
     },
     reset() {
       stream.close(constants.NGHTTP2_INTERNAL_ERROR)

@@ -12,7 +12,8 @@ export interface Reply {
   start(status: number, reason: string, headers: string[]): void
   /** False asks to wait for `whenDrained`. */
   write(chunk: Uint8Array): boolean
-  end(trailers: readonly string[]): void
+  /** `last` is the whole rest of the body: a small one leaves together with the head. */
+  end(trailers: readonly string[], last?: Buffer): void
   /** Breaks off so that no client takes what it has for complete. */
   reset(): void
   whenDrained(resume: () => void): void

@@ -31,6 +31,7 @@ export function createSessions(handle: Handle, connections: Connections): Sessio
         open.delete(session)
         socket.destroy()
       })
+      socket.emit('secureConnect') // the session waits for it, and Node tells it only of sockets that a tls.Server made
       session.setTimeout(IDLE_TIMEOUT_MS, () => session.close())
     },
     drain() {
@@ -46,6 +47,10 @@ function arrivalOf(
   connection: Arrival['connection'],
 ): Arrival {
   const { ':authority': authority, ':scheme': scheme } = headers
+  let trailers: readonly string[] = []
+  stream.once('trailers', (fields: IncomingHttpHeaders) => {
+    trailers = Object.entries(fields).flatMap(([name, value]) => (typeof value === 'string' ? [name, value] : []))
+  })
   return {
     method: headers[':method'] ?? '',
     target: headers[':path'] ?? '',
@@ -56,6 +61,7 @@ function arrivalOf(
     endsAfterHeaders: stream.endAfterHeaders,
     expectsContinue: headers.expect?.toLowerCase() === '100-continue',
     body: stream,
+    trailers: () => trailers,
     reply: createHttp2Reply(stream),
     connection,
   }

@@ -46,6 +46,7 @@ export function arrivalOfUpgrade(request: IncomingMessage, socket: Socket, head:
     httpVersion: request.httpVersion,
     expectsContinue: false,
     body: Readable.from([]),
+    trailers: () => [],
     reply: new Http1Reply(response, request.httpVersion),
     connection,
     upgrade: { socket, head, release },

@@ -9,14 +9,14 @@ export interface Prefix {
   readonly ended: boolean
 }
 
-const EMPTY: Prefix = { chunks: [], ended: false }
+/** What was read of a body that the decision does not need. */
+export const NO_PREFIX: Prefix = { chunks: [], ended: false }
 
 /** Limit for a body's first bytes to arrive, since nothing is decided before. */
 const PREFIX_TIMEOUT_MS = 30_000
 
 /** Reads until `bytes` are there or the body ends, and leaves the rest unread. Throws `malformed_request` when it breaks off. */
 export function readPrefix(source: Readable, bytes: number): Promise<Prefix> {
-  if (bytes <= 0) return Promise.resolve(EMPTY)
   return new Promise((done, fail) => {
     const chunks: Buffer[] = []
     let size = 0

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import type * as Koffi from 'koffi'
 
 /** The few system calls that Node has no words for. Elsewhere, or where they cannot be loaded, they are `unsupported`. */
 export type NativeResult = 'done' | 'unsupported'
@@ -10,9 +11,9 @@ interface Calls {
 }
 
 /** Where getsockopt tells the peer of a unix socket; the process id comes first in what it answers (unix(7), Darwin unix(4)). */
-const PEER_OPTION: Partial<Record<NodeJS.Platform, { library: string; level: number; name: number; bytes: number }>> = {
-  linux: { library: 'libc.so.6', level: 1, name: 17, bytes: 12 },
-  darwin: { library: 'libSystem.B.dylib', level: 0, name: 2, bytes: 4 },
+const PEER_OPTION: Partial<Record<NodeJS.Platform, { level: number; name: number; bytes: number }>> = {
+  linux: { level: 1, name: 17, bytes: 12 },
+  darwin: { level: 0, name: 2, bytes: 4 },
 }
 
 /** prctl(2). */
@@ -70,11 +71,10 @@ function load(): Calls | 'unsupported' {
 
 /** Only when first needed: most commands never need it, and a platform without it must still start. */
 function tryLoad(): Calls | 'unsupported' {
-  const option = PEER_OPTION[process.platform]
-  if (option === undefined) return 'unsupported'
+  if (PEER_OPTION[process.platform] === undefined) return 'unsupported'
   try {
-    const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
-    const libc = koffi.load(option.library)
+    const koffi: typeof Koffi = createRequire(import.meta.url)('koffi')
+    const libc = koffi.load(null) // what this process has loaded, which is libc whatever its name
     return {
       getsockopt: libc.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ void *length)'),
       prctl: process.platform === 'linux' ? libc.func('int prctl(int option, ulong b, ulong c, ulong d, ulong e)') : () => -1,

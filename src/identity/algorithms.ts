@@ -1,10 +1,5 @@
+import type { PublicJwk } from './issuer.ts'
 import { isRecord } from './jwt.ts'
-
-/** A public key in JWK form (RFC 7517) with only the members that make it; private members never get in. */
-export type PublicJwk =
-  | { readonly kty: 'RSA'; readonly n: string; readonly e: string }
-  | { readonly kty: 'EC'; readonly crv: string; readonly x: string; readonly y: string }
-  | { readonly kty: 'OKP'; readonly crv: string; readonly x: string }
 
 /** The key each signature algorithm needs (RFC 7518, RFC 8037, RFC 9864). What is not here does not exist: `none`, `HS*`, `RSA1_5`. */
 const NEEDS: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {

@@ -51,6 +51,6 @@ export function canonicalClaimName(text: string): string | undefined {
 export function matchRule(rules: readonly IssuerRule[], claims: Claims): IssuerRule | undefined {
   return rules.find((rule) => {
     const wanted = Object.entries(rule.claims)
-    return wanted.length > 0 && wanted.every(([name, value]) => Object.hasOwn(claims, name) && claims[name] === value)
+    return wanted.length > 0 && wanted.every(([name, value]) => claims[name] === value)
   })
 }

@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CryptoKey, calculateJwkThumbprint, compactVerify, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { StintError } from '../errors.ts'
-import { hasPrivateMembers, PROOF_ALGORITHMS, type PublicJwk, publicKeyFor } from './algorithms.ts'
-import { isRecord, type ParsedJwt, parseJwt } from './jwt.ts'
+import { hasPrivateMembers, PROOF_ALGORITHMS, publicKeyFor } from './algorithms.ts'
+import type { ParsedJwt, PublicJwk } from './issuer.ts'
+import { isRecord, parseJwt } from './jwt.ts'
 import { createOnce } from './once.ts'
 
 /** A request as its proof must describe it (RFC 9449, section 4.2): `method` is `htm`, `url` is `htu`. */

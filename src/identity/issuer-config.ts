@@ -13,7 +13,7 @@ const words = z
   .min(1)
   .max(512)
   .regex(/^\P{C}*$/u, 'takes no control characters')
-const names = z.array(words).min(1).max(64).readonly()
+const id = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'takes lower-case letters, digits, dot, dash and underscore')
 
 const rule = z.strictObject({
   claims: z
@@ -22,13 +22,13 @@ const rule = z.strictObject({
     .refine((claims) => Object.keys(claims).length > 0, 'a rule without claims would admit every token'),
   workload: z.string().refine(isGrantableId, 'takes a SPIFFE ID, not below /operator or /local'),
   owner: words,
-  targets: names,
-  actions: names,
+  targets: z.array(id).min(1).max(64).readonly(),
+  actions: z.array(words).min(1).max(64).readonly(),
   maxTtlSeconds: z.int().min(1).max(31_536_000),
 })
 
 const schema = z.strictObject({
-  id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'takes lower-case letters, digits, dot, dash and underscore'),
+  id,
   kind: z.string().refine((kind) => Object.hasOwn(ISSUERS, kind), `takes one of ${Object.keys(ISSUERS).join(', ')}`),
   issuer: z.string().max(512).transform(presetUrl),
   audience: words,

@@ -48,9 +48,32 @@ export interface Vouched {
   readonly rule: IssuerRule
 }
 
-/** One kind of issuer, in one file. Throws StintError `invalid_token` or `issuer_unavailable`. */
+/** A compact JWS that parsed, nothing of it proved yet. Header and payload are attacker-controlled. */
+export interface ParsedJwt {
+  readonly text: string
+  readonly header: Readonly<Record<string, unknown>> & { readonly alg: string }
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** A public key in JWK form (RFC 7517) with only the members that make it; private members never get in. */
+export type PublicJwk =
+  | { readonly kty: 'RSA'; readonly n: string; readonly e: string }
+  | { readonly kty: 'EC'; readonly crv: string; readonly x: string; readonly y: string }
+  | { readonly kty: 'OKP'; readonly crv: string; readonly x: string }
+
+/** What an issuer's plugin may use. */
+export interface IssuerWorld extends IssuerIo {
+  /**
+   * The one key that a token with this header may be signed by, from the issuer's discovery document; its alg is an allowed one then.
+   * Throws `invalid_token` or `issuer_unavailable`.
+   */
+  findKey(config: IssuerConfig, header: { readonly alg: string; readonly kid?: unknown }): Promise<PublicJwk>
+}
+
+/** One kind of issuer, in one file. */
 export interface Issuer {
   readonly kind: string
   readonly summary: string
-  verify(token: string, config: IssuerConfig, io: IssuerIo): Promise<Vouched>
+  /** Returns for a token that is the issuer's own, in time and for us; the rules are matched after it. Throws `invalid_token`, `issuer_unavailable`. */
+  verify(token: ParsedJwt, config: IssuerConfig, world: IssuerWorld): Promise<void>
 }

@@ -1,11 +1,5 @@
 import { StintError } from '../errors.ts'
-
-/** A compact JWS that parsed, nothing of it proved yet. Header and payload are attacker-controlled. */
-export interface ParsedJwt {
-  readonly text: string
-  readonly header: Readonly<Record<string, unknown>> & { readonly alg: string }
-  readonly payload: Readonly<Record<string, unknown>>
-}
+import type { ParsedJwt } from './issuer.ts'
 
 /** No issuer's token is longer. */
 export const MAX_TOKEN_BYTES = 16 * 1024

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
 import { StintError } from '../errors.ts'
 import type { ProofKind, Task } from '../model.ts'
-import { type PublicJwk, publicKeyFor } from './algorithms.ts'
+import { publicKeyFor } from './algorithms.ts'
 import { isRecord, parseJwt } from './jwt.ts'
 import { readOrCreate } from './key-file.ts'
 
@@ -98,7 +98,7 @@ async function verifyToken(token: string, keys: readonly SigningKey[], options: 
   const { payload } = await jwtVerify(token, key.publicKey, {
     ...{ algorithms: [ALG], typ: TYP, issuer, audience, requiredClaims: REQUIRED, clockTolerance, currentDate: new Date(now) },
   }).catch((thrown: unknown) => {
-    throw invalid(thrown instanceof Error ? thrown.message : 'its signature does not verify', thrown)
+    throw invalid(thrown instanceof Error ? thrown.message : 'its signature does not verify')
   })
   const { aud, exp, iat, sub } = payload
   if (aud !== audience || payload.client_id !== sub) throw invalid('it is for another audience or client')
@@ -163,7 +163,7 @@ async function newKeySet(): Promise<string> {
 }
 
 async function readKey(jwk: JWK): Promise<SigningKey> {
-  const publicJwk: PublicJwk | undefined = publicKeyFor(ALG, jwk)
+  const publicJwk = publicKeyFor(ALG, jwk)
   if (publicJwk === undefined || jwk.d === undefined) throw new TypeError('not an ES256 private key')
   const kid = await calculateJwkThumbprint(publicJwk)
   const privateKey = await importKey({ ...publicJwk, d: jwk.d })
@@ -176,6 +176,6 @@ async function importKey(jwk: JWK): Promise<CryptoKey> {
   return key
 }
 
-function invalid(why: string, cause?: unknown): StintError {
-  return new StintError('invalid_token', `the task token is not valid: ${why}`, cause === undefined ? {} : { cause })
+function invalid(why: string): StintError {
+  return new StintError('invalid_token', `the task token is not valid: ${why}`)
 }

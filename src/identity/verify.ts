@@ -2,10 +2,11 @@ import { StintError } from '../errors.ts'
 import type { Caller } from '../model.ts'
 import { operatorId } from './caller-id.ts'
 import type { Dpop } from './dpop.ts'
-import type { Issuer, IssuerConfig, IssuerIo, IssuerRule, Vouched } from './issuer.ts'
+import type { Issuer, IssuerConfig, IssuerIo, IssuerRule, ParsedJwt, Vouched } from './issuer.ts'
 import { MAX_TOKEN_BYTES, parseJwt } from './jwt.ts'
 import { createOnce } from './once.ts'
 import type { Tokens } from './tokens.ts'
+import { createVouch } from './vouch.ts'
 
 /** How a caller says who it is. Attacker-controlled but for `attached` and the fact that it is `operator`. */
 export type Proof =
@@ -61,6 +62,7 @@ const JTI_CAPACITY = 250_000
 /** Joins the ways to prove a caller. */
 export function createVerify(options: VerifyOptions): Verify {
   const { tokens, dpop, issuers, kinds, io, trustDomain } = options
+  const vouch = createVouch(kinds, io)
   const used = createOnce({ keepMs: JTI_MEMORY_MS, capacity: JTI_CAPACITY, share: JTI_CAPACITY, now: io.now })
   const rules = new WeakMap<Caller, IssuerRule>()
   return { verify, verifyFederated, examine, ruleOf: (caller) => rules.get(caller) }
@@ -96,8 +98,9 @@ export function createVerify(options: VerifyOptions): Verify {
     return { id: operatorId(trustDomain), proof: 'operator-socket', issuer: 'stint', actors: [], claims }
   }
 
-  async function verifyFederated(token: string, possession?: Possession): Promise<Vouched> {
-    const { vouched, config } = await vouch(token)
+  async function verifyFederated(text: string, possession?: Possession): Promise<Vouched> {
+    const { token, config } = lookUp(text)
+    const vouched = await vouch(token, config)
     const thumbprint = possession && (await proveKey(possession, vouched.caller))
     if (!config.allowReuse) useUp(vouched)
     const caller = thumbprint === undefined ? vouched.caller : { ...vouched.caller, keyThumbprint: thumbprint }
@@ -118,17 +121,18 @@ export function createVerify(options: VerifyOptions): Verify {
     if (result === 'full') throw new StintError('rate_limited', 'too many tokens were used in a day')
   }
 
-  async function vouch(token: string): Promise<{ vouched: Vouched; config: IssuerConfig }> {
-    const { iss } = parseJwt(token, MAX_TOKEN_BYTES).payload
+  function lookUp(text: string): { token: ParsedJwt; config: IssuerConfig } {
+    const token = parseJwt(text, MAX_TOKEN_BYTES)
+    const { iss } = token.payload
     const config = typeof iss === 'string' ? issuers.byIssuer(iss) : undefined
-    const kind = config !== undefined && Object.hasOwn(kinds, config.kind) ? kinds[config.kind] : undefined
-    if (config === undefined || kind === undefined) throw unknownIssuer(iss)
-    return { vouched: await kind.verify(token, config, io), config }
+    if (config === undefined) throw unknownIssuer(iss)
+    return { token, config }
   }
 
-  async function examine(token: string): Promise<Examined> {
+  async function examine(text: string): Promise<Examined> {
     try {
-      return { accepted: true, ...(await vouch(token)).vouched }
+      const { token, config } = lookUp(text)
+      return { accepted: true, ...(await vouch(token, config)) }
     } catch (thrown) {
       if (!(thrown instanceof StintError)) throw thrown
       return { accepted: false, code: thrown.code, detail: thrown.operatorDetail ?? thrown.detail }

@@ -47,7 +47,10 @@ export interface CedarProblem {
 /** Parses exactly one static policy. */
 export function parsePolicy(text: string): { readonly json: PolicyJson } | { readonly problems: readonly CedarProblem[] } {
   const answer = policyToJson(text)
-  return answer.type === 'success' ? { json: answer.json } : { problems: answer.errors.map(asProblem) }
+  if (answer.type !== 'success') return { problems: answer.errors.map(asProblem) }
+  // An annotation without a value comes as null, whatever the types say.
+  const annotations = Object.entries(answer.json.annotations ?? {}).map(([name, value]) => [name, value ?? ''])
+  return { json: { ...answer.json, annotations: Object.fromEntries(annotations) } }
 }
 
 /** Renders one policy as Cedar text. Throws on a policy that Cedar does not take. */

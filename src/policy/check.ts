@@ -50,7 +50,7 @@ export async function testPolicies(directory: string): Promise<readonly CaseResu
 async function load(directory: string): Promise<{ readonly set: PolicySet; readonly files: number }> {
   const files = await readPolicyFiles(directory)
   if (files.length === 0) throw new StintError('policy_invalid', `${directory} holds no policies (*.cedar)`)
-  const made = await makePolicySet(files)
+  const made = makePolicySet(files)
   if ('problems' in made) throw new StintError('policy_invalid', made.problems.map(sayProblem).join('\n'))
   return { set: made, files: files.length }
 }

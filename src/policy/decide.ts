@@ -2,6 +2,7 @@ import type { AuthzRequest, Decision } from '../model.ts'
 import { createCache } from './cache.ts'
 import { joinObligations } from './obligations.ts'
 import type { Policy, PolicySet } from './policy-set.ts'
+import { isWord, misfit } from './schema.ts'
 import { createSlices, type Slice, type Verdict } from './slice.ts'
 
 /** Two generations of this many answers. */
@@ -19,7 +20,7 @@ export interface Decider {
  * here and not only in policy, so that no policy can widen a task.
  */
 export function createDecider(set: PolicySet, onFailure: (error: unknown) => void): Decider {
-  const sliceOf = createSlices(set.policies, set.hash, set.isWord)
+  const sliceOf = createSlices(set.policies, set.hash, isWord)
   const answers = createCache<Decision>(REMEMBERED)
   const say = (code: Deny, reasons: readonly string[], policies: readonly string[] = []): Decision =>
     freeze({ effect: 'deny', code, reasons, policies, policySetHash: set.hash })
@@ -36,8 +37,8 @@ export function createDecider(set: PolicySet, onFailure: (error: unknown) => voi
     sliceOf,
     decide(request) {
       try {
-        const misfit = set.misfit(request)
-        if (misfit !== undefined) return say('policy_error', [`The request does not fit the schema: ${misfit}.`])
+        const wrong = misfit(request)
+        if (wrong !== undefined) return say('policy_error', [`The request does not fit the schema: ${wrong}.`])
         if (request.context.inScope !== true)
           return say('out_of_scope', ['The task’s scope does not name this target and action.'])
         return evaluate(sliceOf(request), request)
@@ -87,7 +88,7 @@ function asSentence({ policy, message }: Verdict<Policy>['errors'][number]): str
 
 /** Answers are shared by all requests of equal inputs, so nobody may change one. */
 function freeze(decision: Decision): Decision {
-  Object.freeze(decision.policies)
+  
   Object.freeze(decision.reasons)
   return Object.freeze(decision)
 }

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
-import { type PolicyFile, SCHEMA_FILE, schemaText } from './policy-set.ts'
+import type { PolicyFile } from './policy-set.ts'
+import { SCHEMA_FILE, schemaText } from './schema.ts'
 
 /** The policies that come with Stint. */
 export const STARTER_DIRECTORY = fileURLToPath(new URL('.', SCHEMA_FILE))

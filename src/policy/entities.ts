@@ -9,19 +9,27 @@ export interface Groups {
 }
 
 const STINT: readonly EntityId[] = [{ type: 'Action', id: 'stint' }]
+const NONE: readonly EntityId[] = []
 
 /**
  * Reads the groups out of the context, so that the recorded request says them: a caller is in its Proof, a target in its
  * Environment and its Sensitivity, an action in its access class or, on Stint itself, in `stint`.
  */
 export function groupsOf({ context, resource }: AuthzRequest): Groups {
-  const access = entityIn(context.access)
-  const action = access === undefined ? [] : [{ type: 'Action', id: access.id }]
+  const [proof, environment, sensitivity] = [
+    entityIn(context.proof),
+    entityIn(context.environment),
+    entityIn(context.sensitivity),
+  ]
   return {
-    principal: present(entityIn(context.proof)),
-    action: resource.type === 'Stint' ? STINT : action,
-    resource: [...present(entityIn(context.environment)), ...present(entityIn(context.sensitivity))],
+    principal: proof === undefined ? NONE : [proof],
+    action: resource.type === 'Stint' ? STINT : accessGroup(entityIn(context.access)),
+    resource: environment === undefined || sensitivity === undefined ? NONE : [environment, sensitivity],
   }
+}
+
+function accessGroup(access: EntityId | undefined): readonly EntityId[] {
+  return access === undefined ? NONE : [{ type: 'Action', id: access.id }]
 }
 
 /** All the entities Cedar is given: identity and groups. Facts are in the context. */
@@ -37,11 +45,15 @@ export function entitiesOf(request: AuthzRequest): EntityJson[] {
 
 function entityIn(value: CedarValue | undefined): EntityId | undefined {
   const entity = typeof value === 'object' && '__entity' in value ? value.__entity : undefined
-  if (typeof entity !== 'object' || !('type' in entity) || !('id' in entity)) return undefined
-  const { type, id } = entity
-  return typeof type === 'string' && typeof id === 'string' ? { type, id } : undefined
+  return isEntity(entity) ? entity : undefined
 }
 
-function present(entity: EntityId | undefined): readonly EntityId[] {
-  return entity === undefined ? [] : [entity]
+function isEntity(value: CedarValue | undefined): value is { readonly type: string; readonly id: string } {
+  return (
+    typeof value === 'object' &&
+    'type' in value &&
+    typeof value.type === 'string' &&
+    'id' in value &&
+    typeof value.id === 'string'
+  )
 }

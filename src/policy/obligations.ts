@@ -43,6 +43,8 @@ export function readObligations(annotations: Annotations): Obligations {
 
 /** All of them at once: everyone's consent, the shortest life. Obligations add up; none takes another away. */
 export function joinObligations(all: readonly Obligations[]): Obligations {
+  const [first] = all
+  if (first !== undefined && all.length === 1) return first
   const approvers = new Set(all.flatMap(({ approver }) => approver ?? []))
   const ttls = all.flatMap(({ ttlSeconds }) => ttlSeconds ?? [])
   return {

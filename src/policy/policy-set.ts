@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
-import type { AuthzRequest } from '../model.ts'
-import { type CedarProblem, type PolicyJson, parsePolicy, parseSchema } from './cedar.ts'
+import { type CedarProblem, type PolicyJson, parsePolicy } from './cedar.ts'
 import { checkAnnotations, type Obligations, readObligations } from './obligations.ts'
-import { compileShape } from './shape.ts'
-import { fromBytes, type Piece, placeOf, splitPolicies } from './split.ts'
-import { type Invalid, validateAgainst } from './validate.ts'
+import { schema, schemaText } from './schema.ts'
+import { fromBytes, type Place, placesIn, splitPolicies } from './split.ts'
+import { validateAgainst } from './validate.ts'
 
 /** A file of policies as read, its lines ending in `\n`. */
 export interface PolicyFile {
@@ -43,106 +40,89 @@ export interface Policy {
 export interface PolicySet {
   readonly hash: string
   readonly policies: readonly Policy[]
-  /** Why a request is not one the schema describes, or undefined. */
-  misfit(request: AuthzRequest): string | undefined
-  /** True for the enumerated entity types. */
-  isWord(entityType: string): boolean
 }
 
-/** The schema this version of Stint asks by; it comes with the package and is never read from elsewhere. */
-export const SCHEMA_FILE = new URL('../../policies/schema.cedarschema', import.meta.url)
-
-/** The schema's text. */
-export const schemaText = readFileSync(SCHEMA_FILE, 'utf8')
-const schema = parseSchema(schemaText)
-const misfit = compileShape(schema)
-const entityTypes = new Map(Object.entries(schema['']?.entityTypes ?? {}))
-
-/** Policies parsed between two turns of the event loop: about 10 ms, for a large set must not hold up traffic. */
-const BATCH = 20
+/** One policy's text in its file, and how to say where in it something is. */
+interface Source {
+  readonly file: string
+  readonly text: string
+  place(offset: number): Place
+}
 
 interface Parsed {
-  readonly file: PolicyFile
-  readonly piece: Piece
+  readonly source: Source
   readonly json: PolicyJson
 }
 
-/** Parses and checks the files against the schema: the set, or everything that is wrong with it. */
-export async function makePolicySet(
-  files: readonly PolicyFile[],
-): Promise<PolicySet | { readonly problems: readonly PolicyProblem[] }> {
-  const problems: PolicyProblem[] = []
+/** Parses and checks the files against the schema: the set, or everything that is wrong with it. A millisecond for each policy. */
+export function makePolicySet(files: readonly PolicyFile[]): PolicySet | { readonly problems: readonly PolicyProblem[] } {
+  const problems: PolicyProblem[] = files.filter(({ text }) => text.trim() === '').map(sayEmpty)
   const parsed: Parsed[] = []
-  for (const file of files) {
-    if (file.text.trim() === '') problems.push({ file: file.name, line: 1, column: 1, message: 'the file is empty; delete it' })
-    for (const [number, piece] of splitPolicies(file.text).entries()) {
-      if (number % BATCH === 0) await setImmediate()
-      parseInto(parsed, problems, file, piece)
-    }
+  for (const source of files.flatMap(sourcesIn)) {
+    const answer = parsePolicy(source.text)
+    if ('json' in answer) {
+      parsed.push({ source, json: answer.json })
+      problems.push(...checkOne(source, answer.json))
+    } else problems.push(...answer.problems.map((problem) => locate(source, problem)))
   }
-  problems.push(...parsed.flatMap(checkOne), ...findDoubles(parsed))
-  for (let from = 0; from < parsed.length; from += BATCH) {
-    await setImmediate()
-    problems.push(...validateBatch(parsed.slice(from, from + BATCH)))
-  }
+  problems.push(...findDoubles(parsed), ...validateAll(parsed))
   if (problems.length > 0) return { problems }
-  return { hash: hashOf(files), policies: parsed.map(asPolicy), misfit, isWord }
+  return { hash: hashOf(files), policies: parsed.map(asPolicy) }
 }
 
-function isWord(entityType: string): boolean {
-  const kind = entityTypes.get(entityType)
-  return kind !== undefined && 'enum' in kind
+function sayEmpty({ name }: PolicyFile): PolicyProblem {
+  return { file: name, line: 1, column: 1, message: 'the file is empty; delete it' }
 }
 
-function parseInto(parsed: Parsed[], problems: PolicyProblem[], file: PolicyFile, piece: Piece): void {
-  const answer = parsePolicy(piece.text)
-  if ('json' in answer) parsed.push({ file, piece, json: answer.json })
-  else problems.push(...answer.problems.map((problem) => locate({ file, piece }, problem)))
+function sourcesIn({ name, text }: PolicyFile): Source[] {
+  const place = placesIn(text)
+  return splitPolicies(text).map((piece) => ({ file: name, text: piece.text, place: (offset) => place(piece.offset + offset) }))
 }
 
-function checkOne({ file, piece, json }: Parsed): PolicyProblem[] {
-  return checkAnnotations(json.annotations ?? {}, json.effect).map((message) => locate({ file, piece }, { message, start: 0 }))
+function checkOne(source: Source, json: PolicyJson): PolicyProblem[] {
+  const problems = checkAnnotations(json.annotations ?? {}, json.effect)
+  if (!isExact(json.conditions)) problems.push('a number in it is larger than 9007199254740991, the largest that is kept exactly')
+  return problems.map((message) => locate(source, { message, start: 0 }))
+}
+
+/** False where a literal may have been rounded: Cedar counts to 2^63, JSON as it is read here to 2^53. */
+function isExact(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value)
+  return typeof value !== 'object' || value === null || Object.values(value).every(isExact)
 }
 
 function findDoubles(parsed: readonly Parsed[]): PolicyProblem[] {
-  const first = new Map<string, Parsed>()
-  return parsed.flatMap((one) => {
-    const id = one.json.annotations?.id
+  const first = new Map<string, Source>()
+  return parsed.flatMap(({ source, json }) => {
+    const id = json.annotations?.id
     const other = id === undefined ? undefined : first.get(id)
-    if (id !== undefined && other === undefined) first.set(id, one)
+    if (id !== undefined && other === undefined) first.set(id, source)
     if (other === undefined) return []
-    const place = `${other.file.name}:${placeOf(other.file.text, other.piece.offset).line}`
-    return [locate(one, { message: `the id "${id}" is taken by the policy at ${place}`, start: 0 })]
+    const message = `the id "${id}" is taken by the policy at ${other.file}:${other.place(0).line}`
+    return [locate(source, { message, start: 0 })]
   })
 }
 
-function validateBatch(batch: readonly Parsed[]): PolicyProblem[] {
-  const found: Invalid[] = validateAgainst(
-    schema,
-    batch.map(({ piece, json }) => ({ text: piece.text, json })),
-  )
-  return found.flatMap(({ position, problem }) => {
-    const one = batch[position]
-    return one === undefined ? [] : [locate(one, problem)]
+function validateAll(parsed: readonly Parsed[]): PolicyProblem[] {
+  const candidates = parsed.map(({ source, json }) => ({ text: source.text, json }))
+  return validateAgainst(schema, candidates).flatMap(({ position, problem }) => {
+    const one = parsed[position]
+    return one === undefined ? [] : [locate(one.source, problem)]
   })
 }
 
-function locate(
-  { file, piece }: Pick<Parsed, 'file' | 'piece'>,
-  problem: Pick<CedarProblem, 'message' | 'start'>,
-): PolicyProblem {
-  const offset = piece.offset + fromBytes(piece.text, problem.start)
-  return { file: file.name, ...placeOf(file.text, offset), message: problem.message }
+function locate(source: Source, { message, start }: Pick<CedarProblem, 'message' | 'start'>): PolicyProblem {
+  return { file: source.file, ...source.place(fromBytes(source.text, start)), message }
 }
 
-function asPolicy({ file, piece, json }: Parsed, position: number): Policy {
+function asPolicy({ source, json }: Parsed, position: number): Policy {
   const annotations = json.annotations ?? {}
   const id = annotations.id ?? ''
   return {
     id,
     position,
-    file: file.name,
-    line: placeOf(file.text, piece.offset).line,
+    file: source.file,
+    line: source.place(0).line,
     json,
     reason: annotations.reason ?? `Policy ${id} ${json.effect === 'permit' ? 'permits' : 'forbids'} this.`,
     obligations: readObligations(annotations),

@@ -1,9 +1,10 @@
 import { asStintError, StintError } from '../errors.ts'
 import type { Action, AuthzRequest, Caller, Decision, Target, Task } from '../model.ts'
+import { makePolicySetApart } from './apart.ts'
 import { createDecider, type Decider } from './decide.ts'
 import { readPolicyFiles, readSettledFiles } from './directory.ts'
 import { type Explanation, explain } from './explain.ts'
-import { makePolicySet, type PolicyFile, type PolicySet, sayProblem } from './policy-set.ts'
+import { makePolicySet, type PolicyProblem, type PolicySet, sayProblem } from './policy-set.ts'
 import { type Recorded, type Replay, replay } from './replay.ts'
 import { requestOnStint, requestOnTarget } from './request.ts'
 import { watchDirectory } from './watch.ts'
@@ -44,7 +45,8 @@ export interface OpenPolicy {
 export async function openPolicy(directory: string, options: PolicyOptions): Promise<OpenPolicy> {
   const now = options.now ?? Date.now
   const onFailure = (error: unknown): void => options.onError(asStintError(error))
-  let set: PolicySet = await load(readPolicyFiles(directory))
+  // Nothing is served yet, so this one may take its time here.
+  let set: PolicySet = accept(makePolicySet(await readPolicyFiles(directory)))
   let decider: Decider = createDecider(set, onFailure)
   let loadedAt = now()
   let refused: string | undefined
@@ -65,7 +67,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   }
   const reloadOnce = async (): Promise<PolicyStatus> => {
     try {
-      take(await load(readSettledFiles(directory)))
+      take(accept(await makePolicySetApart(await readSettledFiles(directory))))
       return status()
     } catch (error) {
       refused = asStintError(error).detail
@@ -93,8 +95,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   }
 }
 
-async function load(reading: Promise<readonly PolicyFile[]>): Promise<PolicySet> {
-  const made = await makePolicySet(await reading)
+function accept(made: PolicySet | { readonly problems: readonly PolicyProblem[] }): PolicySet {
   if ('problems' in made) throw new StintError('policy_invalid', made.problems.map(sayProblem).join('\n'))
   return made
 }

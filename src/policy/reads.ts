@@ -71,7 +71,7 @@ function contextPath(node: unknown): readonly string[] | undefined {
 function withPath(tree: ReadTree, path: readonly string[]): ReadTree {
   const [first, ...rest] = path
   if (tree === 'all' || first === undefined) return 'all'
-  return new Map(tree).set(first, withPath(new Map(), rest))
+  return new Map(tree).set(first, withPath(tree.get(first) ?? new Map(), rest))
 }
 
 /** True for a literal of an entity that a request might bring along; words of the schema are never among those. */

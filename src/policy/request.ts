@@ -53,7 +53,7 @@ export function isInScope(scope: Scope, targetId: string, actionId: string): boo
 }
 
 function isOwnTask(caller: Caller, path: string): boolean {
-  if (caller.taskId === undefined) return false
+  if (!caller.taskId) return false
   const own = `tasks/${caller.taskId}`
   return path === own || path.startsWith(`${own}/`)
 }

@@ -86,29 +86,43 @@ function listOf(element: Check): Check {
 }
 
 function recordOf(attributes: Readonly<Record<string, Type<string> & { required?: boolean }>>, namespace: Namespace): Check {
-  const checks = new Map(Object.entries(attributes).map(([name, type]) => [name, compile(type, namespace)]))
-  const required = Object.keys(attributes).filter((name) => attributes[name]?.required !== false)
+  const members = Object.entries(attributes).map(([name, type]) => ({
+    name,
+    check: compile(type, namespace),
+    required: type.required !== false,
+  }))
+  const known = new Map(members.map((member) => [member.name, member]))
+  const required = members.filter((member) => member.required)
   return (value, path, room) => {
     if (!isRecord(value)) return `${path} is not a record`
-    for (const name of Object.keys(value)) {
-      const check = checks.get(name)
-      const problem = check === undefined ? `${path}.${name} is not in the schema` : check(value[name], name, room)
+    let found = 0
+    for (const name in value) {
+      const member = Object.hasOwn(value, name) ? known.get(name) : undefined
+      if (member === undefined) return `${path}.${name} is not in the schema`
+      const problem = member.check(value[name], name, room)
       if (problem !== undefined) return problem
+      if (member.required) found++
     }
-    const missing = required.find((name) => !Object.hasOwn(value, name))
-    return missing === undefined ? undefined : `${path}.${missing} is missing`
+    if (found === required.length) return undefined
+    return `${path}.${required.find(({ name }) => !Object.hasOwn(value, name))?.name} is missing`
   }
 }
 
 /** Only words: the entities that a context may hold are those of enumerated types. */
 function entityOf(name: string, namespace: Namespace): Check {
   const kind = namespace.entityTypes[name]
-  const words = new Set(kind !== undefined && 'enum' in kind ? kind.enum : [])
+  const words = new Set<unknown>(kind !== undefined && 'enum' in kind ? kind.enum : [])
   return (value, path) => {
-    const entity = isRecord(value) && Object.keys(value).length === 1 ? value.__entity : undefined
-    const fits = isRecord(entity) && entity.type === name && words.has(String(entity.id)) && Object.keys(entity).length === 2
+    const entity = isRecord(value) && countKeys(value) === 1 ? value.__entity : undefined
+    const fits = isRecord(entity) && countKeys(entity) === 2 && entity.type === name && words.has(entity.id)
     return fits ? undefined : `${path} is not one of ${name}’s words`
   }
+}
+
+function countKeys(record: object): number {
+  let count = 0
+  for (const _ in record) count++
+  return count
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, CedarValue>> {

@@ -85,18 +85,13 @@ function withoutScope({ effect, conditions }: PolicyJson): PolicyJson {
 
 /** All that a scope can see of a request, unambiguous by the lengths of what an attacker may choose. */
 function headOf(request: AuthzRequest): string {
-  const groups = groupsOf(request)
-  const action = { type: 'Action', id: request.action }
-  let text = ''
-  for (const [self, all] of [
-    [request.principal, groups.principal],
-    [action, groups.action],
-    [request.resource, groups.resource],
-  ] as const) {
-    text += sayEntity(self)
-    for (const group of all) text += sayEntity(group)
-    text += ';'
-  }
+  const { principal, action, resource } = groupsOf(request)
+  let text = sayEntity(request.principal)
+  for (const group of principal) text += sayEntity(group)
+  text += `;${request.action.length} ${request.action} `
+  for (const group of action) text += sayEntity(group)
+  text += `;${sayEntity(request.resource)}`
+  for (const group of resource) text += sayEntity(group)
   return text
 }
 

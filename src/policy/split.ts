@@ -29,10 +29,25 @@ function match(pattern: RegExp, text: string, from: number, otherwise: number): 
   return pattern.test(text) ? pattern.lastIndex : otherwise
 }
 
-/** Line and column, both from 1, of an offset. */
-export function placeOf(text: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = text.slice(0, offset).split('\n')
-  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
+/** Line and column, both from 1. */
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+/** Makes the function that tells where in the text an offset is. */
+export function placesIn(text: string): (offset: number) => Place {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return (offset) => {
+    let [low, high] = [0, starts.length]
+    while (high - low > 1) {
+      const middle = (low + high) >> 1
+      if ((starts[middle] ?? 0) <= offset) low = middle
+      else high = middle
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 }
+  }
 }
 
 /** The UTF-16 offset in `text` of an offset counted in UTF-8 bytes. */

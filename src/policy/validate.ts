@@ -30,7 +30,17 @@ export function validateAgainst(schema: SchemaJson<string>, candidates: readonly
   const always = answers
     .map(({ warnings }) => once(warnings))
     .reduce((some, more) => some.filter((one) => more.some(sameAs(one))))
-  return once([...errors, ...always.filter(({ position }) => !errors.some((error) => error.position === position))])
+  const idle = always.filter(({ position }) => !errors.some((error) => error.position === position))
+  return once([...errors, ...idle]).map((one) => ({ ...one, problem: withAdvice(one, errors.filter(sameAs(one))) }))
+}
+
+const ON_STINT = /in context for Action::"stint:/
+
+/** A condition on the facts of a target, in a scope that also takes in acts on Stint, is what newcomers write. */
+function withAdvice({ problem }: Invalid, alike: readonly Invalid[]): CedarProblem {
+  if (alike.length === 0 || !alike.every((one) => ON_STINT.test(one.problem.message))) return problem
+  const said = problem.message.replace(/ \(did you mean.*$/, '')
+  return { ...problem, message: `${said} (if targets are meant, say \`resource is Target\` in the scope)` }
 }
 
 /** The first problem at each place: Cedar repeats one for every action that it concerns. */

@@ -48,6 +48,7 @@ function peekHead(client: Socket): Promise<string> {
   client.on('data', read)
   client.on('close', fail)
   client.on('end', fail)
+  client.resume()
   return promise.finally(() => {
     clearTimeout(timer)
     client.off('data', read).off('close', fail).off('end', fail).pause()

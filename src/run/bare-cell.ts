@@ -13,7 +13,7 @@ import { exitCodeOf } from './signals.ts'
  * knows a secret that only the command is told. `why` says why there is no sandbox.
  */
 export async function openBareCell(runDirectory: string, why: string): Promise<Cell> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true })
+  const server = createServer()
   const port = await listen(server)
   const own = statOf(process.pid)
   const base = { server, filesAt: runDirectory, start }

@@ -86,6 +86,7 @@ function answerHead(client: Socket, answer: string): void {
   client.on('data', read)
   client.on('end', write)
   client.on('close', () => clearTimeout(timer))
+  client.resume()
 
   function read(chunk: Buffer): void {
     seen = Buffer.concat([seen, chunk])

@@ -57,7 +57,11 @@ export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
   const files = await makeRunDirectory(join(world.home, 'ca.pem'), world.environment)
   try {
     const cell = await openCell(wish, world, files.path)
-    return await runIn(cell, wish, world)
+    try {
+      return await runIn(cell, wish, world)
+    } finally {
+      cell.server.close()
+    }
   } finally {
     await endTree()
     files.remove()

@@ -1,5 +1,4 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { domainToASCII } from 'node:url'
 import { StintError } from '../errors.ts'
 
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
@@ -28,7 +27,6 @@ function checkName(host: string): string {
   if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
     throw refused(host, 'write a host name in ASCII, without a trailing dot')
   if (NUMERIC.test(labels.at(-1) ?? '') && !isIPv4(host)) throw refused(host, 'write an IPv4 address as four decimal numbers')
-  if (host.includes('xn--') && domainToASCII(host) !== host) throw refused(host, 'it holds a label that is not valid punycode')
   return host
 }
 

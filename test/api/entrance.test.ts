@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, before, beforeEach, describe, test } from 'node:test'
-import { createApi } from '../../src/api/server.ts'
+import { after, before, beforeEach, describe, type TestContext, test } from 'node:test'
+import { type Api, createApi } from '../../src/api/server.ts'
 import type { ApiVerbs } from '../../src/api/verbs.ts'
 import { CATALOGUE } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
@@ -257,56 +257,52 @@ describe('the operator socket', () => {
   const home = mkdtempSync(join(tmpdir(), 'stint-listen-'))
   const path = join(home, 'operator.sock')
   const log = createLog('silent')
-  const create = () => createApi(createFake().verbs, { issuer: ISSUER, version: '0.1.0', log, now: Date.now, peerPid: () => 1 })
+  const create = async (t: TestContext): Promise<Api> => {
+    const api = await createApi(createFake().verbs, { issuer: ISSUER, version: '0.1.0', log, now: Date.now, peerPid: () => 1 })
+    t.after(() => api.close(0))
+    return api
+  }
   after(() => rmSync(home, { recursive: true, force: true }))
 
-  test('that a crash left behind is replaced', async () => {
+  test('that a crash left behind is replaced', async (t) => {
     const left = createServer()
     await new Promise<void>((done) => left.listen(path, done))
     // Closing removes the file; a crash does not.
     const stale = `${path}.stale`
-    const { renameSync } = await import('node:fs')
     renameSync(path, stale)
     await new Promise((done) => left.close(done))
     renameSync(stale, path)
-    const api = await create()
+    const api = await create(t)
     await api.listenSocket(path)
     assert.equal(lstatSync(path).mode & 0o777, 0o600)
     await api.close(0)
     assert.equal(existsSync(path), false)
   })
 
-  test('that someone answers on is left alone', async () => {
-    const first = await create()
+  test('that someone answers on is left alone', async (t) => {
+    const first = await create(t)
     await first.listenSocket(path)
-    const second = await create()
+    const second = await create(t)
     await assert.rejects(second.listenSocket(path), { code: 'already_running' })
-    await second.close(0)
     assert.equal(existsSync(path), true)
-    await first.close(0)
   })
 
-  test('is never made in place of a file', async () => {
+  test('is never made in place of a file', async (t) => {
     writeFileSync(path, 'precious')
-    const api = await create()
+    const api = await create(t)
+    t.after(() => rmSync(path))
     await assert.rejects(api.listenSocket(path), { code: 'state_unsafe' })
-    await api.close(0)
-    rmSync(path)
   })
 
-  test('with a path too long for a socket says so', async () => {
-    const api = await create()
+  test('with a path too long for a socket says so', async (t) => {
+    const api = await create(t)
     await assert.rejects(api.listenSocket(join(home, 'x'.repeat(120))), { code: 'invalid_config' })
-    await api.close(0)
   })
 
-  test('a taken port is a conflict that names it', async () => {
-    const first = await create()
+  test('a taken port is a conflict that names it', async (t) => {
+    const first = await create(t)
     const { port } = await first.listenTcp('127.0.0.1', 0)
-    const second = await create()
+    const second = await create(t)
     await assert.rejects(second.listenTcp('127.0.0.1', port), (error: Error) => error.message.includes(String(port)))
-    await first.close(0)
-    await second.close(0)
-    chmodSync(home, 0o700)
   })
 })

@@ -183,7 +183,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
         did('issuers.examine', { accepted: false as const, code: 'issuer_unknown', detail: 'nobody knows it' }),
     },
     revocations: {
-      async revoke(selector: Selector, reason, by) {
+      async revoke(selector: Selector, { reason, by: { id: by } }) {
         const revocation = did('revocations.revoke', { number: revocations.length + 1, selector, reason, by, at: 5 })
         revocations.unshift(revocation)
         const timings = { inForceMs: 1, cutMs: 1, totalMs: 2 }

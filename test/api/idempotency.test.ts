@@ -10,11 +10,14 @@ describe('Idempotency-Key', () => {
   test('carries requests at the same time out once, and answers all of them the same', async (t) => {
     const fake = createFake()
     const { start } = fake.verbs.tasks
+    const allAsked = async (): Promise<void> => {
+      while (fake.asked.length < 8) await new Promise((done) => setTimeout(done, 5))
+    }
     const api = await runApi({
       ...fake.verbs,
       tasks: {
         ...fake.verbs.tasks,
-        start: (...given) => new Promise((done) => setTimeout(done, 20)).then(() => start(...given)),
+        start: (...given) => allAsked().then(() => start(...given)),
       },
     })
     t.after(() => api.stop())

@@ -44,6 +44,11 @@ describe('every route', () => {
     assert.deepEqual(ROUTES.filter((row) => row.method === 'GET' && row.gate?.record).map(nameOf), [])
   })
 
+  test('that takes a task token names the task in its path', () => {
+    const open = ROUTES.filter((row) => row.gate?.who.includes('task') && !row.path.startsWith('/v1/tasks/:id'))
+    assert.deepEqual(open.map(nameOf), [])
+  })
+
   test('has an example here if it takes a parameter or a body', () => {
     const takes = ROUTES.filter((row) => row.path.includes(':') || Object.keys(row.endpoint.body.shape).length > 0)
     assert.deepEqual(

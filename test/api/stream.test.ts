@@ -13,7 +13,11 @@ function lines(response: IncomingMessage): AsyncIterator<string> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((done) => setImmediate(done))
+  for (let looks = 0; looks < 2000; looks += 1) {
+    if (condition()) return
+    await new Promise((done) => setTimeout(done, 5))
+  }
+  assert.fail('it did not come to pass')
 }
 
 /** Says that it is inside, then waits to be let go. */
@@ -35,14 +39,15 @@ describe('presence', () => {
     await until(() => !fake.attending.has('task_1'))
   })
 
-  test('is not let go when it is the server that stops, so that the task survives a restart', async () => {
+  test('is not let go when it is the server that stops, so that the task survives a restart', async (t) => {
     const fake = createFake()
     const api = await runApi(fake.verbs)
+    t.after(() => api.stop())
     const response = await api.open('/v1/tasks/task_1/presence')
     await lines(response).next()
     const ended = once(response, 'end')
     response.resume()
-    await api.stop()
+    await api.api.close(0)
     await ended
     assert.ok(fake.attending.has('task_1'))
   })
@@ -133,12 +138,13 @@ describe('the audit tail', () => {
 })
 
 describe('shutdown', () => {
-  test('lets an open exchange finish, refuses new ones, and then ends', async () => {
+  test('lets an open exchange finish, refuses new ones, and then ends', async (t) => {
     const fake = createFake()
     const inside = Promise.withResolvers<void>()
     const release = Promise.withResolvers<void>()
     const { status } = fake.verbs
     const api = await runApi({ ...fake.verbs, status: () => pause(inside, release).then(status) })
+    t.after(() => api.stop())
     const slow = api.socket('GET', '/v1/status')
     await inside.promise
     const closed = api.api.close(30)
@@ -146,25 +152,26 @@ describe('shutdown', () => {
     release.resolve()
     assert.equal((await slow).status, 200)
     await closed
-    await api.stop()
   })
 
-  test('cuts what does not finish in time', async () => {
+  test('cuts what does not finish in time', async (t) => {
     const fake = createFake()
     const { status } = fake.verbs
     const inside = Promise.withResolvers<void>()
     const api = await runApi({ ...fake.verbs, status: () => pause(inside, Promise.withResolvers()).then(status) })
+    t.after(() => api.stop())
     const stuck = assert.rejects(api.socket('GET', '/v1/status'))
     await inside.promise
     await api.stop()
     await stuck
   })
 
-  test('does not wait for the next request on a connection that is kept alive', async () => {
+  test('does not wait for the next request on a connection that is kept alive', async (t) => {
     const fake = createFake()
     const inside = Promise.withResolvers<void>()
     const release = Promise.withResolvers<void>()
     const api = await runApi({ ...fake.verbs, ready: () => pause(inside, release).then(() => ({ a: 'ok' })) })
+    t.after(() => api.stop())
     const socket = connect(api.socketPath)
     socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n')
     await inside.promise
@@ -172,11 +179,11 @@ describe('shutdown', () => {
     release.resolve()
     assert.match(await text(socket), /^HTTP\/1.1 200 [\s\S]*connection: close/i)
     await closed
-    await api.stop()
   })
 
-  test('answers `stopping` to a request that was on its way', async () => {
+  test('answers `stopping` to a request that was on its way', async (t) => {
     const api = await runApi(createFake().verbs)
+    t.after(() => api.stop())
     const socket = connect(api.socketPath)
     socket.write('GET /healthz HTTP/1.1\r\n')
     await api.socket('GET', '/healthz')
@@ -184,6 +191,5 @@ describe('shutdown', () => {
     socket.write('Host: x\r\n\r\n')
     assert.match(await text(socket), /^HTTP\/1.1 503 [\s\S]*"code":"stopping"/)
     await closed
-    await api.stop()
   })
 })

@@ -18,8 +18,8 @@ after(() => {
 })
 
 /** An empty directory that goes when the test file ends. */
-export function freshDirectory(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'stint-audit-'))
+export function freshDirectory(under = tmpdir()): string {
+  const directory = mkdtempSync(join(under, 'stint-audit-'))
   made.push(directory)
   return directory
 }

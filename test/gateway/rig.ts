@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TlsOptions } from 'node:tls'
 import { Permit } from '../../src/audit/permit.ts'
 import { createBroker } from '../../src/broker.ts'
 import type { Connector, Injection } from '../../src/credentials/connector.ts'
@@ -57,7 +59,13 @@ export const task: Task = {
 export const caller: Caller = { id: task.workload, proof: 'sandbox', issuer: 'stint', taskId: task.id, actors: [], claims: {} }
 
 /** A target on a loopback port. */
-export function targetAt(place: { scheme?: 'http' | 'https'; host?: string; port: number; trustedCa?: string; id?: string }): Target {
+export function targetAt(place: {
+  scheme?: 'http' | 'https'
+  host?: string
+  port: number
+  trustedCa?: string
+  id?: string
+}): Target {
   const { scheme = 'http', host = 'up.test', port, trustedCa, id = 'up' } = place
   return {
     id,
@@ -75,6 +83,7 @@ export function targetAt(place: { scheme?: 'http' | 'https'; host?: string; port
 /** A real gateway and a real broker; only the folders behind the broker are played. Token `good` is proved, others are not. */
 export async function startRig(options: RigOptions) {
   const directory = mkdtempSync(join(tmpdir(), 'stint-gateway-'))
+  mkdirSync(join(directory, 'ca'), { mode: 0o700 })
   const ca = await openCa(join(directory, 'ca'), { now: Date.now })
   const caFile = join(directory, 'ca.pem')
   writeFileSync(caFile, ca.certificatePem)
@@ -88,14 +97,17 @@ export async function startRig(options: RigOptions) {
     defaultPlacement: { kind: 'none' },
     placeholderVariables: [],
     bodyPrefix: options.bodyPrefix ?? (() => 0),
-    describe: options.describe ?? ((operation) => ({ id: `http:${operation.method}`, access: 'read', resource: operation.path, parameters: {} })),
+    describe:
+      options.describe ??
+      ((operation) => ({ id: `http:${operation.method}`, access: 'read', resource: operation.path, parameters: {} })),
     obtain: async () => ({ injections: [] }),
     example: { target: targetAt({ port: 1 }), known: [], unknown: [] },
   }
   const verify = (proof: GatewayProof): Caller => {
     if (proof.kind === 'attached') return proof.caller
     if (proof.token !== 'good') throw new StintError('invalid_token', 'the token is not acceptable')
-    if (proof.dpop !== `${proof.method} ${proof.url}`) throw new StintError('invalid_token', `the proof is not for ${proof.method} ${proof.url}`)
+    if (proof.dpop !== `${proof.method} ${proof.url}`)
+      throw new StintError('invalid_token', `the proof is not for ${proof.method} ${proof.url}`)
     return caller
   }
   const leases = new Map<string, Lease>()
@@ -157,7 +169,9 @@ export async function startRig(options: RigOptions) {
       attach: async (proof) => verify(proof),
       openConnection: (who) => flows.open({ caller: who, task }),
       match: (scheme, host, port) =>
-        options.targets.find((one) => one.hosts.some((rule) => rule.scheme === scheme && rule.host === host && rule.port === port)),
+        options.targets.find((one) =>
+          one.hosts.some((rule) => rule.scheme === scheme && rule.host === host && rule.port === port),
+        ),
       isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
       connectorOf: () => connector,
     },
@@ -246,4 +260,56 @@ export function readAll(socket: Socket): Promise<string> {
       .resume()
     if (socket.closed) finish()
   })
+}
+
+/** Listens on a free loopback port. */
+export async function listening(server: Server): Promise<number> {
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+/** A TLS server in the name of any host, with a CA of its own: the context by name, and the CA to trust. */
+export async function startTls(directory: string): Promise<{ trustedCa: string; options: TlsOptions }> {
+  const path = join(directory, 'upstream-ca')
+  mkdirSync(path, { mode: 0o700 })
+  const ca = await openCa(path, { now: Date.now })
+  const SNICallback: TlsOptions['SNICallback'] = (name, done) => {
+    ca.contextFor(name).then((context) => done(null, context), done)
+  }
+  return { trustedCa: ca.certificatePem, options: { SNICallback } }
+}
+
+/** What came back from one request over a raw socket. */
+export interface Answer {
+  readonly status: number
+  readonly head: string
+  readonly body: string
+}
+
+/** Writes raw bytes on a new attached connection and reads until the gateway closes it. */
+export async function exchange(rig: Rig, ...lines: readonly string[]): Promise<Answer> {
+  const socket = await rig.attach()
+  socket.write(lines.join('\r\n'), 'latin1')
+  return answerOf(await readAll(socket))
+}
+
+export function answerOf(text: string): Answer {
+  const at = text.indexOf('\r\n\r\n')
+  return { status: Number(text.split(' ', 2)[1]), head: text.slice(0, at), body: text.slice(at + 4) }
+}
+
+/** Runs the real curl. */
+export function curl(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((done) => {
+    execFile('curl', ['-sS', '--max-time', '10', ...args], { env: { PATH: process.env.PATH ?? '' } }, (error, stdout, stderr) => {
+      done({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
+    })
+  })
+}
+
+/** The proof headers curl needs, for one request. */
+export function proofFor(method: string, url: string): string[] {
+  return ['--proxy-header', 'Proxy-Authorization: DPoP good', '--proxy-header', `DPoP: ${method} ${url}`]
 }

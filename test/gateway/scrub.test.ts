@@ -86,6 +86,12 @@ test('secrets that overlap or contain each other are covered whole', () => {
   assert.equal(scrubber.text('-xxabcdefghyz-'), '-xx********yz-')
 })
 
+test('secrets that overlap or contain each other come out the same in chunks of any size', () => {
+  const scrubber = createScrubber([new Secret('abcdefgh'), new Secret('efghijkl'), new Secret('xxabcdefghyy')])
+  const text = '-xxabcdefghyy-efghijkl-xxabcdefghyz-abcdefghijklxxabcdefghy'
+  for (let size = 1; size <= text.length; size += 1) assert.equal(inChunks(text, [size], scrubber.mask()), scrubber.text(text))
+})
+
 const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 8, maxLength: 14 })
 const texts = fc.array(fc.oneof(letters, fc.string({ unit: fc.constantFrom('a', 'b', 'c', '/'), maxLength: 9 })), {
   maxLength: 8,

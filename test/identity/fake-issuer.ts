@@ -48,7 +48,7 @@ export interface FakeIssuer {
 
 export async function startIssuer(keys: readonly IssuerKey[], path = ''): Promise<FakeIssuer> {
   const server = createServer((request, response) => answer(issuer, path, request, response))
-  server.listen(0, '127.0.0.1')
+  server.unref().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0

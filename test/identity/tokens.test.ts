@@ -12,7 +12,6 @@ import {
   importJWK,
   type JWK,
   jwtVerify,
-  SignJWT,
 } from 'jose'
 import { StintError } from '../../src/errors.ts'
 import { openTokens, type Tokens } from '../../src/identity/tokens.ts'

@@ -63,8 +63,8 @@ export function requestWith(parts: Parts = {}): AuthzRequest {
 }
 
 /** A valid set of one file. */
-export async function setOf(text: string): Promise<PolicySet> {
-  const made = await makePolicySet([{ name: 'test.cedar', text }])
+export function setOf(text: string): PolicySet {
+  const made = makePolicySet([{ name: 'test.cedar', text }])
   assert.ok(!('problems' in made), JSON.stringify(made))
   return made
 }

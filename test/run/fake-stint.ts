@@ -37,7 +37,8 @@ export interface FakeStint {
   /** What attached connections are served by; replace to change the upstream. */
   serve: (request: IncomingMessage, response: ServerResponse) => void
   connect: (request: IncomingMessage, socket: Socket) => void
-  onStart: () => void
+  /** The code to refuse the next tasks with. */
+  refuseStart: ErrorCode | undefined
   tokenSeconds: number
   attaches: number
   task(): FakeTask
@@ -77,7 +78,7 @@ export async function startFakeStint(): Promise<FakeStint> {
     ...{ directory, home, user, project, gateway, tasks: new Map(), seen: [], tokenSeconds: 300, attaches: 0 },
     serve: (_request, response) => void response.end('hello from upstream\n'),
     connect: (_request, socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'),
-    onStart: () => {},
+    refuseStart: undefined,
     task() {
       const found = [...fake.tasks.values()].at(-1)
       if (found === undefined) throw new Error('no task was started')
@@ -143,6 +144,7 @@ export async function startFakeStint(): Promise<FakeStint> {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     const task = fake.tasks.get(id)
     if (noun === 'targets' && id === 'github') return void say(200, shownTarget)
+    if (noun === 'tasks' && id === '' && fake.refuseStart) return void say(403, problem(fake.refuseStart, 'as told'))
     if (noun === 'tasks' && id === '') return void say(201, start((await json(request)) as Record<string, unknown>))
     if (task === undefined) return void say(404, problem('not_found', 'no such thing'))
     if (verb === 'root') {
@@ -161,7 +163,6 @@ export async function startFakeStint(): Promise<FakeStint> {
   }
 
   function start(wish: Record<string, unknown>) {
-    fake.onStart()
     const id = `task_${randomUUID()}`
     const keyThumbprint = String(wish.keyThumbprint)
     const task: FakeTask = {

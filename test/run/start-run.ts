@@ -1,6 +1,7 @@
 /** Starts `stint run` in a process of its own, against a fake Stint. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { FakeStint } from './fake-stint.ts'
@@ -8,7 +9,7 @@ import type { FakeStint } from './fake-stint.ts'
 const PROGRAM = fileURLToPath(new URL('./stint-run.ts', import.meta.url))
 
 export interface Started {
-  readonly child: ChildProcess
+  readonly child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly done: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>
 }
 
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly cwd?: string
   readonly env?: Record<string, string>
   readonly input?: string
+  /** Leaves standard input open, for the test to write to. */
+  readonly keepInput?: boolean
   /** What to start it with, such as `['script', '-qec']`. */
   readonly under?: (argv: readonly string[]) => readonly string[]
 }
@@ -32,7 +35,7 @@ export function startRun(
   const env = { PATH: process.env.PATH ?? '', HOME: fake.user, STINT_HOME: fake.home, ...options.env }
   const child = spawn(file, args, { cwd: options.cwd ?? fake.project, env, stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.on('error', () => {})
-  child.stdin.end(options.input ?? '')
+  if (!options.keepInput) child.stdin.end(options.input ?? '')
   const done = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]).then(
     ([stdout, stderr, [code, signal]]) => ({
       ...{ code, signal, stdout, stderr },

@@ -163,6 +163,17 @@ describe('a child task', () => {
     assert.match(ended[2]?.endReason ?? '', /parent/)
   })
 
+  test('that expires in the same tick as its parent ends once, with it', async (t) => {
+    const { tasks, pass } = await openTasks(t)
+    const parent = await tasks.start({ ...START, ttlSeconds: 10 })
+    const child = await tasks.start({ ...START, parentId: parent.id })
+    const heard: string[] = []
+    tasks.onEnd((task) => heard.push(task.id))
+    await pass(10_000)
+    assert.deepEqual(heard.toSorted(), [parent.id, child.id].toSorted())
+    assert.deepEqual(states([await tasks.get(parent.id), await tasks.get(child.id)]), ['expired', 'expired'])
+  })
+
   test('ends alone without its parent', async (t) => {
     const { tasks } = await openTasks(t)
     const parent = await tasks.start(START)

@@ -44,7 +44,7 @@ type Examined =
 
 /** `stint issuer add | list | remove | test`: whose tokens may start tasks. */
 export const register: Register = (program, context) => {
-  const issuer = program.command('issuer').description('Issuers whose tokens may start tasks: CI systems, clusters, clouds')
+  const issuer = program.command('issuer').description('issuers whose tokens may start tasks: CI systems, clusters, clouds')
   registerAdd(issuer, context)
   issuer
     .command('list')
@@ -79,8 +79,8 @@ function registerAdd(issuer: Command, context: CommandContext): void {
     .option('--claim <name=value>', 'a claim that must be equal; nested: /kubernetes.io/namespace=ci; repeatable', append, [])
     .option('--workload <id>', 'who the bearer becomes: spiffe://<trust domain>/<path>')
     .option('--owner <person>', 'the human who answers for it')
-    .option('--target <id>', 'a target its tasks may name, or *; repeatable', append, [])
-    .option('--action <id>', 'an action its tasks may name, or *; repeatable', append, [])
+    .option('--target <id>', 'a target its tasks may name; repeatable', append, [])
+    .option('--action <id>', 'an action its tasks may name; * at its end means any that starts so; repeatable', append, [])
     .option('--max-ttl <duration>', 'longest life of its tasks', '15m')
     .option('--allow-reuse', 'accept a token again until it expires; for tokens that are files, as in Kubernetes')
     .option('--private-network <cidr>', 'a private network it may live in; repeatable', append, [])

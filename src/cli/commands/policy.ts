@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { StintError } from '../../errors.ts'
-import { type CaseResult, type Checked, checkPolicies, testPolicies } from '../../policy/check.ts'
+import type { CaseResult, Checked } from '../../policy/check.ts'
 import type { PolicyFinding } from '../../policy/explain.ts'
 import type { Replay } from '../../policy/replay.ts'
 import type { Register } from '../command.ts'
@@ -16,6 +16,7 @@ export const register: Register = (program, context) => {
     .description('validate every policy, with the file, line and column of what is wrong')
     .argument('[directory]', 'where the *.cedar files are (default: those of this installation)')
     .action(async (directory: string | undefined) => {
+      const { checkPolicies } = await import('../../policy/check.ts')
       output.print(await checkPolicies(place(directory)), sayChecked)
     })
   policy
@@ -23,6 +24,7 @@ export const register: Register = (program, context) => {
     .description('run the *.test.yaml files of a policy directory')
     .argument('[directory]', 'where the policies and their tests are (default: those of this installation)')
     .action(async (directory: string | undefined) => {
+      const { testPolicies } = await import('../../policy/check.ts')
       const results = await testPolicies(place(directory))
       output.print(results, sayResults)
       const failed = results.filter(({ problems }) => problems.length > 0).length

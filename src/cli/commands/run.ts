@@ -1,9 +1,7 @@
 import { Option } from 'commander'
 import { homeDirectory } from '../../config.ts'
-import { generateKey, makeProof } from '../../identity/dpop.ts'
 import { parseDuration } from '../../run/duration.ts'
 import { HIDDEN } from '../../run/hide.ts'
-import { runTask } from '../../run/run.ts'
 import type { ProofKey } from '../../run/task-session.ts'
 import type { CommandContext, Register } from '../command.ts'
 
@@ -26,7 +24,7 @@ const each = (value: string, before: string[]): string[] => [...before, value]
 export const register: Register = (program, context) => {
   program
     .command('run')
-    .description('Run a command under a task: it acts on the targets named, holding no credential, until it exits.')
+    .description('run a command under a task: it acts on the targets named, holding no credential, until it exits')
     .usage('--task <purpose> --target <id> [options] -- <command...>')
     .requiredOption('--task <purpose>', 'what it is for, in words')
     .requiredOption('--target <id>', 'a system it may act on; repeatable', each, [])
@@ -55,6 +53,7 @@ export const register: Register = (program, context) => {
 }
 
 async function run(command: readonly string[], options: Options, context: CommandContext): Promise<number> {
+  const { runTask } = await import('../../run/run.ts')
   const { task: purpose, target: targets, action, label: labels, owner, ticket, ttl } = options
   const wanted = {
     ...{ purpose, targets, labels, actions: action.length > 0 ? action : ['*'] },
@@ -74,6 +73,7 @@ async function run(command: readonly string[], options: Options, context: Comman
 }
 
 async function newKey(): Promise<ProofKey> {
+  const { generateKey, makeProof } = await import('../../identity/dpop.ts')
   const key = await generateKey()
   return { thumbprint: key.thumbprint, prove: (request) => makeProof(key, request) }
 }

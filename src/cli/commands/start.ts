@@ -1,6 +1,4 @@
-import { createLog } from '../../log.ts'
 import type { CommandContext, Register } from '../command.ts'
-import { loadConfig } from '../load-config.ts'
 
 /** `stint start`: the server, in the foreground, until a signal. */
 export const register: Register = (program, context) => {
@@ -11,7 +9,7 @@ export const register: Register = (program, context) => {
       'after',
       `
 The first start makes the keys, the CA and the starter policies in the data directory. One line on standard output says when it
-is ready; the log goes to standard error. Ctrl-C or SIGTERM lets open exchanges finish, then stops.
+is ready; the log goes to standard error. Ctrl-C or SIGTERM lets open exchanges finish, then stops; a second one stops at once.
 
 Examples:
   $ stint start
@@ -20,9 +18,11 @@ Examples:
     .action(() => start(context))
 }
 
+/** What only the server needs is loaded here, so that the other commands answer at once. */
 async function start({ env, home, output }: CommandContext): Promise<void> {
+  const { loadConfig } = await import('../load-config.ts')
   const config = loadConfig(env, home)
-  const { startServer } = await import('../../main.ts')
+  const [{ createLog }, { startServer }] = await Promise.all([import('../../log.ts'), import('../../main.ts')])
   const server = await startServer(config, createLog(config.logLevel))
   output.print({ ready: true, api: server.api, gateway: server.gateway, home }, ({ api, gateway }) => readyLine(api, gateway))
   await untilSignal()
@@ -35,6 +35,6 @@ function readyLine(api: string, gateway: string): string {
 
 function untilSignal(): Promise<void> {
   return new Promise((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop())
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop())
   })
 }

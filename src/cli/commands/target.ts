@@ -44,7 +44,7 @@ function registerAdd(target: Command, context: CommandContext): void {
     .command('add <name>')
     .description('declare a system that can be acted on')
     .option('--preset <preset>', 'start from a well-known system; without it, the preset called <name> if there is one')
-    .option('--host <host>', 'a host it answers on: example.com, *.example.com, http://127.0.0.1:8080; repeatable', append, [])
+    .option('--host <host>', 'a host it answers on: example.com, *.example.com, http://127.0.0.1:8080; repeatable', append)
     .addOption(new Option('--connector <kind>', 'what understands its requests (default: http)').choices(Object.keys(CONNECTORS)))
     .option('--credential <name>', 'the credential to inject (default: the name of the target)')
     .option('--no-credential', 'inject nothing')
@@ -52,8 +52,8 @@ function registerAdd(target: Command, context: CommandContext): void {
     .option('--inject <where>', 'where the credential goes: bearer, header:NAME, basic:USERNAME, query:NAME, placeholder:TEXT')
     .addOption(new Option('--environment <kind>', 'for policies').choices(['production', 'staging', 'development', 'unknown']))
     .addOption(new Option('--sensitivity <kind>', 'for policies').choices(['public', 'internal', 'confidential', 'restricted']))
-    .option('--label <text>', 'a label for policies; repeatable', append, [])
-    .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append, [])
+    .option('--label <text>', 'a label for policies; repeatable', append)
+    .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append)
     .option('--ca-file <path>', 'PEM file of the CA that signed its certificate')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, options: TargetOptions) => {
@@ -135,6 +135,6 @@ function pathOf(id: string): string {
   return `/v1/targets/${encodeURIComponent(id)}`
 }
 
-function append(value: string, before: readonly string[]): readonly string[] {
+function append(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value]
 }

@@ -26,6 +26,11 @@ export interface Check {
   look(patient: Patient): Finding | Promise<Finding>
 }
 
+/** A check, after it looked. */
+export interface Examined extends Finding {
+  readonly what: string
+}
+
 export const ok = (found: string): Finding => ({ state: 'ok', found })
 export const warn = (found: string, mend: string): Finding => ({ state: 'warn', found, mend })
 export const fail = (found: string, mend: string): Finding => ({ state: 'fail', found, mend })

@@ -1,21 +1,11 @@
 import type { Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
 import { injectionsOf } from '../protocols/placement.ts'
-import { describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
+import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
 import { describeHttp, http } from './http.ts'
 
-/** These hosts do not tell upper from lower case in a repository’s name; policies must not either. */
 function describe(operation: Operation): Action {
-  const action = describeGit(operation)
-  if (action === undefined) return describeHttp(operation)
-  const { repository } = action.parameters
-  if (typeof repository !== 'string') return action
-  const lower = repository.toLowerCase()
-  return {
-    ...action,
-    resource: lower + action.resource.slice(repository.length),
-    parameters: { ...action.parameters, repository: lower },
-  }
+  return describeGit(operation, caselessName) ?? describeHttp(operation)
 }
 
 async function obtain(input: ObtainInput): Promise<Obtained> {

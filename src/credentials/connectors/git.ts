@@ -16,21 +16,31 @@ export function gitBodyPrefix({ method, path }: Operation): number {
 
 /**
  * Names a request of git’s smart HTTP protocol (gitprotocol-http): `git:fetch`, `git:push`, `git:delete-ref`. Undefined for what
- * is not git; throws `unknown_action` for what comes close to it without being it.
+ * is not git; throws `unknown_action` for what comes close to it without being it. `nameOf` spells a repository one way.
  */
-export function describeGit(operation: Operation): Action | undefined {
+export function describeGit(operation: Operation, nameOf: (repository: string) => string = plainName): Action | undefined {
   const { method, path, query } = operation
   const { repository, end } = PATH.exec(path)?.groups ?? {}
   const asked = `${method} ${end}${query === '' ? '' : `?${query}`}`
   if (repository !== undefined) {
-    const name = repository.replace(/\.git$/, '')
+    const name = nameOf(repository)
     if (asked === 'GET info/refs?service=git-upload-pack') return fetched(name)
     if (asked === 'POST git-upload-pack') return fetched(name)
     if (asked === 'GET info/refs?service=git-receive-pack') return announced(name)
     if (asked === 'POST git-receive-pack') return pushed(name, operation)
   }
-  if (/(?:^|&)service=/i.test(query) || path.split('/').some((part) => SERVICE.test(part))) throw unknown()
+  const isAnnouncement = query !== '' && /\/info\/refs\/*$/i.test(path)
+  if (isAnnouncement || path.split('/').some((part) => SERVICE.test(part))) throw unknown()
   return undefined
+}
+
+/** For hosts that do not tell upper from lower case in a repository’s name: policies must not either. */
+export function caselessName(repository: string): string {
+  return plainName(repository.toLowerCase())
+}
+
+function plainName(repository: string): string {
+  return repository.replace(/\.git$/, '')
 }
 
 /** A git server takes the secret as a password, whatever the placement for other requests is. */

@@ -5,7 +5,7 @@ import { FILES, MUTATIONS, REST } from '../protocols/github-endpoints.ts'
 import { readGraphql } from '../protocols/graphql.ts'
 import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
 import { injectionsOf } from '../protocols/placement.ts'
-import { describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
+import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
 
 const GRAPHQL_PREFIX = 65_536
 /** The part of a path that names an owner, and a repository. */
@@ -29,8 +29,8 @@ function partOf({ host, path }: Operation): { part: 'api' | 'files' | 'web'; pat
 function describe(operation: Operation): Action {
   const { part, path } = partOf(operation)
   if (isGraphql(operation)) return describeGraphql(operation)
-  const action = part === 'web' ? describeGit(operation) : undefined
-  if (action !== undefined) return lowerRepository(action)
+  const action = part === 'web' ? describeGit(operation, caselessName) : undefined
+  if (action !== undefined) return action
   const method = operation.method === 'HEAD' ? 'GET' : operation.method
   const found = findEndpoint(method, path)
   if (found !== undefined) return named(found, path)
@@ -51,17 +51,6 @@ function named({ value, parameters }: PathMatch<{ id: string; access: Access }>,
 /** GitHub does not tell upper from lower case in the names of owners and repositories; policies must not either. */
 function resourceOf(path: string): string {
   return path.replace(OWNED, (owned) => owned.toLowerCase()).replace(/^\/(?:web\/)?/, '')
-}
-
-function lowerRepository(action: Action): Action {
-  const { repository } = action.parameters
-  if (typeof repository !== 'string') return action
-  const lower = repository.toLowerCase()
-  return {
-    ...action,
-    resource: lower + action.resource.slice(repository.length),
-    parameters: { ...action.parameters, repository: lower },
-  }
 }
 
 function isGraphql(operation: Operation): boolean {

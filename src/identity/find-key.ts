@@ -1,13 +1,9 @@
 import { StintError } from '../errors.ts'
-import { type PublicJwk, publicKeyFor } from './algorithms.ts'
-import type { IssuerConfig, IssuerIo } from './issuer.ts'
+import { ISSUER_ALGORITHMS, publicKeyFor } from './algorithms.ts'
+import type { IssuerConfig, IssuerIo, IssuerWorld, PublicJwk } from './issuer.ts'
 import { isRecord } from './jwt.ts'
 
-/** The published keys of issuers, fetched by discovery and kept in memory. */
-export interface KeySets {
-  /** The one key that a token with this header may be signed by. Throws `invalid_token` or `issuer_unavailable`. */
-  find(config: IssuerConfig, header: { readonly alg: string; readonly kid?: unknown }): Promise<PublicJwk>
-}
+type Header = Parameters<IssuerWorld['findKey']>[1]
 
 interface KeySet {
   readonly keys: readonly unknown[]
@@ -29,12 +25,13 @@ const RETRY_MS = 5000
 const MAX_KEYS = 100
 const MAX_KID = 512
 
-/** Discovery (OpenID Connect Discovery 1.0, section 4) and JWKS over `io`: one fetch at a time for each issuer. */
-export function createKeySets(io: IssuerIo): KeySets {
+/** Finds keys by discovery (OpenID Connect Discovery 1.0, section 4) over `io`, kept in memory, one fetch at a time for each issuer. */
+export function createFindKey(io: IssuerIo): IssuerWorld['findKey'] {
   const entries = new Map<string, Entry>()
-  return { find }
+  return findKey
 
-  async function find(config: IssuerConfig, header: { readonly alg: string; readonly kid?: unknown }): Promise<PublicJwk> {
+  async function findKey(config: IssuerConfig, header: Header): Promise<PublicJwk> {
+    if (!ISSUER_ALGORITHMS.includes(header.alg)) throw refused('its alg is not an allowed signature algorithm')
     const entry = entryOf(config.issuer)
     const cached =
       entry.set !== undefined && io.now() - entry.set.fetchedAt < MAX_AGE_MS ? entry.set : await refresh(entry, config)
@@ -91,7 +88,7 @@ function keyUrl(jwksUri: unknown, { issuer }: IssuerConfig): string {
 }
 
 /** With a kid, the one key of that name; without, the only key that fits. Two keys are an ambiguity, hence none. */
-function pick({ keys }: KeySet, { alg, kid }: { readonly alg: string; readonly kid?: unknown }): PublicJwk | undefined {
+function pick({ keys }: KeySet, { alg, kid }: Header): PublicJwk | undefined {
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KID)) throw refused('its kid is not a short text')
   const fitting = keys.flatMap((jwk) => {
     const key = isRecord(jwk) && (kid === undefined || jwk.kid === kid) ? publicKeyFor(alg, jwk) : undefined

@@ -1,0 +1,158 @@
+import type { Socket } from 'node:net'
+import { latencies, requestFor, requestsPerSecond } from './rig/load.ts'
+import { openWorld, rssMiB, type World } from './rig/world.ts'
+import { quantile, type Row } from './row.ts'
+
+const CONNECTIONS = 32
+const GIB = 1 << 30
+
+/** The gateway against a plain undici proxy, in turn, in the same run. */
+export async function bench(): Promise<Row[]> {
+  const world = await openWorld()
+  try {
+    const idle = rssMiB(world.stint.server.pid ?? 0)
+    return [
+      ...(await throughput(world)),
+      ...(await latency(world)),
+      ...(await download(world)),
+      ...(await revocation(world)),
+      { name: 'idle RSS', value: idle, unit: 'MiB', bar: '≤ 160', holds: idle <= 160 },
+      ...(await manyTasks(world)),
+    ]
+  } finally {
+    await world.close()
+  }
+}
+
+export async function throughput(world: World): Promise<Row[]> {
+  const session = await world.startTask()
+  const bytes = requestFor(`${world.origin}/`)
+  const ratios: number[] = []
+  let best = 0
+  for (let round = 0; round < 4; round += 1) {
+    const seconds = round === 0 ? 2 : 4 // the first warms up
+    const plain = await over(world.plain(CONNECTIONS), (sockets) => requestsPerSecond(sockets, bytes, seconds))
+    const ours = await over(world.attached(session, CONNECTIONS), (sockets) => requestsPerSecond(sockets, bytes, seconds))
+    if (round > 0) ratios.push(ours / plain)
+    best = Math.max(best, ours)
+  }
+  await session.end('measured')
+  const ratio = quantile(ratios, 0.5)
+  return [
+    { name: 'proxied requests/s ÷ plain proxy', value: ratio, unit: '×', bar: '≥ 0.5', holds: ratio >= 0.5 },
+    { name: 'proxied requests/s (32 connections)', value: best, unit: 'req/s', bar: '', holds: true },
+  ]
+}
+
+export async function latency(world: World): Promise<Row[]> {
+  const session = await world.startTask()
+  const bytes = requestFor(`${world.origin}/`)
+  const measure = (sockets: Socket[]): Promise<number[]> => latencies(sockets, bytes, 500, 6)
+  const plain = await over(world.plain(CONNECTIONS), measure)
+  const ours = await over(world.attached(session, CONNECTIONS), measure)
+  await session.end('measured')
+  const added = (share: number): number => quantile(ours, share) - quantile(plain, share)
+  return [
+    { name: 'added latency at 500 req/s, p50', value: added(0.5), unit: 'ms', bar: '≤ 1', holds: added(0.5) <= 1 },
+    { name: 'added latency at 500 req/s, p99', value: added(0.99), unit: 'ms', bar: '≤ 5', holds: added(0.99) <= 5 },
+  ]
+}
+
+export async function download(world: World): Promise<Row[]> {
+  const session = await world.startTask()
+  const bytes = requestFor(`${world.origin}/bytes/${GIB}`)
+  const pid = world.stint.server.pid ?? 0
+  const drain = async (sockets: Socket[]): Promise<{ seconds: number; growth: number }> => {
+    const [socket] = sockets
+    if (socket === undefined) throw new Error('no connection')
+    const before = rssMiB(pid)
+    let peak = before
+    const timer = setInterval(() => (peak = Math.max(peak, rssMiB(pid))), 50)
+    const startedAt = performance.now()
+    await readBytes(socket, bytes, GIB)
+    clearInterval(timer)
+    return { seconds: (performance.now() - startedAt) / 1000, growth: peak - before }
+  }
+  const plain = await over(world.plain(1), drain)
+  const ours = await over(world.attached(session, 1), drain)
+  await session.end('measured')
+  const ratio = ours.seconds / plain.seconds
+  return [
+    { name: '1 GiB download, time ÷ plain proxy', value: ratio, unit: '×', bar: '≤ 1.5', holds: ratio <= 1.5 },
+    { name: '1 GiB download, memory growth', value: ours.growth, unit: 'MiB', bar: '≤ 50', holds: ours.growth <= 50 },
+  ]
+}
+
+function readBytes(socket: Socket, request: Buffer, wanted: number): Promise<void> {
+  return new Promise((done, failed) => {
+    let seen = 0
+    socket.on('data', (chunk: Buffer) => {
+      seen += chunk.length
+      if (seen > wanted) done()
+    })
+    socket.on('close', () => failed(new Error(`broken off after ${seen} bytes`)))
+    socket.write(request)
+  })
+}
+
+/** 200 open streams of one task; the kill switch is pulled; the time until the last is cut and a new request is refused. */
+export async function revocation(world: World): Promise<Row[]> {
+  const samples: number[] = []
+  for (let round = 0; round < 20; round += 1) samples.push(await killOnce(world))
+  const p99 = quantile(samples, 0.99)
+  return [{ name: 'revoke → refused and 200 streams cut, p99', value: p99, unit: 'ms', bar: '≤ 50', holds: p99 <= 50 }]
+}
+
+async function killOnce(world: World): Promise<number> {
+  const session = await world.startTask()
+  const streams = await world.attached(session, 200)
+  const request = requestFor(`${world.origin}/endless`)
+  await Promise.all(streams.map((socket) => flowing(socket, request)))
+  const cut = Promise.all(streams.map((socket) => new Promise((closed) => socket.once('close', closed))))
+  const startedAt = performance.now()
+  const selector = { kind: 'task', id: session.task.id }
+  await world.call('POST', '/v1/revocations', { selector, reason: 'measured' })
+  const [refused] = await Promise.all([
+    world.attached(session, 1).then(
+      () => false,
+      () => true,
+    ),
+    cut,
+  ])
+  if (!refused) throw new Error('a revoked task was let in')
+  const took = performance.now() - startedAt
+  await session.end('measured').catch(() => undefined)
+  return took
+}
+
+function flowing(socket: Socket, request: Buffer): Promise<void> {
+  socket.on('error', () => undefined)
+  socket.on('end', () => socket.destroy()) // attached sockets are half-open by choice
+  return new Promise((ready) => {
+    socket.once('data', () => ready())
+    socket.write(request)
+  })
+}
+
+export async function manyTasks(world: World): Promise<Row[]> {
+  const keyThumbprint = 'A'.repeat(43)
+  const body = { purpose: 'one of many', targets: ['bench'], actions: ['*'], ttlSeconds: 3600, keyThumbprint }
+  for (let batch = 0; batch < 100; batch += 1) {
+    await Promise.all(Array.from({ length: 100 }, () => world.call('POST', '/v1/tasks', body)))
+  }
+  const rss = rssMiB(world.stint.server.pid ?? 0)
+  return [{ name: 'RSS with 10,000 live tasks', value: rss, unit: 'MiB', bar: '≤ 300', holds: rss <= 300 }]
+}
+
+/** Runs `measure` over connections and closes them. */
+async function over<T>(opening: Promise<Socket[]>, measure: (sockets: Socket[]) => Promise<T>): Promise<T> {
+  const sockets = await opening
+  try {
+    return await measure(sockets)
+  } finally {
+    for (const socket of sockets) {
+      socket.removeAllListeners('close')
+      socket.destroy()
+    }
+  }
+}

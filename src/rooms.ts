@@ -1,0 +1,112 @@
+import { openLog } from './audit/log.ts'
+import { createRecorder } from './audit/record.ts'
+import { openSearch } from './audit/search.ts'
+import { createSettle } from './audit/settle.ts'
+import type { Config } from './config.ts'
+import { CONNECTORS } from './credentials/connectors/index.ts'
+import { createObtain } from './credentials/obtain.ts'
+import { openVault } from './credentials/vault.ts'
+import { openCa } from './gateway/ca.ts'
+import { createDial, type Dial } from './gateway/dial.ts'
+import { createGetJson } from './gateway/get-json.ts'
+import { openAuditKey, placesIn } from './home.ts'
+import { createDpop } from './identity/dpop.ts'
+import { ISSUERS } from './identity/issuers/index.ts'
+import { createIssuers } from './identity/registry.ts'
+import { openTokens } from './identity/tokens.ts'
+import { createVerify } from './identity/verify.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { installStarter } from './policy/directory.ts'
+import { openPolicy } from './policy/policy.ts'
+import { createFlows } from './revocations/flows.ts'
+import { openRevocations } from './revocations/revocations.ts'
+import { createInsideCheck } from './run/inside.ts'
+import { createIdempotency } from './store/idempotency.ts'
+import { openStore, type Store } from './store/store.ts'
+import { createTargets } from './targets/targets.ts'
+import { createTasks } from './tasks/tasks.ts'
+
+/** Every room of a data directory, open. main.ts joins them. */
+export type Rooms = Awaited<ReturnType<typeof openRooms>>
+
+/** What every opening is given: settings, the operator's log, the clock, and where to leave what must be closed. */
+export interface Opening {
+  readonly config: Config
+  readonly log: Log
+  now(): number
+  /** Closed in the reverse order of opening. */
+  onClose(closer: () => unknown): void
+  /** For failures that nobody waits for. */
+  report(thrown: unknown): void
+}
+
+/** Opens the rooms in the order they need each other. Throws StintError or AuditError. */
+export async function openRooms(opening: Opening) {
+  const { config, now, onClose } = opening
+  const places = placesIn(config.home)
+  const happened = await openAudit(opening)
+  const store = await openStore(places.database)
+  onClose(() => store.close())
+  const tasks = await createTasks(store, { ...config, now, report: opening.report })
+  onClose(() => tasks.close())
+  const vault = await openVault(store, places.vaultKey)
+  const credentials = createObtain({ vault, connectors: CONNECTORS, now })
+  const flows = createFlows(tasks.ancestors)
+  const revocations = await openRevocations(store, now, tasks.ancestors)
+  const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
+  return {
+    ...happened,
+    ...(await openIdentity(opening, store, dial)),
+    ...{ tasks, vault, credentials, flows, revocations, dial },
+    targets: await createTargets(store, Object.keys(CONNECTORS)),
+    idempotency: createIdempotency(store, now),
+    policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
+    ca: await openCa(places.ca, { now }),
+    metrics: createMetrics({
+      openFlows: () => flows.size,
+      liveTasks: () => tasks.under({ kind: 'all' }).length,
+      leases: () => credentials.leases().length,
+      revocationsInForce: () => revocations.size,
+    }),
+  }
+}
+
+async function openAudit({ config, log, now, onClose, report }: Opening) {
+  const { audit: directory, auditKey } = placesIn(config.home)
+  const audit = await openLog(directory, {
+    signer: { name: `${config.trustDomain}/stint`, privateKey: openAuditKey(auditKey) },
+    now,
+    onFailure: (error) => log.error({ err: error }, 'the audit log cannot be written; requests are refused until it can'),
+  })
+  onClose(() => audit.close().catch(report))
+  return { audit, recorder: createRecorder(audit, { now }), settle: createSettle(audit, { now }), search: openSearch(audit) }
+}
+
+async function openIdentity({ config, now }: Opening, store: Store, dial: Dial) {
+  const { issuer, clockSkewSeconds: skewSeconds, trustDomain } = config
+  const issuers = await createIssuers(store)
+  const options = { issuer, audience: issuer, ttlSeconds: config.taskTokenSeconds, skewSeconds, now }
+  const tokens = await openTokens(placesIn(config.home).tokenKey, options)
+  const inside = createInsideCheck()
+  const identity = createVerify({
+    ...{ tokens, issuers, trustDomain, kinds: ISSUERS, insideTask: inside.isInside },
+    dpop: createDpop({ skewSeconds, now }),
+    io: {
+      getJson: (url, reach) => createGetJson(dial, { ...reach, allowHttp: reach.privateNetworks.length > 0 })(url),
+      ...{ now, skewSeconds },
+    },
+  })
+  return { issuers, tokens, inside, identity }
+}
+
+async function openPolicies({ config, log, onClose, report }: Opening, onReload: (hash: string) => Promise<unknown>) {
+  const { policies } = placesIn(config.home)
+  await installStarter(policies)
+  const policy = await openPolicy(policies, {
+    onError: (error) => log.error({ err: error }, 'policy'),
+    onReload: ({ policySetHash }) => void onReload(policySetHash).catch(report),
+  })
+  onClose(() => policy.close())
+  return policy
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import fc from 'fast-check'
+import type { Connector, ConnectorSample } from '../../src/credentials/connector.ts'
+import { CONNECTORS } from '../../src/credentials/connectors/index.ts'
+import { StintError } from '../../src/errors.ts'
+import type { Action, Operation } from '../../src/model.ts'
+import { Secret } from '../../src/secret.ts'
+import { checkTarget } from '../../src/targets/check-target.ts'
+import { TASK } from '../credentials/permit.ts'
+
+/** What every connector promises. Each is driven by its own example. */
+const VALUE = 'S3CRET-value'
+const ACCESS = ['read', 'write', 'destructive', 'admin']
+const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueOf']
+
+function operationOf({ example }: Connector, sample: ConnectorSample['operation']): Operation {
+  const [rule] = example.target.hosts
+  assert.ok(rule)
+  return { scheme: rule.scheme, host: rule.host, port: rule.port, query: '', headers: {}, ...sample }
+}
+
+/** As the gateway does it: no more of the body than the connector asked for. */
+function describeAs(connector: Connector, operation: Operation): Action {
+  const { body, ...rest } = operation
+  const prefix = connector.bodyPrefix(rest)
+  assert.ok(Number.isInteger(prefix) && prefix >= 0 && prefix <= 1_048_576, `bodyPrefix ${prefix}`)
+  const seen = prefix === 0 ? rest : { ...rest, body: (body ?? new Uint8Array()).subarray(0, prefix) }
+  return connector.describe(seen, connector.example.target)
+}
+
+/** The action, or that it was refused; anything else fails the test. */
+function actionOrRefusal(connector: Connector, operation: Operation): Action | undefined {
+  try {
+    return describeAs(connector, operation)
+  } catch (thrown) {
+    assert.ok(thrown instanceof StintError, inspect(thrown))
+    assert.ok(['unknown_action', 'malformed_request', 'body_too_large'].includes(thrown.code), thrown.code)
+    return undefined
+  }
+}
+
+function checkAction(action: Action): void {
+  assert.match(action.id, /^[A-Za-z][A-Za-z0-9-]*(?::{1,2}[A-Za-z0-9_-]+)+$/)
+  assert.ok(ACCESS.includes(action.access))
+  assert.equal(typeof action.resource, 'string')
+  for (const value of Object.values(action.parameters)) {
+    assert.ok(typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string')))
+  }
+}
+
+for (const [kind, connector] of Object.entries(CONNECTORS))
+  describe(`the connector ${kind}`, () => {
+    const { example } = connector
+
+    test('stands under its own kind, says what it is in one sentence, and its example is a valid target', () => {
+      assert.equal(connector.kind, kind)
+      assert.match(connector.summary, /^[A-Z][^\n]+\.$/)
+      assert.equal(example.target.connector, kind)
+      assert.deepEqual(checkTarget(example.target, Object.keys(CONNECTORS)), example.target)
+      assert.ok(example.known.length > 0 && example.unknown.length > 0)
+    })
+
+    for (const { operation, action } of example.known)
+      test(`calls ${operation.method} ${operation.path} ${action.id}`, () => {
+        const { id, access, resource, ...rest } = describeAs(connector, operationOf(connector, operation))
+        assert.deepEqual({ id, access, resource }, action)
+        checkAction({ id, access, resource, ...rest })
+      })
+
+    for (const operation of example.unknown)
+      test(`refuses ${operation.method} ${operation.path}`, () => {
+        assert.throws(
+          () => describeAs(connector, operationOf(connector, operation)),
+          (thrown) => thrown instanceof StintError && thrown.code === 'unknown_action',
+        )
+      })
+
+    for (const name of NAMES)
+      test(`takes ${name} for a method, a path or a header for nothing special`, () => {
+        for (const change of [
+          { method: name },
+          { path: `/${name}` },
+          { path: `/repos/${name}/${name}` },
+          { query: `${name}=${name}` },
+          { headers: { [name]: name } },
+        ]) {
+          const action = actionOrRefusal(connector, operationOf(connector, { method: 'POST', path: '/x', ...change }))
+          if (action !== undefined) checkAction(action)
+        }
+        assert.equal(actionOrRefusal(connector, operationOf(connector, { method: name, path: '/' })), undefined)
+      })
+
+    test('answers or refuses whatever comes, never otherwise', () => {
+      const sample = fc.constantFrom(...example.known.map(({ operation }) => operation))
+      const path = fc
+        .array(
+          fc.oneof(fc.stringMatching(/^[!-~]{0,12}$/), fc.constantFrom('repos', 'git-receive-pack', 'info', 'refs', 'graphql')),
+          { maxLength: 12 },
+        )
+        .map((parts) => `/${parts.join('/')}`)
+      const change = fc.record(
+        {
+          method: fc.oneof(fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'), fc.string()),
+          path,
+          query: fc.oneof(fc.constantFrom('', 'service=git-receive-pack', 'service=git-upload-pack'), fc.string()),
+          headers: fc.dictionary(fc.string(), fc.string()),
+          body: fc.oneof(
+            fc.uint8Array({ maxLength: 300 }),
+            fc.string().map((text) => new TextEncoder().encode(text)),
+          ),
+        },
+        { requiredKeys: [] },
+      )
+      fc.assert(
+        fc.property(sample, change, (known, changed) => {
+          const action = actionOrRefusal(connector, operationOf(connector, { ...known, ...changed }))
+          if (action !== undefined) checkAction(action)
+        }),
+        { numRuns: 3000 },
+      )
+    })
+
+    test('bears a huge path, query and body', () => {
+      const huge = 'a/'.repeat(500_000)
+      const open = new TextEncoder().encode('{'.repeat(2_000_000))
+      for (const { operation } of example.known)
+        for (const change of [
+          { path: `/${huge}` },
+          { query: huge },
+          { body: open },
+          { body: new Uint8Array(2_000_000) },
+          { body: new Uint8Array(2_000_000).fill(0x30) },
+        ])
+          actionOrRefusal(connector, operationOf(connector, { ...operation, ...change }))
+    })
+
+    test('obtains what its target’s placement asks for, without showing the secret', async () => {
+      const standing = new Secret(VALUE)
+      for (const { operation } of example.known) {
+        const action = describeAs(connector, operationOf(connector, operation))
+        const obtained = await connector.obtain({ task: TASK, target: example.target, action, standing })
+        assert.deepEqual(
+          obtained.injections.map(({ value }) => value),
+          example.target.placement.kind === 'none' ? [] : [standing],
+        )
+        assert.doesNotMatch(inspect(obtained, { depth: null, showHidden: true }) + JSON.stringify(obtained), new RegExp(VALUE))
+      }
+    })
+
+    test('obtains nothing without a standing secret, and nothing at all where nothing is placed', async () => {
+      const [known] = example.known
+      assert.ok(known)
+      const action = describeAs(connector, operationOf(connector, known.operation))
+      const input = { task: TASK, target: example.target, action, standing: undefined }
+      await assert.rejects(
+        connector.obtain(input),
+        (thrown) => thrown instanceof StintError && thrown.code === 'credential_missing',
+      )
+      const none = { ...example.target, placement: { kind: 'none' } } as const
+      assert.deepEqual((await connector.obtain({ ...input, target: none })).injections, [])
+    })
+
+    test('keeps leases of different shapes apart', async () => {
+      const shapes = new Map<string, string>()
+      for (const { operation } of example.known) {
+        const action = describeAs(connector, operationOf(connector, operation))
+        const { injections } = await connector.obtain({ task: TASK, target: example.target, action, standing: new Secret(VALUE) })
+        const shape = inspect(injections, { depth: null })
+        const variant = connector.variant?.(action) ?? ''
+        assert.equal(shapes.get(variant) ?? shape, shape)
+        shapes.set(variant, shape)
+      }
+    })
+  })
+
+test('the index has no kind that is not its own', () => {
+  for (const name of NAMES) assert.equal(Object.hasOwn(CONNECTORS, name), false)
+})

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { type FakeStint, startFakeStint } from './fake-stint.ts'
+import { startRun, until } from './start-run.ts'
+
+let fake: FakeStint
+before(async () => {
+  fake = await startFakeStint()
+})
+after(() => fake.close())
+
+for (const [mode, flags] of [
+  ['in a sandbox', ['--sandbox', 'require']],
+  ['without a sandbox', ['--sandbox', 'off']],
+] as const) {
+  const run = (...command: string[]) => startRun(fake, flags, command).done
+  const shell = (script: string) => run('sh', '-c', script)
+
+  describe(mode, () => {
+    test('the exit code of the command is that of stint run, and the task is over by then', async () => {
+      assert.equal((await shell('exit 7')).code, 7)
+      assert.deepEqual([fake.task().state, fake.task().endReason, fake.task().present], ['ended', 'the command ended', 0])
+      assert.equal((await shell('exit 0')).code, 0)
+    })
+
+    test('a command ended by a signal is 128 and its number', async () => {
+      assert.equal((await shell('kill -9 $$')).code, 137)
+      assert.equal((await shell('kill -TERM $$')).code, 143)
+    })
+
+    test('a command that is not there is 127, one that cannot be run 126, and the task is over', async () => {
+      const missing = await run('no-such-command')
+      assert.equal(missing.code, 127)
+      assert.match(missing.stderr, /no-such-command: /)
+      writeFileSync(join(fake.project, 'plain'), 'text')
+      assert.equal((await run('./plain')).code, 126)
+      assert.equal(fake.task().state, 'ended')
+    })
+
+    test('arguments, standard input and output arrive as they are', async () => {
+      const words = ['a b', '$HOME', '`x`', '"q"', "it's", '', '*', 'ü', '--task']
+      assert.equal((await run('printf', '%s\\n', ...words)).stdout, `${words.join('\n')}\n`)
+      const input = 'x'.repeat(3_000_000)
+      const { stdout } = await startRun(fake, flags, ['cat'], { input }).done
+      assert.ok(stdout === input)
+    })
+
+    test('signals start at their defaults: a pipe that closes ends its writer', async () => {
+      const { stdout, stderr } = await run('bash', '-c', 'yes | head -1; echo ${PIPESTATUS[0]}; grep SigIgn /proc/self/status')
+      assert.match(stdout, /^y\n141\nSigIgn:\t0+\n$/, stderr)
+    })
+
+    test('SIGTERM, SIGHUP and SIGINT are handed on once, and the command decides', async () => {
+      for (const signal of ['TERM', 'HUP', 'INT'] as const) {
+        const ready = join(fake.project, `ready-${mode}-${signal}`)
+        const script = `trap 'echo got' ${signal}; trap 'exit 5' USR2; touch '${ready}'; while :; do sleep 0.05; done`
+        const started = startRun(fake, flags, ['sh', '-c', script])
+        await until(() => existsSync(ready))
+        const heard = once(started.child.stdout, 'data')
+        started.child.kill(`SIG${signal}`)
+        await heard
+        started.child.kill('SIGUSR2')
+        const { code, stdout } = await started.done
+        assert.deepEqual([code, stdout], [5, 'got\n'], signal)
+      }
+    })
+
+    test('the environment leads to the gateway and asks for nothing', async () => {
+      const { stdout } = await shell(
+        'echo $STINT_TASK; echo $GITHUB_TOKEN; git config --get-all credential.helper; git ls-remote --get-url git@github.com:o/r',
+      )
+      assert.equal(stdout, `${fake.task().id}\nstint-placeholder\n\nhttps://github.com/o/r\n`)
+    })
+
+    test('the task is started supervised, with its proof and scope, and its root is this stint run', async () => {
+      const started = startRun(
+        fake,
+        [
+          ...flags,
+          '--action',
+          'github:Issue::*',
+          '--ttl',
+          '1h',
+          '--ticket',
+          'T-1',
+          '--label',
+          'a',
+          '--label',
+          'b',
+          '--owner',
+          'ada',
+        ],
+        ['true'],
+      )
+      await started.done
+      const { keyThumbprint, ...wish } = fake.task().wish
+      const proof = mode === 'in a sandbox' ? 'sandbox' : 'process-tree'
+      const scope = { targets: ['github'], actions: ['github:Issue::*'], ttlSeconds: 3600 }
+      assert.deepEqual(wish, {
+        purpose: 'test',
+        ...scope,
+        ticket: 'T-1',
+        labels: ['a', 'b'],
+        owner: 'ada',
+        supervised: true,
+        proof,
+      })
+      assert.match(String(keyThumbprint), /^[\w-]{43}$/)
+      assert.equal(fake.task().root?.pid, started.child.pid)
+    })
+  })
+}
+
+test('a server that refuses the task ends stint run with its code, and nothing is run', async () => {
+  fake.refuseStart = 'scope_exceeded'
+  try {
+    const { code, stdout, stderr } = await startRun(fake, [], ['echo', 'ran']).done
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /^scope_exceeded: /m)
+  } finally {
+    fake.refuseStart = undefined
+  }
+})
+
+test('without a server nothing is run, and nothing is left in the temporary directory', async () => {
+  await fake.stopApi()
+  const { code, stdout, stderr } = await startRun(fake, [], ['echo', 'ran'], { env: { TMPDIR: fake.project } }).done
+  await fake.startApi()
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /^not_running: /m)
+  assert.deepEqual(
+    readdirSync(fake.project).filter((name) => name.startsWith('stint-run-')),
+    [],
+  )
+})
+
+test('a bad argument is refused before anything is asked', async () => {
+  const before = fake.tasks.size
+  const bad = [
+    ['--ttl', 'soon'],
+    ['--allow', 'everything'],
+    ['--sandbox', 'maybe'],
+  ]
+  for (const flags of bad) assert.equal((await startRun(fake, flags, ['true']).done).code, 1, flags.join(' '))
+  assert.equal(fake.tasks.size, before)
+})
