@@ -19,7 +19,13 @@ const DECIDED: Decidable = {
   target: { id: 'github-acme' },
   action: { id: 'github:PullRequest::read', access: 'read', resource: 'repos/acme/app/pulls/7' },
   request: { risk: { score: 10, reasons: ['+10 internal data'] } },
-  decision: { effect: 'allow', code: 'allowed', policies: ['reads'], policySetHash: 'ab'.repeat(32), reasons: ['reads on a task’s targets are allowed'] },
+  decision: {
+    effect: 'allow',
+    code: 'allowed',
+    policies: ['reads'],
+    policySetHash: 'ab'.repeat(32),
+    reasons: ['reads on a task’s targets are allowed'],
+  },
 }
 
 /** Appending and verifying, each beside the bare system calls it cannot do without, in the same run. */
@@ -59,7 +65,12 @@ function row(name: string, value: number, bar: number): Row {
 
 async function oneEntry(): Promise<string> {
   let entry = ''
-  const log = { append: async (text: string) => (entry = text).length }
+  const log = {
+    async append(text: string) {
+      entry = text
+      return 0
+    },
+  }
   await createRecorder(log, { now }).record(DECIDED)
   return entry
 }

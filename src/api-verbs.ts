@@ -3,7 +3,7 @@ import type { Refusal } from './broker.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
-import { isProofKind } from './identity/tokens.ts'
+import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
 import type { Rooms } from './rooms.ts'
@@ -135,7 +135,8 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     if (entry.kind !== 'decision') throw new StintError('invalid_argument', `entry ${index} is no decision but ${entry.kind}`)
     const { caller: id, issuer, actors, action, access, resource } = entry
     const { proof } = entry
-    if (!isProofKind(proof)) throw new StintError('invalid_argument', `entry ${index} names a proof that is not known: ${proof}`)
+    if (!isWorkloadProof(proof))
+      throw new StintError('invalid_argument', `entry ${index} names a proof that is not known: ${proof}`)
     const caller = { id, proof, issuer, actors, claims: {} }
     const on = { task: await tasks.get(entry.task ?? ''), target: targets.get(entry.target ?? '') }
     return {

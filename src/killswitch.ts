@@ -1,4 +1,5 @@
 import type { Caller, Revocation, Selector, Task } from './model.ts'
+import { nameOf } from './selector.ts'
 
 /** What a revocation did, with timings in milliseconds since it was asked for. */
 export interface Receipt {
@@ -26,7 +27,13 @@ export interface KillswitchVerbs {
   deny(selector: Selector, reason: string, by: string): Promise<Revocation>
   lift(number: number, by: string): Promise<Revocation>
   /** audit/record.ts. Throws `audit_unavailable`. */
-  recordAct(act: { caller: Demand['by']; correlationId: string; action: string; subject: string; reason: string }): Promise<number>
+  recordAct(act: {
+    caller: Demand['by']
+    correlationId: string
+    action: string
+    subject: string
+    reason: string
+  }): Promise<number>
   /** revocations/flows.ts of this gateway: cuts at once. */
   cut(selector: Selector): number
   /** tasks/: the live tasks that die with this selector; none for a target or a credential. */
@@ -87,9 +94,4 @@ export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
       return undefined
     }
   }
-}
-
-/** `task:task_1`, `all`: how a selector is written in the log and shown to people. */
-export function nameOf(selector: Selector): string {
-  return selector.kind === 'all' ? 'all' : `${selector.kind}:${selector.id}`
 }

@@ -1,7 +1,9 @@
 /** The nouns. Types only: nothing here runs, and nothing here imports. See ARCHITECTURE.md, "Words". */
 
 /** How a caller was proved, strongest first. Policies read it as `context.proof`. */
-export type ProofKind = 'operator-socket' | 'sandbox' | 'process-tree' | 'run-secret' | 'federated'
+export type ProofKind = 'operator-socket' | WorkloadProof
+/** What a task's workload can be proved by. No task token speaks for an operator. */
+export type WorkloadProof = 'sandbox' | 'process-tree' | 'run-secret' | 'federated'
 
 /** A verified identity. `id` is a SPIFFE-style URI and the Cedar principal id. */
 export interface Caller {
@@ -35,7 +37,7 @@ export interface Task {
   readonly owner: string
   /** `Caller.id` of the workload that may act under it. */
   readonly workload: string
-  readonly proof: ProofKind
+  readonly proof: WorkloadProof
   /** Only the holder of this key can use the task's tokens (RFC 7800 `cnf.jkt`). */
   readonly keyThumbprint: string
   readonly scope: Scope

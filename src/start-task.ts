@@ -1,5 +1,6 @@
 import { StintError } from './errors.ts'
-import type { Caller, ProofKind, Scope } from './model.ts'
+import type { Caller, Scope, WorkloadProof } from './model.ts'
+import { namesAction } from './scope.ts'
 
 /** What a caller wishes a task to be. Attacker-controlled. */
 export interface TaskWish {
@@ -11,7 +12,8 @@ export interface TaskWish {
   readonly ticket?: string
   readonly labels?: readonly string[]
   readonly supervised?: boolean
-  readonly proof?: ProofKind
+  /** How the runner will prove the workload; the weakest when it does not say. */
+  readonly proof?: WorkloadProof
   readonly keyThumbprint: string
 }
 
@@ -28,7 +30,7 @@ export interface Caps {
 export interface TaskDraft extends Omit<TaskWish, 'targets' | 'actions' | 'owner' | 'proof'> {
   readonly owner: string
   readonly workload: string
-  readonly proof: ProofKind
+  readonly proof: WorkloadProof
   readonly scope: Scope
 }
 
@@ -47,7 +49,7 @@ export function admit(wish: TaskWish, caller: Caller, caps: Caps | undefined, us
   const scope = { targets, actions }
   switch (caller.proof) {
     case 'operator-socket':
-      return { ...rest, scope, owner: owner ?? user.name, workload: user.workload, proof: wish.proof ?? 'operator-socket' }
+      return { ...rest, scope, owner: owner ?? user.name, workload: user.workload, proof: wish.proof ?? 'run-secret' }
     case 'federated':
       return { ...rest, ...capped(wish, scope, caps), keyThumbprint: provedKey(wish, caller), proof: 'federated' }
     default:
@@ -71,15 +73,10 @@ function capped(
     throw new StintError('scope_exceeded', `the issuer’s rule says that ${caps.owner} answers for it`)
   const target = scope.targets.find((one) => !caps.targets.includes(one))
   if (target !== undefined) throw new StintError('scope_exceeded', `the issuer’s rule does not allow target ${target}`)
-  const action = scope.actions.find((one) => !caps.actions.some((cap) => covers(cap, one)))
+  const action = scope.actions.find((one) => !caps.actions.some((cap) => namesAction(cap, one)))
   if (action !== undefined) throw new StintError('scope_exceeded', `the issuer’s rule does not allow action ${action}`)
   const ttlSeconds = wish.ttlSeconds ?? caps.maxTtlSeconds
   if (ttlSeconds > caps.maxTtlSeconds)
     throw new StintError('scope_exceeded', `the issuer’s rule allows ${caps.maxTtlSeconds} seconds at most`)
   return { owner: caps.owner, workload: caps.workload, scope, ttlSeconds }
-}
-
-/** Whether every action the narrower pattern names is named by the wider one; only a trailing `*` means more. */
-function covers(wide: string, narrow: string): boolean {
-  return wide.endsWith('*') ? narrow.startsWith(wide.slice(0, -1)) : wide === narrow
 }

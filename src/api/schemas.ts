@@ -47,7 +47,7 @@ export const secretValue = z
   .transform((value) => new Secret(value))
   .meta({ writeOnly: true })
 
-const proofKind = z.enum(['operator-socket', 'sandbox', 'process-tree', 'run-secret', 'federated'])
+const proofKind = z.enum(['sandbox', 'process-tree', 'run-secret', 'federated'])
 const scopeNames = z.array(words(200)).min(1).max(200).readonly()
 const labels = z.array(words(100)).max(50).readonly()
 
@@ -84,7 +84,7 @@ export const startTask = z
     ticket: words(200).exactOptional(),
     labels: labels.exactOptional(),
     supervised: z.boolean().exactOptional().describe('A runner must stay connected to `presence`; its silence ends the task.'),
-    proof: z.enum(['operator-socket', 'sandbox', 'process-tree', 'run-secret']).exactOptional(),
+    proof: z.enum(['sandbox', 'process-tree', 'run-secret']).exactOptional(),
     keyThumbprint: z.string().regex(/^[\w-]{43}$/, 'takes an RFC 7638 SHA-256 thumbprint, base64url'),
   })
   .meta({ id: 'StartTask' })

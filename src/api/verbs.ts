@@ -7,12 +7,12 @@ import type {
   Environment,
   HostRule,
   Placement,
-  ProofKind,
   Revocation,
   Selector,
   Sensitivity,
   Target,
   Task,
+  WorkloadProof,
 } from '../model.ts'
 import type { Secret } from '../secret.ts'
 
@@ -58,7 +58,7 @@ export interface StartTask {
   readonly labels?: readonly string[]
   readonly supervised?: boolean
   /** How the runner will prove the workload; absent for federated callers. */
-  readonly proof?: ProofKind
+  readonly proof?: WorkloadProof
   /** RFC 7638 thumbprint of the key the task's tokens are bound to. */
   readonly keyThumbprint: string
 }

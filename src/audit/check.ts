@@ -46,11 +46,12 @@ export function checkBundle(
   const spans = splitBundle(bundle, width, place)
   const leaves = hashLeaves(bundle, spans)
   if (!leaves.equals(tile)) throw differs(leaves, tile, index, width)
-  const text = bundle.toString('latin1')
   for (let i = 0; i < width; i++) {
     const entry = index * TILE_WIDTH + i
-    const [start, end] = [spans[i * 2] ?? 0, spans[i * 2 + 1] ?? 0]
-    const { isAllow, decision } = quickLinks(text, start, end) ?? slowLinks(bundle.subarray(start, end), entry)
+    const start = spans[i * 2] ?? 0
+    const end = spans[i * 2 + 1] ?? 0
+    const { isAllow, decision } =
+      quickLinks(bundle.toString('latin1', start, end)) ?? slowLinks(bundle.subarray(start, end), entry)
     if (isAllow) allows[i >> 3] = (allows[i >> 3] ?? 0) | (1 << (i & 7))
     if (decision !== undefined) outcomes.push(entry, decision)
   }
@@ -88,13 +89,10 @@ const KIND_OF: Readonly<Record<string, EntryKind>> = {
 const KIND_AT = '{"v":1,"kind":"'.length
 
 /** What an entry says about others, when it is plain ASCII. `text` holds one character for each byte. */
-function quickLinks(text: string, start: number, end: number): Links | undefined {
-  const kind = KIND_OF[text.slice(start + KIND_AT, start + KIND_AT + 3)]
-  if (kind === undefined) return undefined
-  const pattern = PATTERNS[kind]
-  pattern.lastIndex = start
-  const found = pattern.exec(text)
-  return found !== null && pattern.lastIndex === end ? linksOf(kind, found[1]) : undefined
+function quickLinks(text: string): Links | undefined {
+  const kind = KIND_OF[text.slice(KIND_AT, KIND_AT + 3)]
+  const found = kind === undefined ? null : PATTERNS[kind].exec(text)
+  return kind === undefined || found === null ? undefined : linksOf(kind, found[1])
 }
 
 /** The same for any entry. Throws `audit_tampered` for one that Stint does not write. */

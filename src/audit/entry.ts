@@ -177,7 +177,7 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * A sticky pattern for the canonical text of one kind that is plain ASCII without escapes: four times faster than parsing. What it
+ * A pattern for the canonical text of one kind that is plain ASCII without escapes: four times faster than parsing. What it
  * matches `parseEntry` accepts, but for the lengths of texts and the calendar, which it does not look at; what it does not match is
  * for `parseEntry` to judge. The value of the field `keep` is group 1.
  */
@@ -189,10 +189,8 @@ export function fastPattern(kind: EntryKind, keep?: string): RegExp {
     const one = patternOf(type, quoted, number)
     return `"${name}":${keep === name ? `(${one})` : one}`
   })
-  return new RegExp(
-    `\\{"v":1,"kind":"${kind}","at":"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z",${parts.join(',')}\\}`,
-    'y',
-  )
+  const head = `\\{"v":1,"kind":"${kind}","at":"\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z"`
+  return new RegExp(`^${head},${parts.join(',')}\\}$`)
 }
 
 function patternOf(type: Type, quoted: string, number: string): string {
@@ -243,18 +241,9 @@ export function timestamp(epochMs: number): string {
 let lastMs = Number.NaN
 let lastText = ''
 
-/** SHA-256, hex, of a value's canonical JSON (RFC 8785: sorted keys, no spaces): what an entry and an approval name a request by. */
-export function digest(value: unknown): string {
-  return hash('sha256', canonical(value), 'hex')
-}
-
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
-  if (!isMap(value)) return JSON.stringify(value) ?? 'null'
-  const members = Object.keys(value)
-    .filter((key) => value[key] !== undefined)
-    .sort()
-  return `{${members.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join()}}`
+/** SHA-256, hex, of a request's JSON, its keys in the order they were set. */
+export function digestOf(request: unknown): string {
+  return hash('sha256', JSON.stringify(request), 'hex')
 }
 
 /** A `system` entry as canonical text. */

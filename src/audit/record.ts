@@ -1,14 +1,19 @@
-import { cut, cutList, cutOrNull, digest, type EntryOf, LIMITS, systemEntry, timestamp, whole } from './entry.ts'
+import { cut, cutList, cutOrNull, digestOf, type EntryOf, LIMITS, systemEntry, timestamp, whole } from './entry.ts'
 import { Permit } from './permit.ts'
 
+/** What was asked, as far as an entry needs to look into it; the whole of it is named by its digest. */
+interface Request {
+  readonly risk: { readonly score: number; readonly reasons: readonly string[] }
+}
+
 /** What a decision entry is made from. The broker's `Decided` has this shape. Texts may be attacker-controlled: each is cut to LIMITS. */
-export interface Decidable {
+export interface Decidable<R extends Request = Request> {
   readonly correlationId: string
   readonly caller: { readonly id: string; readonly proof: string; readonly issuer: string; readonly actors: readonly string[] }
   readonly task: { readonly id: string; readonly owner: string } | undefined
   readonly target: { readonly id: string } | undefined
   readonly action: { readonly id: string; readonly access: EntryOf<'decision'>['access']; readonly resource: string }
-  readonly request: { readonly risk: { readonly score: number; readonly reasons: readonly string[] } }
+  readonly request: R
   readonly decision: {
     readonly effect: EntryOf<'decision'>['effect']
     readonly code: string
@@ -43,21 +48,34 @@ export interface ActFacts {
 }
 
 /** Writes what happened, durable before it answers. Everything rejects with `audit_unavailable` when that cannot be. */
-export interface Recorder {
+export interface Recorder<R extends Request = Request> {
   /** A Permit for an allow and for nothing else, once the entry is durable (G1). */
-  record<T extends Decidable>(decided: T): Promise<Permit<T> | undefined>
+  record<T extends Decidable<R>>(decided: T): Promise<Permit<T> | undefined>
   recordAttempt(attempt: AttemptFacts): Promise<void>
   /** Resolves to the entry's index. */
   recordAct(act: ActFacts): Promise<number>
   recordSystem(code: string, detail: string): Promise<number>
 }
 
-/** A recorder on `log`; `now` is epoch milliseconds. */
-export function createRecorder(log: { append(entry: string): Promise<number> }, { now }: { now(): number }): Recorder {
+/** What a recorder needs beside the log. */
+export interface RecorderOptions<R extends Request> {
+  /** Epoch milliseconds. */
+  now(): number
+  /** What names a request in its entry, at most 128 characters; SHA-256 of its JSON unless given. */
+  digest?(request: R): string
+}
+
+/** A recorder on `log`. */
+export function createRecorder<R extends Request = Request>(
+  log: { append(entry: string): Promise<number> },
+  options: RecorderOptions<R>,
+): Recorder<R> {
+  const { digest = digestOf } = options
+  const now = () => options.now()
   return {
     async record(decided) {
       const isAllowed = decided.decision.effect === 'allow'
-      const index = await log.append(decisionEntry(decided, now()))
+      const index = await log.append(decisionEntry(decided, digest(decided.request), now()))
       return isAllowed ? Permit.grant(index, decided) : undefined
     },
     async recordAttempt(attempt) {
@@ -70,7 +88,7 @@ export function createRecorder(log: { append(entry: string): Promise<number> }, 
 
 // The object literals below name their fields in the order of FIELDS. JSON.stringify of them measured as fast as concatenation.
 
-function decisionEntry(decided: Decidable, at: number): string {
+function decisionEntry(decided: Decidable, requestDigest: string, at: number): string {
   const { caller, task, target, action, request, decision } = decided
   const entry: EntryOf<'decision'> = {
     v: 1,
@@ -94,7 +112,7 @@ function decisionEntry(decided: Decidable, at: number): string {
     reasons: cutList(decision.reasons, LIMITS.reasons, LIMITS.sentence),
     risk: whole(request.risk.score),
     riskReasons: cutList(request.risk.reasons, LIMITS.reasons, LIMITS.id),
-    requestDigest: digest(request),
+    requestDigest: cut(requestDigest, LIMITS.id),
   }
   return JSON.stringify(entry)
 }

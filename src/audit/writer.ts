@@ -254,7 +254,12 @@ export function createWriter(options: WriterOptions) {
       return published.note
     },
     status: (): 'ok' | 'unavailable' => (healthy && !closing.signal.aborted ? 'ok' : 'unavailable'),
-    counters: (): Counters => ({ ...totals, entries: edge.size(), published: published?.size ?? 0, waiting: waiting.length + inFlight }),
+    counters: (): Counters => ({
+      ...totals,
+      entries: edge.size(),
+      published: published?.size ?? 0,
+      waiting: waiting.length + inFlight,
+    }),
   }
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Permit } from '../audit/permit.ts'
 import { StintError } from '../errors.ts'
 import type { Caller, Decided, Decision, Selector, Target, Task } from '../model.ts'
+import { covers } from '../selector.ts'
 import type { Connector } from './connector.ts'
 import type { Lease } from './lease.ts'
 import type { Vault } from './vault.ts'
@@ -126,7 +127,7 @@ export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
 
   function drop(selector: Selector): number {
     const taskIds = selector.kind === 'task' ? [selector.id] : [...byTask.keys()]
-    return forget(taskIds, (holding) => covers(selector, holding))
+    return forget(taskIds, (holding) => covers(selector, holding, () => NONE)) // a task’s descendants end one by one
   }
 
   function forget(taskIds: readonly string[], which: (holding: Holding) => boolean): number {
@@ -171,21 +172,4 @@ function isWhole(decided: Decided): decided is Allowed {
 
 function refused(what: string): StintError {
   return new StintError('internal', 'Stint failed; nothing was forwarded', { operatorDetail: `obtain was given ${what}` })
-}
-
-function covers(selector: Selector, { task, target, caller }: Holding): boolean {
-  switch (selector.kind) {
-    case 'all':
-      return true
-    case 'task':
-      return task.id === selector.id
-    case 'caller':
-      return selector.id === task.workload || selector.id === caller.id || caller.actors.includes(selector.id)
-    case 'owner':
-      return task.owner === selector.id
-    case 'target':
-      return target.id === selector.id
-    case 'credential':
-      return target.credentialId === selector.id
-  }
 }

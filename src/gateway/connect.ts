@@ -49,15 +49,18 @@ export function createConnect(
   const { connections, ca, dial, adopt } = parts
   return async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
     const correlationId = randomUUID()
+    const connection = connections.of(socket)
     let headers: Record<string, string> = {}
+    connection.busy += 1
     try {
       headers = readHeaders(request.rawHeaders, request.httpVersion)
       if (parts.isStopping()) throw new StintError('stopping', 'the gateway is shutting down')
       if (head.length > 0) socket.unshift(head)
-      const connection = connections.of(socket)
       await connect(readConnect(request, headers, connection), socket, correlationId)
     } catch (thrown) {
       writeRefusal(socket, refusalOf(asStintError(thrown), correlationId), headers, 'proxy')
+    } finally {
+      connection.busy -= 1
     }
   }
 
@@ -67,14 +70,14 @@ export function createConnect(
     const caller = await callerOf(asked.proof, socket)
     const context = place.scheme === 'https' ? await ca.contextFor(place.host) : undefined
     if (socket.destroyed) return
+    Object.assign(connections.of(socket), { caller, inside: place })
     socket.write(ESTABLISHED)
     if (context === undefined) {
-      Object.assign(connections.of(socket), { caller, inside: place })
       adopt.plain(socket)
     } else {
       const inner = terminate(socket, place.host, context)
+      connections.share(inner, socket)
       inner.once('secure', () => {
-        Object.assign(connections.of(inner), { caller, inside: place })
         if (inner.alpnProtocol === 'h2') adopt.http2(inner)
         else adopt.http1(inner)
       })

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Caller, Flow } from '../model.ts'
+import { breakOff } from './break-off.ts'
 
 /** The one place that requests inside a CONNECT may name. `host` is canonical. */
 export interface Inside {
@@ -14,7 +15,7 @@ export interface Connection {
   caller: Caller | undefined
   /** Set inside a CONNECT. */
   inside: Inside | undefined
-  /** Exchanges that are going on. */
+  /** Exchanges and tunnels that are going on. */
   busy: number
   /** Its last answer is on its way: a refusal of a request whose rest is not read. */
   isLast: boolean
@@ -23,6 +24,8 @@ export interface Connection {
 /** Every connection by the object its requests arrive on: a TCP or TLS socket. */
 export interface Connections {
   of(carrier: object): Connection
+  /** Makes `inner` the same connection as the one it runs over. */
+  share(inner: object, carrier: object): void
   /** Destroys the socket when the flow is cut, and closes the flow when the socket closes (G3). */
   bind(socket: Duplex, flow: Flow): void
 }
@@ -30,16 +33,18 @@ export interface Connections {
 /** An empty register. */
 export function createConnections(): Connections {
   const known = new WeakMap<object, Connection>()
+  function of(carrier: object): Connection {
+    const found = known.get(carrier)
+    if (found !== undefined) return found
+    const fresh: Connection = { caller: undefined, inside: undefined, busy: 0, isLast: false }
+    known.set(carrier, fresh)
+    return fresh
+  }
   return {
-    of(carrier) {
-      const found = known.get(carrier)
-      if (found !== undefined) return found
-      const fresh: Connection = { caller: undefined, inside: undefined, busy: 0, isLast: false }
-      known.set(carrier, fresh)
-      return fresh
-    },
+    of,
+    share: (inner, carrier) => void known.set(inner, of(carrier)),
     bind(socket, flow) {
-      flow.onCut(() => socket.destroy())
+      flow.onCut(() => breakOff(socket))
       if (socket.destroyed) flow.close()
       else socket.once('close', () => flow.close())
     },

@@ -32,14 +32,19 @@ export function createDownload(
   if (plan.scrubber.isEmpty) return new DirectDownload(reply, controller, undefined, length)
   const encoding = headers['content-encoding']
   const isPlain = encoding === undefined || encoding.toLowerCase() === 'identity'
-  const hasBody = order.operation.method !== 'HEAD' && status !== 204 && status !== 304
-  if (isPlain || !hasBody) return new DirectDownload(reply, controller, plan.scrubber.mask(), length)
+  if (isPlain || !mayHaveBody(order.operation.method, status))
+    return new DirectDownload(reply, controller, plan.scrubber.mask(), length)
   return decoded(
     createDecoder(encoding),
     new DirectDownload(reply, controller, plan.scrubber.mask(), undefined),
     controller,
     onBroken,
   )
+}
+
+/** Whether an answer can have a body at all (RFC 9110, section 6.4.1). */
+export function mayHaveBody(method: string, status: number): boolean {
+  return method !== 'HEAD' && status !== 204 && status !== 304
 }
 
 /** A class, because one is made for every answer. */

@@ -6,10 +6,10 @@ import { asStintError, StintError } from '../errors.ts'
 import type { Flow, HostRule, Operation, Outcome } from '../model.ts'
 import { headersBack, trailersBack } from './answer.ts'
 import type { Arrival } from './arrival.ts'
-import { createDownload, type Download } from './download.ts'
+import { createDownload, type Download, mayHaveBody } from './download.ts'
 import { type Plan, planOf } from './inject.ts'
 import { outcomeOf, startTally } from './outcome.ts'
-import type { Pools } from './pools.ts'
+import type { Pools, Route } from './pools.ts'
 import { dispatchTrailed } from './trailers.ts'
 import { carryUpgrade } from './upgrade.ts'
 import { type Prefix, Upload } from './upload.ts'
@@ -45,6 +45,7 @@ export function checkHost(lease: Lease, { scheme, host, port }: Pick<Operation, 
 }
 
 const RETRIED_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /** One request and its answer. A class, because one is made for every request. */
 class Exchange implements Dispatcher.DispatchHandler {
@@ -52,6 +53,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #plan: Plan
   readonly #flow: Flow
   readonly #pools: Pools
+  readonly #route: Route
   readonly #done: (outcome: Outcome) => void
   readonly #fail: (error: StintError) => void
   readonly #tally = startTally()
@@ -74,6 +76,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#plan = plan
     this.#flow = flow
     this.#pools = pools
+    this.#route = pools.enter(plan.lease, order.operation)
     this.#done = done
     this.#fail = fail
     this.#triesLeft = RETRIED_METHODS.has(order.operation.method) && !order.hasBody ? 1 : 0
@@ -81,6 +84,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   start(): void {
     const { arrival, hasBody, prefix } = this.#order
+    if (!arrival.reply.open) return this.#finish('failed', 'client_closed')
     arrival.reply.whenClosed((complete) => this.#onReplyClosed(complete))
     this.#flow.onCut(() => this.#onCut())
     if (hasBody) {
@@ -102,7 +106,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       void dispatchTrailed({ method, path, headers, upload, trailers }, () => this.#pools.dial(lease, operation), this)
     } else {
       const upgrade = arrival.upgrade === undefined ? null : 'websocket'
-      this.#pools.poolFor(lease, operation).dispatch({ method, path, headers, body: upload ?? null, upgrade }, this)
+      this.#route.dispatch({ method, path, headers, body: upload ?? null, upgrade }, this)
     }
   }
 
@@ -119,7 +123,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     const { upgrade } = this.#order.arrival
     if (this.#over || upgrade === undefined) return void target.on('error', () => {}).destroy()
-    this.#over = true // from here on `splice` watches both sides
+    this.#leave() // from here on `splice` watches both sides
     this.#tally.status = status
     void carryUpgrade(upgrade, { target, headers, plan: this.#plan, flow: this.#flow, tally: this.#tally }).then(this.#done)
   }
@@ -131,7 +135,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#download = createDownload(this.#order, this.#plan, status, headers, controller, (error) => this.#onBroken(error))
     const { scrubber } = this.#plan
     const phrase = scrubber.isEmpty ? reason : scrubber.text(reason)
-    const manner = { decodes: this.#download.decodes, takesTrailers: reply.takesTrailers }
+    const takesTrailers = reply.takesTrailers && mayHaveBody(this.#order.operation.method, status)
+    const manner = { decodes: this.#download.decodes, takesTrailers }
     reply.start(status, phrase || (STATUS_CODES[status] ?? ''), headersBack(headers, this.#plan, manner))
   }
 
@@ -156,7 +161,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     } else if (reply.started) {
       this.#onBroken(error)
     } else {
-      this.#over = true
+      this.#leave()
       this.#upload?.destroy()
       this.#fail(upstreamError(error))
     }
@@ -164,7 +169,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** A kept-alive connection that the target closed meanwhile; only where sending twice does no harm (RFC 9110, section 9.2.2). */
   #mayRetry(error: Error): boolean {
-    return this.#triesLeft > 0 && this.#tally.status === undefined && codeOf(error) === 'UND_ERR_SOCKET'
+    return this.#triesLeft > 0 && this.#tally.status === undefined && CLOSED.has(codeOf(error))
   }
 
   #onReplyClosed(complete: boolean): void {
@@ -197,8 +202,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#download?.destroy()
   }
 
-  #finish(result: 'completed' | 'failed' | 'cut', code?: string): void {
+  #leave(): void {
     this.#over = true
+    this.#route.leave()
+  }
+
+  #finish(result: 'completed' | 'failed' | 'cut', code?: string): void {
+    this.#leave()
     this.#tally.bytesOut = this.#upload?.size ?? 0
     this.#done(outcomeOf(this.#tally, result, code))
   }

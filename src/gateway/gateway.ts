@@ -83,7 +83,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
       server.close()
       sessions.drain()
       while (sockets.size > 0 && Date.now() < deadline) {
-        server.closeIdleConnections()
+        for (const socket of sockets) if (connections.of(socket).busy === 0) socket.destroySoon()
         await new Promise((done) => setTimeout(done, DRAIN_STEP_MS))
       }
       for (const socket of sockets) socket.destroy()

@@ -1,25 +1,56 @@
 import type { Socket } from 'node:net'
 import { type Dispatcher, Pool } from 'undici'
 import type { Lease } from '../credentials/lease.ts'
+import { StintError } from '../errors.ts'
 import type { Operation } from '../model.ts'
 import type { Dial } from './dial.ts'
 
-/** Keep-alive connections to targets, apart for each target, place and way of reaching it. */
+/** Kept-alive connections to one place of one target. */
+export interface Route {
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void
+  /** Call once for each exchange, before it is broken off: no connection is opened for what nobody waits for. */
+  leave(): void
+}
+
+type Place = Pick<Operation, 'scheme' | 'host' | 'port'>
+
+/** The ways to targets, apart for each target, place and way of reaching it. Every socket comes from `dial`. */
 export interface Pools {
-  poolFor(lease: Lease, place: Pick<Operation, 'scheme' | 'host' | 'port'>): Dispatcher
+  /** The way for one exchange. */
+  enter(lease: Lease, place: Place): Route
   /** One connection that no pool keeps. Throws what `dial` throws. */
-  dial(lease: Lease, place: Pick<Operation, 'scheme' | 'host' | 'port'>): Promise<Socket>
+  dial(lease: Lease, place: Place): Promise<Socket>
   close(): Promise<void>
 }
 
-/** Wildcard hosts let a caller name ever new places; the place used longest ago gives way. */
-const MAX_POOLS = 512
+interface Way extends Route {
+  exchanges: number
+  readonly pool: Pool
+}
+
+/** Wildcard hosts let a caller name ever new places; the oldest gives way. */
+const MAX_WAYS = 512
 const MAX_HEADER_BYTES = 64 * 1024
 
-/** Pools whose every socket comes from `dial`. */
+/** Pools over `dial`. */
 export function createPools(options: { dial: Dial; headersTimeoutMs: number }): Pools {
-  const pools = new Map<string, Pool>()
+  const ways = new Map<string, Way>()
   const prefixes = new WeakMap<Lease, string>()
+  return { enter, dial, close }
+
+  function enter(lease: Lease, { scheme, host, port }: Place): Route {
+    const origin = `${scheme}://${host}:${port}`
+    const key = prefixOf(lease) + origin
+    let way = ways.get(key)
+    if (way === undefined) {
+      way = open(lease, origin)
+      ways.set(key, way)
+      if (ways.size > MAX_WAYS) dropOldest(ways)
+    }
+    way.exchanges += 1
+    return way
+  }
+
   function prefixOf(lease: Lease): string {
     const known = prefixes.get(lease)
     if (known !== undefined) return known
@@ -27,40 +58,44 @@ export function createPools(options: { dial: Dial; headersTimeoutMs: number }): 
     prefixes.set(lease, prefix)
     return prefix
   }
-  function open(lease: Lease, origin: string): Pool {
-    const { trustedCa, privateNetworks } = lease
-    return new Pool(origin, {
-      connect: options.dial.connector({ trustedCa, privateNetworks }),
+
+  function open({ trustedCa, privateNetworks }: Lease, origin: string): Way {
+    const connector = options.dial.connector({ trustedCa, privateNetworks })
+    const pool = new Pool(origin, {
+      // undici connects again for a request that was aborted while it ran
+      connect: (to, callback) => {
+        if (way.exchanges > 0) connector(to, callback)
+        else callback(new StintError('revoked', 'nobody waits for this connection'), null)
+      },
       headersTimeout: options.headersTimeoutMs,
       bodyTimeout: 0, // a silent stream may be an idle event source; the task's end cuts it
       maxHeaderSize: MAX_HEADER_BYTES,
     })
+    const way: Way = {
+      exchanges: 0,
+      pool,
+      dispatch: (request, handler) => void pool.dispatch(request, handler),
+      leave: () => {
+        way.exchanges -= 1
+      },
+    }
+    return way
   }
-  return {
-    poolFor(lease, { scheme, host, port }) {
-      const origin = `${scheme}://${host}:${port}`
-      const key = prefixOf(lease) + origin
-      const found = pools.get(key)
-      if (found !== undefined) return found
-      const pool = open(lease, origin)
-      pools.set(key, pool)
-      if (pools.size > MAX_POOLS) dropOldest(pools)
-      return pool
-    },
-    dial({ trustedCa, privateNetworks }, { scheme, host, port }) {
-      return options.dial.dial({ host, port, tls: scheme === 'https', trustedCa, privateNetworks })
-    },
-    async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
-      pools.clear()
-    },
+
+  function dial({ trustedCa, privateNetworks }: Lease, { scheme, host, port }: Place): Promise<Socket> {
+    return options.dial.dial({ host, port, tls: scheme === 'https', trustedCa, privateNetworks })
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([...ways.values()].map(({ pool }) => pool.destroy()))
+    ways.clear()
   }
 }
 
 /** Its exchanges finish; its idle connections close. */
-function dropOldest(pools: Map<string, Pool>): void {
-  const [oldest] = pools.keys()
+function dropOldest(ways: Map<string, Way>): void {
+  const [oldest] = ways.keys()
   if (oldest === undefined) return
-  void pools.get(oldest)?.close()
-  pools.delete(oldest)
+  void ways.get(oldest)?.pool.close()
+  ways.delete(oldest)
 }

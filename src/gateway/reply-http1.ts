@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import { breakOff } from './break-off.ts'
 import type { Reply } from './reply.ts'
 import { pairsOf } from './trailers.ts'
 
@@ -49,12 +49,10 @@ export class Http1Reply implements Reply {
     else this.#response.end(last.toString('latin1'), 'latin1')
   }
 
-  /** A TCP reset, since a plain close reads as the end of a body that has no length. */
   reset(): void {
     const { socket } = this.#response
     if (socket === null || socket.destroyed) this.#response.destroy()
-    else if (Object.getPrototypeOf(socket) === Socket.prototype) socket.resetAndDestroy()
-    else socket.destroy()
+    else breakOff(socket)
   }
 
   whenDrained(resume: () => void): void {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Flow } from '../model.ts'
+import { breakOff } from './break-off.ts'
 import type { Tally } from './outcome.ts'
 import type { Rewrite } from './rewrite.ts'
 
@@ -35,7 +36,8 @@ export function splice(client: Duplex, target: Duplex, flow: Flow, tally: Tally,
     target.on('error', close).on('close', close)
     flow.onCut(() => {
       end = 'cut'
-      close()
+      breakOff(client)
+      breakOff(target)
     })
     if (client.destroyed || target.destroyed) close()
   })

@@ -37,6 +37,7 @@ export function arrivalOfUpgrade(request: IncomingMessage, socket: Socket, head:
   socket.on('drain', onDrain)
   response.once('finish', () => {
     release()
+    response.emit('close') // as Node does for answers on its own connections
     socket.end()
   })
   return {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
 import { StintError } from '../errors.ts'
-import type { ProofKind, Task } from '../model.ts'
+import type { Task, WorkloadProof } from '../model.ts'
 import { publicKeyFor } from './algorithms.ts'
 import { isRecord, parseJwt } from './jwt.ts'
 import { readOrCreate } from './key-file.ts'
@@ -11,7 +11,7 @@ export interface TaskClaims {
   readonly taskId: string
   readonly workload: string
   readonly owner: string
-  readonly proof: ProofKind
+  readonly proof: WorkloadProof
   readonly keyThumbprint: string
   readonly actors: readonly string[]
   readonly expiresAt: number
@@ -48,8 +48,7 @@ const TYP = 'at+jwt'
 const MAX_TOKEN_BYTES = 4096
 const MAX_ACTORS = 16
 const REQUIRED = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti', 'task', 'owner', 'proof', 'cnf']
-const PROOF_KINDS: Readonly<Record<ProofKind, true>> = {
-  'operator-socket': true,
+const PROOF_KINDS: Readonly<Record<WorkloadProof, true>> = {
   sandbox: true,
   'process-tree': true,
   'run-secret': true,
@@ -112,7 +111,7 @@ function readClaims(payload: Readonly<Record<string, unknown>>, expiresAt: numbe
   const jkt = isRecord(cnf) ? cnf.jkt : undefined
   if (typeof taskId !== 'string' || typeof workload !== 'string' || typeof owner !== 'string')
     throw invalid('a claim has the wrong type')
-  if (!isProofKind(proof)) throw invalid('it names a proof nobody knows')
+  if (!isWorkloadProof(proof)) throw invalid('it names a proof nobody knows')
   if (!isThumbprint(jkt)) throw invalid('it is bound to no key')
   return { taskId, workload, owner, proof, keyThumbprint: jkt, actors: readActors(act), expiresAt }
 }
@@ -138,7 +137,7 @@ function readActors(outermost: unknown): string[] {
 }
 
 /** True for a way of proving a caller that Stint knows. */
-export function isProofKind(value: unknown): value is ProofKind {
+export function isWorkloadProof(value: unknown): value is WorkloadProof {
   return typeof value === 'string' && Object.hasOwn(PROOF_KINDS, value)
 }
 

@@ -5,7 +5,7 @@ export interface Cache<T> {
 }
 
 /** Longer keys are not kept: their length is the attacker's to choose. */
-export const MAX_KEY = 2048
+export const MAX_KEY = 1024
 
 /** Holds at most `2 × generation` values. */
 export function createCache<T>(generation: number): Cache<T> {

@@ -81,7 +81,7 @@ export function requestOf({ request }: PolicyCase): AuthzRequest {
     ...facts,
     scope: { targets: scope.targets ?? [target.id], actions: scope.actions },
     workload: caller.id,
-    proof: caller.proof,
+    proof: caller.proof === 'operator-socket' ? 'run-secret' : caller.proof,
     keyThumbprint: '',
     startedAt: now,
     expiresAt: now,

@@ -43,11 +43,18 @@ export function createDecider(set: PolicySet, onFailure: (error: unknown) => voi
           return say('out_of_scope', ['The task’s scope does not name this target and action.'])
         return evaluate(sliceOf(request), request)
       } catch (error) {
-        onFailure(error)
+        tell(onFailure, error)
         return say('policy_error', ['The policies could not be evaluated.'])
       }
     },
   }
+}
+
+/** Whoever listens may throw; the decision stands. */
+function tell(onFailure: (error: unknown) => void, error: unknown): void {
+  try {
+    onFailure(error)
+  } catch {}
 }
 
 type Deny = 'no_policy_permits' | 'forbidden_by_policy' | 'policy_error' | 'out_of_scope' | 'unknown_obligation'
@@ -56,12 +63,8 @@ type Say = (code: Deny, reasons: readonly string[], policies?: readonly string[]
 function weigh(verdict: Verdict<Policy>, say: Say, policySetHash: string): Decision {
   const { allowed, determining, errors } = verdict
   const ids = determining.map(({ id }) => id)
-  if (errors.length > 0)
-    return say(
-      'policy_error',
-      errors.map(asSentence),
-      errors.map(({ policy }) => policy.id),
-    )
+  const erring = errors.map(({ policy }) => policy.id)
+  if (errors.length > 0) return say('policy_error', errors.map(asSentence), erring)
   if (!allowed && ids.length === 0) return say('no_policy_permits', ['No policy permits this.'])
   const reasons = determining.map(({ reason }) => reason)
   if (!allowed) return say('forbidden_by_policy', reasons, ids)
@@ -88,7 +91,7 @@ function asSentence({ policy, message }: Verdict<Policy>['errors'][number]): str
 
 /** Answers are shared by all requests of equal inputs, so nobody may change one. */
 function freeze(decision: Decision): Decision {
-  
+  Object.freeze(decision.policies)
   Object.freeze(decision.reasons)
   return Object.freeze(decision)
 }

@@ -1,5 +1,5 @@
-import { copyFile, mkdir, readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
@@ -9,15 +9,27 @@ import { SCHEMA_FILE, schemaText } from './schema.ts'
 /** The policies that come with Stint. */
 export const STARTER_DIRECTORY = fileURLToPath(new URL('.', SCHEMA_FILE))
 
-/** Copies the starter policies and their tests into a directory that has no policies yet; never overwrites. Answers what it copied. */
+/**
+ * Makes the directory with the starter policies and their tests in it, all at once, where there is none. One that exists is left
+ * alone, also an empty one: it denies everything, and somebody may want that. Answers what it copied.
+ */
 export async function installStarter(directory: string): Promise<readonly string[]> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const present = await readdir(directory)
-  if (present.some(isPolicyFile)) return []
+  if (await exists(directory)) return []
   const names = (await readdir(STARTER_DIRECTORY)).filter((name) => isPolicyFile(name) || name.endsWith('.test.yaml'))
-  const missing = names.filter((name) => !present.includes(name))
-  for (const name of missing) await copyFile(join(STARTER_DIRECTORY, name), join(directory, name))
-  return missing
+  await mkdir(dirname(directory), { recursive: true, mode: 0o700 })
+  const draft = await mkdtemp(`${directory}.new-`)
+  for (const name of names) await copyFile(join(STARTER_DIRECTORY, name), join(draft, name))
+  await rename(draft, directory)
+  return names
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

@@ -75,10 +75,14 @@ const EVERYTHING = { principal: { op: 'All' }, action: { op: 'All' }, resource: 
 function test(conditions: Conditions, request: AuthzRequest): { finding: Finding; message?: string } {
   const { principal, resource, context } = request
   const question = { principal, action: { type: 'Action', id: request.action }, resource, context, entities: entitiesOf(request) }
-  const answer = ask([{ effect: 'permit', ...EVERYTHING, conditions }], question)
-  const message = answer.errors[0]?.message
-  if (message !== undefined) return { finding: 'error', message }
-  return { finding: answer.allowed ? 'satisfied' : 'not satisfied' }
+  try {
+    const answer = ask([{ effect: 'permit', ...EVERYTHING, conditions }], question)
+    const message = answer.errors[0]?.message
+    if (message !== undefined) return { finding: 'error', message }
+    return { finding: answer.allowed ? 'satisfied' : 'not satisfied' }
+  } catch (error) {
+    return { finding: 'error', message: String(error) }
+  }
 }
 
 function sayClause(clause: Conditions[number]): string {

@@ -50,6 +50,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   let decider: Decider = createDecider(set, onFailure)
   let loadedAt = now()
   let refused: string | undefined
+  let closed = false
 
   const status = (): PolicyStatus => ({
     policySetHash: set.hash,
@@ -59,7 +60,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   })
   const take = (next: PolicySet): void => {
     refused = undefined
-    if (next.hash === set.hash) return
+    if (closed || next.hash === set.hash) return
     set = next
     decider = createDecider(next, onFailure)
     loadedAt = now()
@@ -91,7 +92,10 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
     replay: (recorded) => replay(decider, recorded),
     status,
     reload,
-    close: stopWatching,
+    close() {
+      closed = true
+      stopWatching()
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Action, AuthzRequest, Caller, CedarValue, Scope, Target, Task } from '../model.ts'
+import { namesAction } from '../scope.ts'
 import { assessRisk } from './risk.ts'
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
@@ -37,7 +38,7 @@ export function requestOnStint(caller: Caller, act: Action, now: number): AuthzR
   const ownTask = isOwnTask(caller, act.resource)
   const context = {
     ...actionFacts(act),
-    inScope: caller.proof === 'operator-socket' || caller.taskId === undefined || ownTask,
+    inScope: caller.taskId === undefined || ownTask,
     ownTask,
     ...callerFacts(caller),
     risk: risk.score,
@@ -49,7 +50,7 @@ export function requestOnStint(caller: Caller, act: Action, now: number): AuthzR
 /** True when the scope names the target, and the action exactly, by `*` or by a prefix that ends in `*`. */
 export function isInScope(scope: Scope, targetId: string, actionId: string): boolean {
   if (!scope.targets.includes(targetId)) return false
-  return scope.actions.some((one) => (one.endsWith('*') ? actionId.startsWith(one.slice(0, -1)) : actionId === one))
+  return scope.actions.some((one) => namesAction(one, actionId))
 }
 
 function isOwnTask(caller: Caller, path: string): boolean {
@@ -58,8 +59,13 @@ function isOwnTask(caller: Caller, path: string): boolean {
   return path === own || path.startsWith(`${own}/`)
 }
 
+/** Whoever acts under a task is its workload, whatever else is said of it. */
+function isOperator({ proof, taskId }: Caller): boolean {
+  return proof === 'operator-socket' && taskId === undefined
+}
+
 function principalOf(caller: Caller): AuthzRequest['principal'] {
-  return { type: caller.proof === 'operator-socket' ? 'Operator' : 'Workload', id: caller.id }
+  return { type: isOperator(caller) ? 'Operator' : 'Workload', id: caller.id }
 }
 
 function actionFacts({ id, access, resource, parameters }: Action) {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { AuthzRequest } from '../model.ts'
 import { createCache } from './cache.ts'
 import { askPreparsed, type CedarAnswer, type CedarQuestion, type EntityId, type PolicyJson, renderPolicy } from './cedar.ts'
@@ -57,7 +58,8 @@ export function createSlices<T extends Sliceable>(
     return body
   }
   const sliceOf = (members: readonly T[]): Slice<T> => {
-    const name = `${setHash} ${members.map(({ position }) => position).join(',')}`
+    const positions = members.map(({ position }) => position).join(',')
+    const name = `${setHash} ${hash('sha256', positions)}`
     const known = byContent.get(name)
     if (known !== undefined) return known
     const slice = makeSlice(members, name, bodyOf)
@@ -101,10 +103,11 @@ function sayEntity({ type, id }: EntityId): string {
 
 let slices = 0
 
-function makeSlice<T>(policies: readonly T[], name: string, bodyOf: (policy: T) => Body): Slice<T> {
-  const number = ++slices
-  const reads = joinReads(policies.map((policy) => bodyOf(policy).reads))
-  const prefix = `${number} `
+function makeSlice<T extends Sliceable>(policies: readonly T[], name: string, bodyOf: (policy: T) => Body): Slice<T> {
+  const prefix = `${++slices} `
+  const plain = policies.filter(({ json }) => json.conditions.length === 0)
+  const asked = policies.filter(({ json }) => json.conditions.length > 0)
+  const reads = joinReads(asked.map((policy) => bodyOf(policy).reads))
   return {
     policies,
     keyOf(request) {
@@ -112,11 +115,28 @@ function makeSlice<T>(policies: readonly T[], name: string, bodyOf: (policy: T) 
       return reads.identity ? `${prefix}${inputs}${headOf(request)}` : `${prefix}${inputs}`
     },
     evaluate(request) {
-      if (policies.length === 0) return { allowed: false, determining: [], errors: [] }
-      const slot = slotFor(name, policies.length, () => policies.map((policy) => bodyOf(policy).text))
-      return asVerdict(askPreparsed(slot, questionOf(request, reads)), policies)
+      if (asked.length === 0) return join(plain, NOTHING)
+      const slot = slotFor(name, asked.length, () => asked.map((policy) => bodyOf(policy).text))
+      return join(plain, asVerdict(askPreparsed(slot, questionOf(request, reads)), asked))
     },
   }
+}
+
+const NOTHING = { allowed: false, determining: [], errors: [] } as const
+
+/**
+ * Adds the policies without conditions, which are satisfied where their scope is: forbids win, and are then the ones that
+ * determine.
+ */
+function join<T extends Sliceable>(plain: readonly T[], { allowed, determining, errors }: Verdict<T>): Verdict<T> {
+  const [permits, forbids] = [
+    plain.filter(({ json }) => json.effect === 'permit'),
+    plain.filter(({ json }) => json.effect === 'forbid'),
+  ]
+  const forbidding = [...forbids, ...(allowed ? [] : determining)]
+  if (forbidding.length > 0) return { allowed: false, determining: forbidding, errors }
+  const permitting = [...permits, ...determining]
+  return { allowed: permitting.length > 0, determining: permitting, errors }
 }
 
 function questionOf(request: AuthzRequest, reads: Reads): CedarQuestion {

@@ -1,8 +1,8 @@
 import { StintError } from '../errors.ts'
-import type { Revocation, Selector, Task } from '../model.ts'
+import type { Revocation, Selector } from '../model.ts'
+import { type Ancestors, nameOf, namesCovering, type Subject } from '../selector.ts'
 import type { Store } from '../store/store.ts'
 import type { RevocationRow } from '../store/tables.ts'
-import { type FlowSubject, selects } from './flows.ts'
 
 /** The durable, numbered list of "deny from now on", held in memory for the hot path. */
 export interface Revocations {
@@ -13,21 +13,19 @@ export interface Revocations {
   /** Newest first. */
   list(): Promise<readonly Revocation[]>
   /** The first revocation in force that covers this, from memory. */
-  covering(subject: FlowSubject): Revocation | undefined
+  covering(subject: Subject): Revocation | undefined
   /** How many are in force. */
   readonly size: number
 }
 
 /** Reads the list and follows its changes. `ancestors` lists a task's parents. */
-export async function openRevocations(
-  store: Store,
-  now: () => number,
-  ancestors: (task: Task) => readonly string[],
-): Promise<Revocations> {
+export async function openRevocations(store: Store, now: () => number, ancestors: Ancestors): Promise<Revocations> {
   const inForce = new Map<number, Revocation>()
+  let byName: ReadonlyMap<string, Revocation> = new Map()
   const remember = (revocation: Revocation): void => {
     if (revocation.liftedAt === undefined) inForce.set(revocation.number, revocation)
     else inForce.delete(revocation.number)
+    byName = new Map([...inForce.values()].map((one) => [nameOf(one.selector), one]))
   }
   const load = async (number: number): Promise<Revocation> => {
     const row = await store.db.selectFrom('revocations').selectAll().where('number', '=', number).executeTakeFirst()
@@ -79,9 +77,10 @@ export async function openRevocations(
     return rows.map(fromRow)
   }
 
-  function covering(subject: FlowSubject): Revocation | undefined {
-    for (const revocation of inForce.values()) if (selects(revocation.selector, subject, ancestors)) return revocation
-    return undefined
+  function covering(subject: Subject): Revocation | undefined {
+    if (byName.size === 0) return undefined
+    const name = namesCovering(subject, ancestors).find((one) => byName.has(one))
+    return name === undefined ? undefined : byName.get(name)
   }
 }
 

@@ -22,8 +22,8 @@ export const TRUST_STORE_PASSWORD = 'stint-public'
 
 const PLACEHOLDER = 'stint-placeholder'
 
-type Value = (told: Told) => string | undefined
-const proxy: Value = (told) => told.proxy.href.replace(/\/$/, '')
+type Value = (told: Told, before: string | undefined) => string | undefined
+const proxy = (told: Told): string => told.proxy.href.replace(/\/$/, '')
 const ca: Value = (told) => told.caBundle
 const removed: Value = () => undefined
 const is =
@@ -95,7 +95,7 @@ export function buildEnvironment(inherited: Readonly<Record<string, string>>, to
   for (const name of Object.keys(inherited))
     if (name.startsWith('STINT_') || name.startsWith('GIT_CONFIG_')) delete environment[name]
   for (const [name, value] of Object.entries(VARIABLES)) {
-    const text = value(told)
+    const text = value(told, inherited[name])
     if (text === undefined) delete environment[name]
     else environment[name] = text
   }
@@ -110,10 +110,15 @@ function placeholders(targets: readonly ShownTarget[]): Record<string, string> {
   return Object.fromEntries(values)
 }
 
-function javaOptions({ proxy: { hostname, port }, trustStore }: Told): string {
+function javaOptions({ proxy: { hostname, port }, trustStore }: Told, before = ''): string {
   const proxied = ['http', 'https'].flatMap((scheme) => [`-D${scheme}.proxyHost=${hostname}`, `-D${scheme}.proxyPort=${port}`])
   const trust = [`trustStore=${trustStore}`, 'trustStoreType=JKS', `trustStorePassword=${TRUST_STORE_PASSWORD}`]
-  return [...proxied, '-Dhttp.nonProxyHosts=', ...trust.map((setting) => `-Djavax.net.ssl.${setting}`)].join(' ')
+  return [
+    ...(before === '' ? [] : [before]),
+    ...proxied,
+    '-Dhttp.nonProxyHosts=',
+    ...trust.map((setting) => `-Djavax.net.ssl.${setting}`),
+  ].join(' ')
 }
 
 /** git's own settings, by its environment: they outrank every file. SSH remotes of declared hosts go over HTTPS instead. */
@@ -126,7 +131,7 @@ function gitSettings(told: Told): Record<string, string> {
       ),
   )
   const noHelper = told.gitConfig === undefined ? [] : [['credential.helper', ''] as const]
-  const settings = [...noHelper, ['http.proxy', proxy(told) ?? ''] as const, ...rewrites]
+  const settings = [...noHelper, ['http.proxy', proxy(told)] as const, ...rewrites]
   const pairs = settings.flatMap(([key, value], at) => [
     [`GIT_CONFIG_KEY_${at}`, key] as const,
     [`GIT_CONFIG_VALUE_${at}`, value] as const,

@@ -44,7 +44,17 @@ export const HIDDEN: readonly Hidden[] = [
     name: 'docker',
     paths: [
       ...['~/.docker', '~/.dockercfg', '~/.config/containers', '~/.local/share/containers', '~/.local/share/docker'],
-      ...['~/.colima', '~/.lima', '~/.rd', '~/.orbstack', '/var/lib/docker', '/var/lib/containers', '/var/lib/containerd'],
+      ...[
+        '~/.colima',
+        '~/.lima',
+        '~/.rd',
+        '~/.orbstack',
+        '/var/lib/docker',
+        '/var/lib/containers',
+        '/var/lib/containerd',
+        '/run/docker.sock',
+        '/run/podman',
+      ],
     ],
     variables: ['DOCKER_HOST', 'DOCKER_CONFIG', 'DOCKER_CERT_PATH', 'CONTAINER_HOST', 'REGISTRY_AUTH_FILE', 'BUILDKIT_HOST'],
   },

@@ -137,7 +137,9 @@ function guards(directory: string): Step[] {
 
 /** Covers what must not be seen and still is, under every name it has. */
 function masks(steps: readonly Step[], wish: LayoutWish, gone: readonly HiddenPath[]): Step[] {
-  const unwanted = [...wish.forbidden, ...gone.map(({ real }) => real), ...wish.sockets]
+  const kept = shown(wish)
+  const sockets = wish.sockets.filter((socket) => !kept.some(({ at }) => isWithin(socket, at)))
+  const unwanted = [...wish.forbidden, ...gone.map(({ real }) => real), ...sockets]
   const all = new Set(unwanted.flatMap((path) => [path, ...aliasesOf(path, wish.mountinfo)]))
   const seen = [...all].filter((path) => isSeen(steps, path) && realPath(path) === path).sort()
   const outermost = seen.filter((path) => !seen.some((other) => other !== path && isWithin(path, other)))

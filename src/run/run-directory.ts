@@ -22,18 +22,22 @@ export interface RunDirectory {
   remove(): void
 }
 
-/** Makes the directory with the CA bundle, the Java truststore and git's settings. Throws `not_running` without Stint's CA. */
-export async function makeRunDirectory(caFile: string, environment: NodeJS.ProcessEnv): Promise<RunDirectory> {
+/** Makes the directory, with the empty file that masks others. */
+export function openRunDirectory(): RunDirectory {
+  const path = mkdtempSync(join(tmpdir(), 'stint-run-'))
+  writeFileSync(join(path, RUN_FILES.empty), '', { mode: 0o644 })
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** Writes the CA bundle, the Java truststore and git's settings. Throws `not_running` without Stint's CA. */
+export async function fillRunDirectory(path: string, caFile: string, environment: NodeJS.ProcessEnv): Promise<void> {
+  const identity = gitIdentity(environment)
   const stores = (['bundled', 'system', 'extra'] as const).flatMap((store) => getCACertificates(store))
   const roots = [...new Set([readCa(caFile), ...stores].map((pem) => pem.trim()))]
-  const identity = await gitIdentity(environment)
-  const path = mkdtempSync(join(tmpdir(), 'stint-run-'))
   const put = (name: string, content: string | Buffer) => writeFileSync(join(path, name), content, { mode: 0o644 })
   put(RUN_FILES.caBundle, `${roots.join('\n')}\n`)
   put(RUN_FILES.trustStore, javaKeyStore(roots, TRUST_STORE_PASSWORD))
-  put(RUN_FILES.gitConfig, identity)
-  put(RUN_FILES.empty, '')
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+  put(RUN_FILES.gitConfig, await identity)
 }
 
 function readCa(file: string): string {

@@ -14,7 +14,7 @@ import { hideVariables } from './hide-variables.ts'
 import { isWithin, realPath } from './paths.ts'
 import { holdPresence } from './presence.ts'
 import { relay } from './relay.ts'
-import { makeRunDirectory, RUN_FILES } from './run-directory.ts'
+import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
 import { forwardSignals } from './signals.ts'
 import { type Call, type ProofKey, startSession, type TaskSession, type TaskWish } from './task-session.ts'
@@ -54,9 +54,9 @@ export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
   checkAllowed(wish.allowed)
   becomeUndumpable()
   becomeSubreaper()
-  const files = await makeRunDirectory(join(world.home, 'ca.pem'), world.environment)
+  const files = openRunDirectory()
   try {
-    const cell = await openCell(wish, world, files.path)
+    const cell = await prepare(wish, world, files.path)
     try {
       return await runIn(cell, wish, world)
     } finally {
@@ -66,6 +66,17 @@ export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
     await endTree()
     files.remove()
   }
+}
+
+/** Opens the cell while the run's files are written. Waits for both, so that nothing is left half open. */
+async function prepare(wish: RunWish, world: RunWorld, runDirectory: string): Promise<Cell> {
+  const opening = openCell(wish, world, runDirectory)
+  const filling = fillRunDirectory(runDirectory, join(world.home, 'ca.pem'), world.environment)
+  const [cell, filled] = await Promise.allSettled([opening, filling])
+  if (cell.status === 'rejected') throw cell.reason
+  if (filled.status === 'fulfilled') return cell.value
+  cell.value.server.close()
+  throw filled.reason
 }
 
 async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): Promise<Cell> {
@@ -108,10 +119,10 @@ async function runIn(cell: Cell, wish: RunWish, world: RunWorld): Promise<number
   } finally {
     closeRelay()
     await endTree()
+    leave()
     await session
       .end('the command ended')
       .catch((thrown) => world.say(`the task could not be ended now (${asStintError(thrown).detail}); it ends by itself`))
-    leave()
   }
 }
 

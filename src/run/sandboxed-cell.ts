@@ -4,7 +4,7 @@ import type { Bubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
 import type { HiddenPath } from './hidden-paths.ts'
 import { planLayout, socketsIn } from './layout.ts'
-import { realPath } from './paths.ts'
+import { isWithin, realPath } from './paths.ts'
 import { INNER_DIRECTORY, openSandbox } from './sandbox.ts'
 import { exitCodeOf } from './signals.ts'
 
@@ -27,17 +27,13 @@ export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> 
   const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
   const steps = planLayout({ ...wish, mountinfo, sockets: socketsIn(readFileSync('/proc/net/unix', 'utf8')) })
   const sandbox = await openSandbox({ bubblewrap, steps, runDirectory, workingDirectory: directory, runtimeDirectory })
-  const hidden = [...new Set(wish.hidden.filter(({ name }) => !wish.allowed.includes(name)).map(({ shown }) => shown))]
   return {
     proof: 'sandbox',
     server: sandbox.server,
     proxy: new URL(`http://127.0.0.1:${sandbox.port}`),
     admission: admitSandbox,
     filesAt: INNER_DIRECTORY,
-    says: [
-      `sandbox: the gateway is the only network, ${directory} the only place to write`,
-      ...(hidden.length > 0 ? [`hidden: ${hidden.join(' ')}`] : []),
-    ],
+    says: sayings(wish),
     async start(command, environment) {
       const { promise, resolve } = Promise.withResolvers<number>()
       sandbox.child.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)))
@@ -45,6 +41,16 @@ export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> 
       return { signal: (signal) => deliver(pid, signal), exited: promise }
     },
   }
+}
+
+function sayings({ directory, hidden, allowed }: SandboxedCellWish): string[] {
+  const gone = [...new Set(hidden.filter(({ name }) => !allowed.includes(name)).map(({ shown }) => shown))]
+  const ours = [import.meta.dirname, process.execPath].some((path) => isWithin(path, directory))
+  return [
+    `sandbox: the gateway is the only network, ${directory} the only place to write`,
+    ...(gone.length > 0 ? [`hidden: ${gone.join(' ')}`] : []),
+    ...(ours ? ['not protected: Stint itself is installed in the working directory, where the command can change it'] : []),
+  ]
 }
 
 /** bubblewrap itself is deaf to the signals that are handed on; they go to the command. */

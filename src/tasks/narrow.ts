@@ -1,4 +1,5 @@
 import type { Scope, Task } from '../model.ts'
+import { namesAction } from '../scope.ts'
 
 /** What a child asks for, against the parent that bounds it. */
 export interface Narrowing {
@@ -21,10 +22,7 @@ export function childScopeFits(parent: Pick<Task, 'scope' | 'expiresAt'>, child:
   return widens(parent, child) === undefined
 }
 
-/** Every action that `pattern` matches is matched by one of `by`. Several patterns are not added up: the safe side. */
+/** Every action that `pattern` names is named by one of `by`. Several patterns are not added up: the safe side. */
 function isCovered(pattern: string, by: readonly string[]): boolean {
-  return by.some((wide) => {
-    if (!wide.endsWith('*')) return pattern === wide
-    return pattern.startsWith(wide.slice(0, -1))
-  })
+  return by.some((wide) => namesAction(wide, pattern))
 }

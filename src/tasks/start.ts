@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import type { ProofKind, Scope, Task } from '../model.ts'
+import type { Scope, Task, WorkloadProof } from '../model.ts'
 import { widens } from './narrow.ts'
 import { newTaskId } from './task-id.ts'
 
@@ -8,7 +8,7 @@ export interface StartTask {
   readonly purpose: string
   readonly owner: string
   readonly workload: string
-  readonly proof: ProofKind
+  readonly proof: WorkloadProof
   readonly keyThumbprint: string
   readonly scope: Scope
   readonly ttlSeconds?: number

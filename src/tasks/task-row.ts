@@ -1,9 +1,9 @@
 import { StintError } from '../errors.ts'
-import type { ProofKind, Task, TaskState } from '../model.ts'
+import type { Task, TaskState, WorkloadProof } from '../model.ts'
 import type { TaskRow } from '../store/tables.ts'
 
 const STATES: readonly TaskState[] = ['live', 'ended', 'expired', 'revoked']
-const PROOFS: readonly ProofKind[] = ['operator-socket', 'sandbox', 'process-tree', 'run-secret', 'federated']
+const PROOFS: readonly WorkloadProof[] = ['sandbox', 'process-tree', 'run-secret', 'federated']
 
 /** The task as its row. */
 export function toRow(task: Task): TaskRow {

@@ -61,7 +61,7 @@ export function task(id: string, input: Partial<StartTask> = {}): Task {
     purpose: input.purpose ?? 'read',
     owner: input.owner ?? 'alice',
     workload: 'spiffe://stint.local/local/a',
-    proof: input.proof ?? 'operator-socket',
+    proof: input.proof ?? 'run-secret',
     keyThumbprint: input.keyThumbprint ?? THUMBPRINT,
     scope: { targets: input.targets ?? ['orders'], actions: input.actions ?? ['*'] },
     labels: [],

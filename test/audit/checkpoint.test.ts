@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { formatVerifier, openCheckpoint, openNote, parseVerifier, signCheckpoint, verifierOf } from '../../src/audit/checkpoint.ts'
+import {
+  formatVerifier,
+  openCheckpoint,
+  openNote,
+  parseVerifier,
+  signCheckpoint,
+  verifierOf,
+} from '../../src/audit/checkpoint.ts'
 import { SIGNER } from './rig.ts'
 
 const VERIFIER = verifierOf(SIGNER)
@@ -10,7 +17,10 @@ const isTampered = { code: 'audit_tampered' }
 
 test('the published example of a signed note verifies with its published key', () => {
   const verifier = parseVerifier('PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW')
-  const text = 'If you think cryptography is the answer to your problem,\nthen you don’t know what your problem is.\n'.replace('’', "'")
+  const text = 'If you think cryptography is the answer to your problem,\nthen you don’t know what your problem is.\n'.replace(
+    '’',
+    "'",
+  )
   const signature = 'x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM='
   assert.equal(openNote(`${text}\n— PeterNeumann ${signature}\n`, verifier, 'note'), text)
 })
@@ -23,7 +33,9 @@ test('a checkpoint reads back as it was signed, and so does the key', () => {
 
 test('signatures of others are passed over, and are not enough', () => {
   const other = { name: 'witness.test', privateKey: generateKeyPairSync('ed25519').privateKey }
-  const line = signCheckpoint({ ...CHECKPOINT, origin: other.name }, other).split('\n').at(-2)
+  const line = signCheckpoint({ ...CHECKPOINT, origin: other.name }, other)
+    .split('\n')
+    .at(-2)
   const note = signCheckpoint(CHECKPOINT, SIGNER)
   assert.deepEqual(openCheckpoint(`${note}${line}\n`, VERIFIER), CHECKPOINT)
   assert.throws(() => openCheckpoint(note, verifierOf(other)), isTampered)
@@ -49,7 +61,10 @@ test('a rightly signed text that is no checkpoint of this log is refused', () =>
   assert.throws(() => openCheckpoint(sign(`${SIGNER.name}\n007\n${Buffer.alloc(32).toString('base64')}`), VERIFIER), isTampered)
   assert.throws(() => openCheckpoint(sign(`${SIGNER.name}\n-1\n${Buffer.alloc(32).toString('base64')}`), VERIFIER), isTampered)
   assert.throws(() => openCheckpoint(sign(`${SIGNER.name}\n7\nAAAA`), VERIFIER), isTampered)
-  assert.throws(() => openCheckpoint(sign(`${SIGNER.name}\n99999999999999999\n${Buffer.alloc(32).toString('base64')}`), VERIFIER), isTampered)
+  assert.throws(
+    () => openCheckpoint(sign(`${SIGNER.name}\n99999999999999999\n${Buffer.alloc(32).toString('base64')}`), VERIFIER),
+    isTampered,
+  )
 })
 
 test('malformed notes and keys are refused', () => {

@@ -31,7 +31,12 @@ before(async () => {
   await recorder.recordAttempt({ correlationId: 'r', code: 'invalid_token', detail: 'expired' })
   earlier = join(home, 'earlier')
   writeFileSync(earlier, await log.checkpoint())
-  await recorder.recordAct({ action: 'task.end', caller: { id: 'operator', proof: 'operator-socket' }, subject: 'task_01', reason: 'done with it' })
+  await recorder.recordAct({
+    action: 'task.end',
+    caller: { id: 'operator', proof: 'operator-socket' },
+    subject: 'task_01',
+    reason: 'done with it',
+  })
   await recorder.record(decided({ effect: 'deny' }))
   await recorder.recordSystem('started', 'Stint started')
   await log.close()
@@ -53,7 +58,15 @@ async function run(...words: string[]): Promise<Ran> {
   const context: CommandContext = {
     env: {},
     home,
-    output: createOutput(() => program.opts().json === true, { write: (text: string) => void (out += text) }, { write: () => undefined }),
+    output: createOutput(
+      () => program.opts().json === true,
+      {
+        write: (text: string) => {
+          out += text
+        },
+      },
+      { write: () => undefined },
+    ),
     call: async (_method, path) => {
       asked.push(path)
       return (await items()) as never
@@ -70,11 +83,26 @@ async function run(...words: string[]): Promise<Ran> {
 
 describe('stint audit', () => {
   test('search asks for what was named, and lines up who did what', async () => {
-    const { out, asked } = await run('search', '--task', 'task 1', '--effect', 'deny', '--correlation-id', 'r', '--since', '2026-11-22', '--limit', '7')
+    const { out, asked } = await run(
+      'search',
+      '--task',
+      'task 1',
+      '--effect',
+      'deny',
+      '--correlation-id',
+      'r',
+      '--since',
+      '2026-11-22',
+      '--limit',
+      '7',
+    )
     assert.deepEqual(asked, [`/v1/audit/entries?task=task+1&effect=deny&correlationId=r&since=${Date.UTC(2026, 10, 22)}&limit=7`])
     const lines = out.split('\n')
     assert.match(lines[0] ?? '', /^ENTRY +TIME +WHAT +WHO +ON +DETAIL$/)
-    assert.match(out, /^0 +2026-11-22 08:00:00\.000 +allow +task_01 +github-acme github:PullRequest::read repos\/acme\/app\/pulls\/7 +risk 10$/m)
+    assert.match(
+      out,
+      /^0 +2026-11-22 08:00:00\.000 +allow +task_01 +github-acme github:PullRequest::read repos\/acme\/app\/pulls\/7 +risk 10$/m,
+    )
     assert.match(out, /^1 .* completed +task_01 +github-acme github:PullRequest::read +200, 2 B out, 1 B in, 3 ms \(entry 0\)$/m)
     assert.match(out, /^2 .* refused +unproved +invalid_token: expired$/m)
     assert.match(out, /^3 .* done +operator +task\.end task_01 +done with it$/m)
@@ -82,13 +110,22 @@ describe('stint audit', () => {
 
   test('search in JSON gives the page', async () => {
     const { items } = JSON.parse((await run('search', '--json')).out)
-    assert.deepEqual(items.map(({ kind }: { kind: string }) => kind), ['system', 'decision', 'act', 'attempt', 'outcome', 'decision'])
+    assert.deepEqual(
+      items.map(({ kind }: { kind: string }) => kind),
+      ['system', 'decision', 'act', 'attempt', 'outcome', 'decision'],
+    )
   })
 
   test('tail shows the newest, oldest first, and goes on from there', async () => {
     const { out, asked } = await run('tail', '--lines', '6', '--target', 'github')
     assert.deepEqual(asked, ['/v1/audit/entries?target=github&limit=6', '/v1/audit/tail?target=github&from=6'])
-    assert.deepEqual(out.trimEnd().split('\n').map((line) => Number(line.trim().split(' ')[0])), [0, 1, 2, 3, 4, 5, 6])
+    assert.deepEqual(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => Number(line.trim().split(' ')[0])),
+      [0, 1, 2, 3, 4, 5, 6],
+    )
   })
 
   test('bad arguments are refused by name', async () => {
@@ -118,7 +155,10 @@ describe('stint audit', () => {
     const file = join(destination, 'entry.tlog-proof')
     assert.match((await run('prove', '4', '--directory', destination, '--out', file)).out, /^Wrote /)
     assert.equal((await run('prove', '4')).out.trimEnd(), readFileSync(file, 'utf8').trimEnd())
-    assert.match((await run('verify', '--proof', file, '--key', join(destination, 'public-key'))).out, /^Entry 4 is in the log of stint\.test\/audit, which had 6 entries\.\n +4 .* deny/)
+    assert.match(
+      (await run('verify', '--proof', file, '--key', join(destination, 'public-key'))).out,
+      /^Entry 4 is in the log of stint\.test\/audit, which had 6 entries\.\n +4 .* deny/,
+    )
     await assert.rejects(run('prove', '6'), { code: 'not_found' })
   })
 

@@ -1,5 +1,16 @@
 import {
-  closeSync, existsSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { type Disk, realDisk } from '../../src/audit/disk.ts'
 
@@ -50,7 +61,8 @@ export function createFaultyDisk(at = -1, fault: Fault = 'fails'): FaultyDisk {
     }
     if (fault === 'half is written' && half !== undefined) await half()
     stopped = true
-    if (fault !== 'process dies') for (const one of undo.reverse().slice(half && fault === 'half is written' ? 1 : 0)) one.revert()
+    if (fault !== 'process dies')
+      for (const one of undo.reverse().slice(half && fault === 'half is written' ? 1 : 0)) one.revert()
     throw new Error(`stopped before ${name}`)
   }
 

@@ -6,7 +6,12 @@ import { decodeBatch, encodeBatch, joinBatch, readJournal } from '../../src/audi
 import { note } from './rig.ts'
 
 const ENTRIES = Array.from({ length: 6 }, (_, i) => note(i))
-const BATCHES = [joinBatch(0, 0, []), encodeBatch(0, ENTRIES.slice(0, 3)).bytes, encodeBatch(3, ENTRIES.slice(3, 5)).bytes, encodeBatch(5, ENTRIES.slice(5)).bytes]
+const BATCHES = [
+  joinBatch(0, 0, []),
+  encodeBatch(0, ENTRIES.slice(0, 3)).bytes,
+  encodeBatch(3, ENTRIES.slice(3, 5)).bytes,
+  encodeBatch(5, ENTRIES.slice(5)).bytes,
+]
 const END = BATCHES.reduce((sum, { length }) => sum + length, 0)
 const LAST = END - (BATCHES.at(-1)?.length ?? 0)
 const JOURNAL = Buffer.concat([...BATCHES, Buffer.alloc(500)])
@@ -15,8 +20,19 @@ const countIn = (bytes: Buffer) => readJournal(bytes, 'j').batches.reduce((sum, 
 test('a journal reads back as it was written', () => {
   const { batches, tornBytes } = readJournal(JOURNAL, 'j')
   assert.equal(tornBytes, 0)
-  assert.deepEqual(batches.map(({ first, count }) => [first, count]), [[0, 0], [0, 3], [3, 2], [5, 1]])
-  assert.deepEqual(batches.map(({ body }) => body), BATCHES.map((bytes) => bytes.subarray(24)))
+  assert.deepEqual(
+    batches.map(({ first, count }) => [first, count]),
+    [
+      [0, 0],
+      [0, 3],
+      [3, 2],
+      [5, 1],
+    ],
+  )
+  assert.deepEqual(
+    batches.map(({ body }) => body),
+    BATCHES.map((bytes) => bytes.subarray(24)),
+  )
 })
 
 test('cut off anywhere, it gives every whole batch and calls the rest torn', () => {
@@ -47,7 +63,12 @@ test('a flipped bit before the last batch is tampering, wherever it is', () => {
 
 test('a batch left out, repeated or swapped is tampering', () => {
   const [carry = Buffer.alloc(0), a = carry, b = carry, c = carry] = BATCHES
-  for (const order of [[carry, a, c], [carry, a, b, b, c], [carry, b, a, c], [carry, a, b, c, a]]) {
+  for (const order of [
+    [carry, a, c],
+    [carry, a, b, b, c],
+    [carry, b, a, c],
+    [carry, a, b, c, a],
+  ]) {
     assert.throws(() => readJournal(Buffer.concat(order), 'j'), { code: 'audit_tampered' })
   }
 })

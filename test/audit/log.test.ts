@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { signCheckpoint } from '../../src/audit/checkpoint.ts'
@@ -11,10 +21,16 @@ test('entries get the indexes of the order they were appended in, and stay', asy
   const directory = freshDirectory()
   const log = await openTestLog(directory)
   const indexes = await Promise.all(Array.from({ length: 700 }, (_, i) => log.append(note(i))))
-  assert.deepEqual(indexes, Array.from({ length: 700 }, (_, i) => i))
+  assert.deepEqual(
+    indexes,
+    Array.from({ length: 700 }, (_, i) => i),
+  )
   await log.close()
   const again = await openTestLog(directory)
-  assert.deepEqual(await textsOf(again), Array.from({ length: 700 }, (_, i) => note(i)))
+  assert.deepEqual(
+    await textsOf(again),
+    Array.from({ length: 700 }, (_, i) => note(i)),
+  )
   assert.equal(await again.append(note(700)), 700)
   await again.close()
   assert.equal((await verifyDirectory(directory)).ok, true)
@@ -141,7 +157,10 @@ test('an unfinished last write is dropped on start, and the log says so', async 
   appendFileSync(journal, Buffer.from('SJB1 half of a batch'))
   const log = await openTestLog(directory)
   while (log.size() < 601) await log.grown(log.size())
-  assert.match((await textsOf(log))[600] ?? '', /"code":"torn_write_repaired","detail":"an unfinished write of 20 bytes after entry 599/)
+  assert.match(
+    (await textsOf(log))[600] ?? '',
+    /"code":"torn_write_repaired","detail":"an unfinished write of 20 bytes after entry 599/,
+  )
   await log.close()
   assert.equal((await verifyDirectory(directory)).ok, true)
   const again = await openTestLog(directory)
@@ -160,23 +179,43 @@ test('everything a crash cannot leave behind is reported as tampering, with its 
     'the journal is gone': [/^journal/, ({ journal }) => rmSync(journal)],
     'the journal is empty': [/^journal-/, ({ journal }) => truncateSync(journal, 0)],
     'an entry in the journal is changed': [/^journal/, ({ journal }) => flipIn(journal, 400)],
-    'the end of the journal is cut off': [/^journal/, ({ journal }) => writeFileSync(journal, readFileSync(journal).subarray(0, 24))],
+    'the end of the journal is cut off': [
+      /^journal/,
+      ({ journal }) => writeFileSync(journal, readFileSync(journal).subarray(0, 24)),
+    ],
     'the checkpoint is gone': [/^checkpoint/, ({ directory }) => rmSync(join(directory, 'checkpoint'))],
     'the checkpoint is changed': [/^checkpoint/, ({ directory }) => flipIn(join(directory, 'checkpoint'), 20)],
-    'the checkpoint is an older one': [/^checkpoint/, ({ directory, earlier }) => writeFileSync(join(directory, 'checkpoint'), earlier)],
+    'the checkpoint is an older one': [
+      /^checkpoint/,
+      ({ directory, earlier }) => writeFileSync(join(directory, 'checkpoint'), earlier),
+    ],
     'the checkpoint is of another tree': [
       /^checkpoint/,
-      ({ directory }) => writeFileSync(join(directory, 'checkpoint'), signCheckpoint({ origin: SIGNER.name, size: 600, root: Buffer.alloc(32) }, SIGNER)),
+      ({ directory }) =>
+        writeFileSync(
+          join(directory, 'checkpoint'),
+          signCheckpoint({ origin: SIGNER.name, size: 600, root: Buffer.alloc(32) }, SIGNER),
+        ),
     ],
     'the checkpoint covers more than is there': [
       /^journal/,
-      ({ directory }) => writeFileSync(join(directory, 'checkpoint'), signCheckpoint({ origin: SIGNER.name, size: 601, root: Buffer.alloc(32) }, SIGNER)),
+      ({ directory }) =>
+        writeFileSync(
+          join(directory, 'checkpoint'),
+          signCheckpoint({ origin: SIGNER.name, size: 601, root: Buffer.alloc(32) }, SIGNER),
+        ),
     ],
     'a hash tile is changed': [/^checkpoint/, ({ directory }) => flipIn(join(directory, 'tile/0/001'), 100)],
     'a hash tile is gone': [/^tile\/0\/000/, ({ directory }) => rmSync(join(directory, 'tile/0/000'))],
-    'a partial bundle is changed': [/^tile\/entries\/002\.p\/88/, ({ directory }) => flipIn(join(directory, 'tile/entries/002.p/88'), 9)],
+    'a partial bundle is changed': [
+      /^tile\/entries\/002\.p\/88/,
+      ({ directory }) => flipIn(join(directory, 'tile/entries/002.p/88'), 9),
+    ],
     'a partial tile is gone': [/^tile\/0\/002\.p\/88/, ({ directory }) => rmSync(join(directory, 'tile/0/002.p/88'))],
-    'the public key is another': [/^public-key/, ({ directory }) => writeFileSync(join(directory, 'public-key'), 'x+00000000+AA==\n')],
+    'the public key is another': [
+      /^public-key/,
+      ({ directory }) => writeFileSync(join(directory, 'public-key'), 'x+00000000+AA==\n'),
+    ],
   }
   for (const [name, [place, harm]] of Object.entries(harms)) {
     await t.test(name, async () => {

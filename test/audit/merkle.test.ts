@@ -29,7 +29,11 @@ function mth(leaves: readonly Buffer[]): Buffer {
   if (leaves.length === 1) return createHash('sha256').update(Buffer.of(0)).update(only).digest()
   let split = 1
   while (split * 2 < leaves.length) split *= 2
-  return createHash('sha256').update(Buffer.of(1)).update(mth(leaves.slice(0, split))).update(mth(leaves.slice(split))).digest()
+  return createHash('sha256')
+    .update(Buffer.of(1))
+    .update(mth(leaves.slice(0, split)))
+    .update(mth(leaves.slice(split)))
+    .digest()
 }
 
 interface Grown {
@@ -59,7 +63,11 @@ test('the roots are those of the published eight-leaf tree', () => {
 
 test('inclusion and consistency proofs are those published for the eight-leaf tree', async () => {
   const prover = createProver(8, reader(grow(LEAVES)))
-  const proof = ['96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7', '5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e', '6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4'].map(hex)
+  const proof = [
+    '96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7',
+    '5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e',
+    '6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4',
+  ].map(hex)
   assert.deepEqual(await prover.inclusion(0), proof)
   assert.deepEqual(await prover.consistency(1), proof)
   const [root1, root8] = [ROOTS[1] ?? Buffer.alloc(0), ROOTS[8] ?? Buffer.alloc(0)]
@@ -69,17 +77,23 @@ test('inclusion and consistency proofs are those published for the eight-leaf tr
 
 test('a growing tree has the root of the definition at every size', () => {
   const leaves = numbered(1100)
-  const frontier = openFrontier(0, () => Buffer.alloc(0), () => undefined)
+  const frontier = openFrontier(
+    0,
+    () => Buffer.alloc(0),
+    () => undefined,
+  )
   for (const [i, one] of leaves.entries()) {
     frontier.push(leafHash(one))
-    if (i % 37 === 0 || [255, 256, 511, 512, 767].includes(i)) assert.deepEqual(frontier.root(), mth(leaves.slice(0, i + 1)), `${i + 1}`)
+    if (i % 37 === 0 || [255, 256, 511, 512, 767].includes(i))
+      assert.deepEqual(frontier.root(), mth(leaves.slice(0, i + 1)), `${i + 1}`)
   }
 })
 
 test('a frontier computed again from full tiles goes on as if it had never stopped', () => {
   const leaves = numbered(256 * 3 + 5)
   const whole = grow(leaves)
-  const full = (level: number, index: number) => whole.tiles.get(tilePath({ level, index, width: 256 })) ?? assert.fail('not full')
+  const full = (level: number, index: number) =>
+    whole.tiles.get(tilePath({ level, index, width: 256 })) ?? assert.fail('not full')
   for (const size of [0, 256, 512, 768]) {
     const frontier = openFrontier(size, full, () => undefined)
     for (const one of leaves.slice(size)) frontier.push(leafHash(one))

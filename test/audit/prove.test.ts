@@ -21,7 +21,10 @@ before(async () => {
 test('each entry has a proof, in the published form, that needs nothing but the key', async () => {
   for (const index of [0, 1, 255, 256, 511, 600, 604]) {
     const proof = await proveEntry(directory, index)
-    assert.match(proof, new RegExp(`^c2sp\\.org/tlog-proof@v1\nextra [\\w+/=]+\nindex ${index}\n([\\w+/]{43}=\n)+\nstint\\.test/audit\n605\n`))
+    assert.match(
+      proof,
+      new RegExp(`^c2sp\\.org/tlog-proof@v1\nextra [\\w+/=]+\nindex ${index}\n([\\w+/]{43}=\n)+\nstint\\.test/audit\n605\n`),
+    )
     const { entry, ...place } = checkProof(proof, VERIFIER)
     assert.deepEqual(place, { index, size: 605 })
     assert.equal(JSON.stringify(entry), note(index))

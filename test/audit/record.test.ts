@@ -24,8 +24,8 @@ test('an allow gives a Permit that names its entry; nothing else does', async ()
 })
 
 test('a Permit exists only once the entry is durable', async () => {
-  let acknowledge: (index: number) => void = () => assert.fail('not appended')
-  const log = { append: () => new Promise<number>((resolve) => void (acknowledge = resolve)) }
+  const { promise, resolve: acknowledge } = Promise.withResolvers<number>()
+  const log = { append: () => promise }
   let permit: unknown
   const recording = createRecorder(log, { now })
     .record(decided())
@@ -57,20 +57,32 @@ test('an entry holds who, for whom, what, why and the digest of the request, and
   const [recorder, settle] = [createRecorder(log, { now }), createSettle(log, { now })]
   const permit = await recorder.record(decided())
   assert.ok(permit)
-  settle(permit, { result: 'cut', status: 200, bytesIn: 12, bytesOut: 3456, durationMs: 78.4, code: 'revoked' }, { id: 'lease_1' })
+  settle(
+    permit,
+    { result: 'cut', status: 200, bytesIn: 12, bytesOut: 3456, durationMs: 78.4, code: 'revoked' },
+    { id: 'lease_1' },
+  )
   await recorder.recordAttempt({ correlationId: 'req_2', code: 'invalid_token', detail: 'the token has expired' })
   const search = openSearch(log)
   const decision = await search.entry(0)
   assert.ok(decision.kind === 'decision')
   assert.match(decision.requestDigest, /^[0-9a-f]{64}$/)
-  assert.deepEqual({ ...decision, requestDigest: '' }, {
-    ...{ index: 0, v: 1, kind: 'decision', at: '2026-11-22T08:00:00.000Z', correlationId: 'req_0001' },
-    ...{ caller: 'spiffe://stint.test/run/agent', proof: 'sandbox', issuer: 'stint', actors: [] },
-    ...{ owner: 'ada@example.com', task: 'task_01', target: 'github-acme' },
-    ...{ action: 'github:PullRequest::read', access: 'read', resource: 'repos/acme/app/pulls/7' },
-    ...{ effect: 'allow', code: 'allowed', policies: ['reads'], policySetHash: 'ab'.repeat(32) },
-    ...{ reasons: ['reads on the task’s targets are allowed'], risk: 10, riskReasons: ['+10 internal data'], requestDigest: '' },
-  })
+  assert.deepEqual(
+    { ...decision, requestDigest: '' },
+    {
+      ...{ index: 0, v: 1, kind: 'decision', at: '2026-11-22T08:00:00.000Z', correlationId: 'req_0001' },
+      ...{ caller: 'spiffe://stint.test/run/agent', proof: 'sandbox', issuer: 'stint', actors: [] },
+      ...{ owner: 'ada@example.com', task: 'task_01', target: 'github-acme' },
+      ...{ action: 'github:PullRequest::read', access: 'read', resource: 'repos/acme/app/pulls/7' },
+      ...{ effect: 'allow', code: 'allowed', policies: ['reads'], policySetHash: 'ab'.repeat(32) },
+      ...{
+        reasons: ['reads on the task’s targets are allowed'],
+        risk: 10,
+        riskReasons: ['+10 internal data'],
+        requestDigest: '',
+      },
+    },
+  )
   assert.deepEqual(await search.entry(1), {
     ...{ index: 1, v: 1, kind: 'outcome', at: '2026-11-22T08:00:00.000Z', correlationId: 'req_0001', decision: 0 },
     ...{ caller: 'spiffe://stint.test/run/agent', owner: 'ada@example.com', task: 'task_01', target: 'github-acme' },
@@ -93,6 +105,15 @@ test('facts that are not in the table of fields do not reach the log', async () 
     request: { ...base.request, ...{ context: { note: token } } },
   })
   assert.ok(!texts.join('').includes(token))
+})
+
+test('the request is named by the digest that was asked for', async () => {
+  const log = await openTestLog(freshDirectory())
+  const recorder = createRecorder(log, { now, digest: ({ risk }) => `risk ${risk.score}` })
+  await recorder.record(decided())
+  const entry = await openSearch(log).entry(0)
+  assert.equal(entry.kind === 'decision' && entry.requestDigest, 'risk 10')
+  await log.close()
 })
 
 test('a forged Permit settles nothing', () => {

@@ -61,7 +61,13 @@ export function decided(more: Partial<Decidable> & { effect?: 'allow' | 'deny' |
     target: { id: 'github-acme' },
     action: { id: 'github:PullRequest::read', access: 'read', resource: 'repos/acme/app/pulls/7' },
     request: { risk: { score: 10, reasons: ['+10 internal data'] } },
-    decision: { effect, code: 'allowed', policies: ['reads'], policySetHash: 'ab'.repeat(32), reasons: ['reads on the task’s targets are allowed'] },
+    decision: {
+      effect,
+      code: 'allowed',
+      policies: ['reads'],
+      policySetHash: 'ab'.repeat(32),
+      reasons: ['reads on the task’s targets are allowed'],
+    },
     ...rest,
   }
 }

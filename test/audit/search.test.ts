@@ -63,16 +63,26 @@ test('every filter finds exactly what it says, newest first, however the pages a
         if (entry.kind !== 'decision') return false
         const time = Date.parse(entry.at)
         return (
-          [['task', entry.task], ['owner', entry.owner], ['target', entry.target], ['effect', entry.effect], ['kind', entry.kind], ['correlationId', entry.correlationId]].every(
-            ([name, value]) => filter[name as 'task'] === undefined || filter[name as 'task'] === value,
-          ) &&
+          [
+            ['task', entry.task],
+            ['owner', entry.owner],
+            ['target', entry.target],
+            ['effect', entry.effect],
+            ['kind', entry.kind],
+            ['correlationId', entry.correlationId],
+          ].every(([name, value]) => filter[name as 'task'] === undefined || filter[name as 'task'] === value) &&
           time >= (filter.since ?? 0) &&
           time <= (filter.until ?? Infinity) &&
-          JSON.stringify(entry).toLowerCase().includes((filter.text ?? '').toLowerCase())
+          JSON.stringify(entry)
+            .toLowerCase()
+            .includes((filter.text ?? '').toLowerCase())
         )
       })
       const found = await pages(search, filter, limit)
-      assert.deepEqual(found.map(({ index }) => index), expected.map(({ index }) => index))
+      assert.deepEqual(
+        found.map(({ index }) => index),
+        expected.map(({ index }) => index),
+      )
     }),
     { numRuns: 60 },
   )
@@ -105,7 +115,10 @@ test('a value in a filter cannot pass for part of another field', async () => {
   await recorder.recordAct({ action: 'x","task":"task_1', details: { task: 'task_1' } })
   await recorder.recordAct({ action: 'y', task: 'task_1' })
   const { items } = await openSearch(log).search({ task: 'task_1', limit: 10 })
-  assert.deepEqual(items.map(({ index }) => index), [1])
+  assert.deepEqual(
+    items.map(({ index }) => index),
+    [1],
+  )
   assert.equal((await openSearch(log).search({ action: 'x","task":"task_1', limit: 10 })).items.length, 1)
   await log.close()
 })
@@ -113,7 +126,8 @@ test('a value in a filter cannot pass for part of another field', async () => {
 test('a cursor that is not one is refused, and an entry that is not there is not found', async () => {
   const { log, all } = await filled()
   const search = openSearch(log)
-  for (const cursor of ['', '-1', '1.5', 'x', '1e3']) await assert.rejects(search.search({ limit: 1, cursor }), { code: 'invalid_argument' })
+  for (const cursor of ['', '-1', '1.5', 'x', '1e3'])
+    await assert.rejects(search.search({ limit: 1, cursor }), { code: 'invalid_argument' })
   assert.deepEqual((await search.search({ limit: 1, cursor: '999999' })).items[0]?.index, 999)
   assert.deepEqual(await search.entry(0), all.at(-1))
   for (const index of [1000, -1, 0.5, Number.NaN]) await assert.rejects(search.entry(index), { code: 'not_found' })
@@ -133,7 +147,10 @@ test('tail follows: what was there, then what comes, in order and without gaps',
   })()
   for (let i = 0; i < 6; i++) await appendNotes(log, 100)
   await following
-  assert.deepEqual(seen, Array.from({ length: 650 }, (_, i) => 250 + i))
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 650 }, (_, i) => 250 + i),
+  )
   await log.close()
 })
 
@@ -149,7 +166,10 @@ test('tail begins with what is new, shows what was asked for, and ends with the 
   await log.append(note('wanted'))
   await log.close()
   await following
-  assert.deepEqual(seen.map(({ index }) => index), [11])
+  assert.deepEqual(
+    seen.map(({ index }) => index),
+    [11],
+  )
 })
 
 test('tail that nobody listens to any more ends at once', async () => {

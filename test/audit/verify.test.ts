@@ -57,7 +57,14 @@ test('an outcome must name an earlier allow', async () => {
   const { allow, deny, outcome } = await exchange()
   const naming = (decision: number) => outcome.replace('"decision":0', `"decision":${decision}`)
   assert.equal((await verifyDirectory(await logOf([allow, outcome]))).ok, true)
-  for (const entries of [[outcome, allow], [deny, outcome], [outcome], [allow, naming(1)], [allow, naming(2), allow], [allow, naming(9e14)]]) {
+  for (const entries of [
+    [outcome, allow],
+    [deny, outcome],
+    [outcome],
+    [allow, naming(1)],
+    [allow, naming(2), allow],
+    [allow, naming(9e14)],
+  ]) {
     const verified = await verifyDirectory(await logOf(entries))
     assert.match(verified.ok ? '' : verified.problem, /no earlier allow/)
   }
@@ -65,7 +72,13 @@ test('an outcome must name an earlier allow', async () => {
 
 test('an entry that Stint does not write is reported with its number', async () => {
   const good = note(1)
-  for (const bad of ['{}', '', good.replace('"v":1', '"v":1.0'), good.replace('"code"', '"c\\u006fde"'), good.replace('2026-11', '2026-99').replace('number', 'n\\"')]) {
+  for (const bad of [
+    '{}',
+    '',
+    good.replace('"v":1', '"v":1.0'),
+    good.replace('"code"', '"c\\u006fde"'),
+    good.replace('2026-11', '2026-99').replace('number', 'n\\"'),
+  ]) {
     const verified = await verifyDirectory(await logOf([good, good, bad, good]))
     assert.equal(verified.ok || verified.place, 'entry 2', bad)
   }

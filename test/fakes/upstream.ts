@@ -64,9 +64,15 @@ export async function startUpstream(directory: string, secret: string): Promise<
   }
 }
 
+/** As a bearer token, or as the password of any user, as git hosts take it. */
 function hasKey(request: IncomingMessage, secret: string): boolean {
-  const given = request.headers.authorization ?? ''
-  return given === `Bearer ${secret}` || given === `Basic ${Buffer.from(`x-access-token:${secret}`).toString('base64')}`
+  const [scheme, given = ''] = (request.headers.authorization ?? '').split(' ', 2)
+  if (scheme !== 'Basic') return scheme === 'Bearer' && given === secret
+  return (
+    Buffer.from(given, 'base64')
+      .toString()
+      .replace(/^[^:]*:/, '') === secret
+  )
 }
 
 function refuse(response: ServerResponse): void {

@@ -17,6 +17,7 @@ import {
   startRig,
   startTls,
   targetAt,
+  until,
 } from './rig.ts'
 
 let rig: Rig
@@ -237,7 +238,3 @@ describe('attaching', () => {
     assert.match(JSON.parse(h2c.body).detail, /forward proxy/)
   })
 })
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((done) => setTimeout(done, 5))
-}

@@ -301,7 +301,7 @@ describe('what a target answers', () => {
     test(`${status} to ${method} keeps its fields and has no body`, async () => {
       const { rig, origin } = await play({}, (_request, response) => {
         if (status === 200) response.setHeader('content-length', '1234')
-        response.writeHead(status, { etag: '"x"' })
+        response.writeHead(status, { etag: '"x"', ...(status !== 200 && { trailer: 'x-sum' }) })
         response.end()
       })
       const got = await exchange(

@@ -36,6 +36,8 @@ interface RigOptions {
   readonly describe?: (operation: Operation) => Action
   /** Waits here before the decision is durable. */
   readonly record?: () => Promise<void>
+  /** Waits here before a name is resolved. */
+  readonly resolving?: () => Promise<void>
   readonly names?: Readonly<Record<string, readonly string[]>>
   readonly maxConnections?: number
   readonly clientHeadersTimeoutMs?: number
@@ -161,6 +163,7 @@ export async function startRig(options: RigOptions) {
   })
   const resolve = async (host: string) => {
     dialled.push(host)
+    await options.resolving?.()
     return options.names?.[host] ?? ['127.0.0.1']
   }
   const gateway = createGateway(
@@ -312,4 +315,9 @@ export function curl(...args: readonly string[]): Promise<{ code: number; stdout
 /** The proof headers curl needs, for one request. */
 export function proofFor(method: string, url: string): string[] {
   return ['--proxy-header', 'Proxy-Authorization: DPoP good', '--proxy-header', `DPoP: ${method} ${url}`]
+}
+
+/** Waits until it holds; a test that never gets there runs into its time limit. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((done) => setTimeout(done, 5))
 }

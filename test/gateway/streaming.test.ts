@@ -9,7 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { Secret } from '../../src/secret.ts'
-import { answerOf, listening, readAll, readHead, startRig, targetAt } from './rig.ts'
+import { answerOf, listening, readAll, readHead, startRig, targetAt, until } from './rig.ts'
 
 const closers: (() => unknown)[] = []
 after(async () => {
@@ -50,10 +50,6 @@ async function ask(
 
 function answered(request: ReturnType<typeof httpRequest>): Promise<IncomingMessage> {
   return new Promise((done, fail) => request.once('response', done).once('error', fail))
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((done) => setTimeout(done, 5))
 }
 
 const MEGABYTE = 1024 * 1024
@@ -188,6 +184,24 @@ describe('an exchange that breaks off', () => {
     response.once('data', () => request.destroy())
     await until(() => closed && rig.outcomes().length === 1)
     assert.deepEqual([rig.outcomes()[0]?.result, rig.outcomes()[0]?.code], ['failed', 'client_closed'])
+  })
+
+  test('on the client’s side while it is decided is never sent', async () => {
+    let record = () => {}
+    const { rig, host } = await play((_request, response) => response.end(), {
+      record: () =>
+        new Promise((done) => {
+          record = done
+        }),
+    })
+    const request = await ask(rig, host)
+    request.on('error', () => {}).end()
+    await until(() => rig.decided().length === 1)
+    request.destroy()
+    await until(() => rig.flows.size === 1) // the connection’s is gone, the exchange’s is left
+    record()
+    await until(() => rig.outcomes().length === 1)
+    assert.deepEqual([rig.outcomes()[0]?.code, rig.dialled, rig.flows.size], ['client_closed', [], 0])
   })
 
   test('in the middle of an upload never looks complete to the target', async () => {

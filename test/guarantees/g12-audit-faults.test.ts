@@ -26,7 +26,10 @@ async function play(directory: string, disk: FaultyDisk): Promise<Played> {
     if (log === undefined) continue
     for (const count of counts) {
       await appendAll(log, `${run}-${count}`, count, played)
-      await log.checkpoint().then((text) => played.checkpoints.push(text), () => undefined)
+      await log.checkpoint().then(
+        (text) => played.checkpoints.push(text),
+        () => undefined,
+      )
       if (!disk.stopped()) await recovered(log)
     }
     await log.close().catch(() => undefined)
@@ -37,7 +40,10 @@ async function play(directory: string, disk: FaultyDisk): Promise<Played> {
 async function appendAll(log: Log, name: string, count: number, { acknowledged, later }: Played): Promise<void> {
   const appends = Array.from({ length: count }, async (_, i) => {
     const text = note(`${name} ${i}`)
-    await log.append(text).then((index) => acknowledged.set(index, text), () => undefined)
+    await log.append(text).then(
+      (index) => acknowledged.set(index, text),
+      () => undefined,
+    )
   })
   later.push(note(`${name} later`))
   log.appendLater(note(`${name} later`))
@@ -53,7 +59,11 @@ async function look(directory: string, { acknowledged, checkpoints }: Played): P
   const log = await openTestLog(directory, { disk: createFaultyDisk() })
   const texts = await textsOf(log)
   for (const [index, text] of acknowledged) assert.equal(texts[index], text, `entry ${index} was acknowledged`)
-  assert.equal(new Set(texts.filter((text) => text.includes('"note"'))).size, texts.filter((text) => text.includes('"note"')).length, 'nothing is there twice')
+  assert.equal(
+    new Set(texts.filter((text) => text.includes('"note"'))).size,
+    texts.filter((text) => text.includes('"note"')).length,
+    'nothing is there twice',
+  )
   await log.append(note('the log goes on'))
   await log.close()
   for (const earlier of [checkpoints.at(0), checkpoints.at(-1)]) {
@@ -64,11 +74,15 @@ async function look(directory: string, { acknowledged, checkpoints }: Played): P
 }
 
 /** A few cases at once: most of their time is waiting for the log to try again. */
-async function eachStep(faults: readonly Fault[], check: (fault: Fault, step: number, name: string) => Promise<void>): Promise<void> {
+async function eachStep(
+  faults: readonly Fault[],
+  check: (fault: Fault, step: number, name: string) => Promise<void>,
+): Promise<void> {
   const whole = createFaultyDisk()
   await play(freshDirectory(), whole)
   assert.ok(whole.steps.length > 50, `${whole.steps.length} steps`)
-  for (const verb of ['create', 'write', 'sync', 'rename', 'syncDirectory', 'remove', 'makeDirectory']) assert.ok(whole.steps.includes(verb), verb)
+  for (const verb of ['create', 'write', 'sync', 'rename', 'syncDirectory', 'remove', 'makeDirectory'])
+    assert.ok(whole.steps.includes(verb), verb)
   for (const fault of faults) {
     const cases = [...whole.steps.entries()].filter(([, name]) => fault !== 'half is written' || name === 'write').values()
     const work = async () => {
@@ -97,7 +111,11 @@ describe('G12: the audit log loses no acknowledged entry', () => {
       const { texts, played } = await survive(fault, step, name)
       for (const text of played.later) assert.ok(texts.includes(text), `${name}: ${text} was kept`)
       const order = played.later.map((text) => texts.indexOf(text))
-      assert.deepEqual(order, [...order].sort((a, b) => a - b), `${name}: in order`)
+      assert.deepEqual(
+        order,
+        [...order].sort((a, b) => a - b),
+        `${name}: in order`,
+      )
     })
   })
 

@@ -36,7 +36,10 @@ function filesIn(place: string): string[] {
 const verify = () => verifyDirectory(directory, { verifier: VERIFIER, earlier, threads: 0 })
 
 /** Changes a file, looks, and puts it back. */
-async function withChanged(file: string, change: (bytes: Buffer) => Buffer | undefined): Promise<Awaited<ReturnType<typeof verify>>> {
+async function withChanged(
+  file: string,
+  change: (bytes: Buffer) => Buffer | undefined,
+): Promise<Awaited<ReturnType<typeof verify>>> {
   const path = join(directory, file)
   const bytes = readFileSync(path)
   const changed = change(Buffer.from(bytes))
@@ -98,7 +101,8 @@ describe('G9: any change to a past entry is detected by someone who holds one ea
       ]) {
         const verified = await withChanged(file, change)
         assert.equal(verified.ok, false, file)
-        if (!verified.ok && file.startsWith('tile')) assert.ok(verified.place.includes(file) || verified.place.startsWith('entry '), `${file}: ${verified.place}`)
+        if (!verified.ok && file.startsWith('tile'))
+          assert.ok(verified.place.includes(file) || verified.place.startsWith('entry '), `${file}: ${verified.place}`)
       }
     }
   })
@@ -113,7 +117,11 @@ describe('G9: any change to a past entry is detected by someone who holds one ea
   })
 
   test('two bundles exchanged are found', async () => {
-    const [a, b, c] = ['tile/entries/000', 'tile/entries/001', 'aside'].map((file) => join(directory, file)) as [string, string, string]
+    const [a, b, c] = ['tile/entries/000', 'tile/entries/001', 'aside'].map((file) => join(directory, file)) as [
+      string,
+      string,
+      string,
+    ]
     for (const step of [1, 2]) {
       renameSync(a, c)
       renameSync(b, a)
@@ -138,7 +146,11 @@ describe('G9: any change to a past entry is detected by someone who holds one ea
 
   test('an earlier checkpoint that is forged, of another log or damaged proves nothing', async () => {
     const other = { ...SIGNER, name: 'another.test/log' }
-    for (const text of ['', earlier.replace('300', '301'), signCheckpoint({ origin: other.name, size: 300, root: Buffer.alloc(32) }, other)]) {
+    for (const text of [
+      '',
+      earlier.replace('300', '301'),
+      signCheckpoint({ origin: other.name, size: 300, root: Buffer.alloc(32) }, other),
+    ]) {
       const verified = await verifyDirectory(directory, { verifier: VERIFIER, earlier: text })
       assert.equal(verified.ok || verified.place, 'earlier checkpoint')
     }

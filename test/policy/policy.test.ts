@@ -38,7 +38,7 @@ async function open(t: TestContext, text = PERMIT): Promise<Opened> {
   return { directory, policy, errors, next: () => new Promise((resolve) => (tell = resolve)) }
 }
 
-describe('an open policy directory', () => {
+describe('an open policy directory', { timeout: 60_000 }, () => {
   test('asks, decides and says what is in force', async (t) => {
     const { policy } = await open(t)
     const request = policy.request(caller, task, target, action)
@@ -153,17 +153,27 @@ describe('an open policy directory', () => {
 })
 
 describe('the starter policies', () => {
-  test('are put into a new directory, and never over what is there', async (t) => {
-    const directory = join(await mkdtemp(join(tmpdir(), 'starter-')), 'policies')
-    t.after(() => rm(directory, { recursive: true, force: true }))
+  test('are put into a new directory at once, and never over what is there', async (t) => {
+    const home = await mkdtemp(join(tmpdir(), 'starter-'))
+    t.after(() => rm(home, { recursive: true, force: true }))
+    const directory = join(home, 'data', 'policies')
     const copied = await installStarter(directory)
     assert.ok(copied.includes('read.cedar') && copied.includes('starter.test.yaml'))
-    assert.ok(!(await readdir(directory)).includes('schema.cedarschema'))
+    assert.deepEqual((await readdir(directory)).sort(), [...copied].sort())
+    assert.ok(!copied.includes('schema.cedarschema'))
+    assert.deepEqual(await readdir(join(home, 'data')), ['policies'])
     await writeFile(join(directory, 'read.cedar'), FORBID)
     await rm(join(directory, 'write.cedar'))
     assert.deepEqual(await installStarter(directory), [])
     assert.equal(await readFile(join(directory, 'read.cedar'), 'utf8'), FORBID)
     assert.ok(!(await readdir(directory)).includes('write.cedar'), 'a policy that was deleted stays deleted')
+  })
+
+  test('do not come back into a directory that somebody emptied', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'emptied-'))
+    t.after(() => rm(directory, { recursive: true }))
+    assert.deepEqual(await installStarter(directory), [])
+    assert.deepEqual(await readdir(directory), [])
   })
 
   test('are the ones in the package', async () => {

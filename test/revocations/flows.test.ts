@@ -37,12 +37,6 @@ describe('open flows', () => {
     assert.equal(flow.isCut, false)
   })
 
-  test('a selector of an unknown kind covers everything', () => {
-    const flows = createFlows(parents)
-    flows.open({ caller, task, target })
-    assert.equal(flows.cut({ kind: 'planet', id: 'x' } as unknown as Selector), 1)
-  })
-
   test('a connection with no exchange yet is cut by its task, not by a target', () => {
     const flows = createFlows(parents)
     flows.open({ caller, task })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type FakeStint, startFakeStint } from './fake-stint.ts'
@@ -21,7 +21,9 @@ for (const [mode, flags] of [
 
   describe(mode, () => {
     test('the exit code of the command is that of stint run, and the task is over by then', async () => {
-      assert.equal((await shell('exit 7')).code, 7)
+      const { code, stderr } = await shell('exit 7')
+      assert.equal(code, 7)
+      assert.doesNotMatch(stderr, /the task is over/)
       assert.deepEqual([fake.task().state, fake.task().endReason, fake.task().present], ['ended', 'the command ended', 0])
       assert.equal((await shell('exit 0')).code, 0)
     })
@@ -49,7 +51,7 @@ for (const [mode, flags] of [
     })
 
     test('signals start at their defaults: a pipe that closes ends its writer', async () => {
-      const { stdout, stderr } = await run('bash', '-c', 'yes | head -1; echo ${PIPESTATUS[0]}; grep SigIgn /proc/self/status')
+      const { stdout, stderr } = await run('bash', '-c', 'yes | head -1; echo $PIPESTATUS; grep SigIgn /proc/self/status')
       assert.match(stdout, /^y\n141\nSigIgn:\t0+\n$/, stderr)
     })
 
@@ -66,6 +68,18 @@ for (const [mode, flags] of [
         const { code, stdout } = await started.done
         assert.deepEqual([code, stdout], [5, 'got\n'], signal)
       }
+    })
+
+    test('what the command leaves running is gone when stint run ends', async () => {
+      const beat = join(fake.project, `beat-${mode}`)
+      const loop = `while :; do echo x >> "${beat}"; sleep 0.02; done`
+      const { code } = await shell(
+        `(setsid sh -c '${loop}' </dev/null >/dev/null 2>&1 &); while [ ! -s "${beat}" ]; do sleep 0.02; done; exit 2`,
+      )
+      assert.equal(code, 2)
+      const size = statSync(beat).size
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      assert.equal(statSync(beat).size, size)
     })
 
     test('the environment leads to the gateway and asks for nothing', async () => {

@@ -154,6 +154,7 @@ export async function startFakeStint(): Promise<FakeStint> {
     if (verb === 'end') {
       if (task.state === 'live')
         Object.assign(task, { state: 'ended', endReason: ((await json(request)) as { reason: string }).reason })
+      for (const drop of task.drop) drop()
       return void say(200, shown(task))
     }
     if (task.state !== 'live') return void say(403, problem('task_not_live', `the task is ${task.state}`))
@@ -192,7 +193,7 @@ export async function startFakeStint(): Promise<FakeStint> {
     task.presences += 1
     response.writeHead(200, { 'content-type': 'application/jsonl' })
     response.write(`${JSON.stringify({ event: 'attending', task: shown(task) })}\n`)
-    task.drop.push(() => response.end(`${JSON.stringify({ event: 'ended', task: shown(task) })}\n`))
+    task.drop.push(() => void response.end(`${JSON.stringify({ event: 'ended', task: shown(task) })}\n`))
     response.on('close', () => {
       task.present -= 1
     })

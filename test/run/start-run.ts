@@ -32,7 +32,7 @@ export function startRun(
 ): Started {
   const argv = [process.execPath, PROGRAM, 'run', '--task', 'test', '--target', 'github', ...flags, '--', ...command]
   const [file = '', ...args] = options.under?.(argv) ?? argv
-  const env = { PATH: process.env.PATH ?? '', HOME: fake.user, STINT_HOME: fake.home, ...options.env }
+  const env = { PATH: process.env.PATH ?? '', HOME: fake.user, STINT_HOME: fake.home, TMPDIR: fake.directory, ...options.env }
   const child = spawn(file, args, { cwd: options.cwd ?? fake.project, env, stdio: ['pipe', 'pipe', 'pipe'] })
   child.stdin.on('error', () => {})
   if (!options.keepInput) child.stdin.end(options.input ?? '')
