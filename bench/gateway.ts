@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { latencies, requestFor, requestsPerSecond } from './rig/load.ts'
+import { requestFor } from '../test/fakes/exchange.ts'
+import { latencies, requestsPerSecond } from './rig/load.ts'
 import { openWorld, rssMiB, type World } from './rig/world.ts'
 import { quantile, type Row } from './row.ts'
 

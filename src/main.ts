@@ -90,8 +90,14 @@ async function listen(rooms: Rooms, { config, log, now, report, onClose }: Openi
   onClose(() => api.close(config.drainSeconds))
   addresses.api = `http://${config.host}:${(await api.listenTcp(config.host, config.apiPort)).port}`
   await api.listenSocket(placesIn(config.home).socket)
-  await recorder.recordSystem('started', `version ${VERSION}`)
+  await noteStart(rooms).catch(report) // a full disk refuses requests, not the start: state can still be read
   return addresses
+}
+
+/** From the first moment there is a checkpoint to hold the log against. */
+async function noteStart({ audit, recorder }: Rooms): Promise<void> {
+  await recorder.recordSystem('started', `version ${VERSION}`)
+  await audit.checkpoint()
 }
 
 /** THE REQUEST: broker.ts over the rooms. */

@@ -17,7 +17,7 @@ export interface Connection {
   inside: Inside | undefined
   /** Exchanges and tunnels that are going on. */
   busy: number
-  /** Its last answer is on its way: a refusal of a request whose rest is not read. */
+  /** It closes after the answer that is on its way: the rest of the request is not read, or was lost. */
   isLast: boolean
 }
 

@@ -84,7 +84,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   start(): void {
     const { arrival, hasBody, prefix } = this.#order
-    if (!arrival.reply.open) return this.#finish('failed', 'client_closed')
+    if (!arrival.reply.open) {
+      this.#finish('failed', 'client_closed')
+      return
+    }
     arrival.reply.whenClosed((complete) => this.#onReplyClosed(complete))
     this.#flow.onCut(() => this.#onCut())
     if (hasBody) {

@@ -7,7 +7,7 @@ import type { Arrival } from './arrival.ts'
 import { createAttach, isAttach } from './attach.ts'
 import type { Ca } from './ca.ts'
 import { type ConnectVerbs, createConnect } from './connect.ts'
-import { type Connection, createConnections } from './connections.ts'
+import { type Connection, type Connections, createConnections } from './connections.ts'
 import type { Dial } from './dial.ts'
 import { createForward } from './forward.ts'
 import { createHandle, type HttpVerbs } from './http.ts'
@@ -56,7 +56,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   const pools = createPools({ dial: options.dial, headersTimeoutMs: options.headersTimeoutMs })
   const handle = createHandle(verbs, createForward(pools), isStopping)
   const sessions = createSessions(handle, connections)
-  const server = createHttpServer(options)
+  const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))
   const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt }
   const connect = createConnect(verbs, { connections, ca: options.ca, dial: options.dial, adopt, isStopping })
@@ -92,7 +92,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   }
 }
 
-function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOptions): Server {
+function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOptions, connections: Connections): Server {
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: clientHeadersTimeoutMs,
@@ -101,7 +101,11 @@ function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOpt
     keepAliveTimeout: CLIENT_IDLE_MS,
     noDelay: true,
     requireHostHeader: false, // headers.ts asks for it, and the refusal is then like every other
-    shouldUpgradeCallback: (request) => isAttach(request) || isWebSocket(request),
+    shouldUpgradeCallback(request) {
+      if (isAttach(request) || isWebSocket(request)) return true
+      connections.of(request.socket).isLast = true // Node loses what came right behind an upgrade that it ignores
+      return false
+    },
   })
   server.maxConnections = maxConnections
   server.maxHeadersCount = 0 // Node would drop the rest unseen; arrival.ts counts and refuses
@@ -142,6 +146,7 @@ function arrivalOf(
   connection: Connection,
   expectsContinue: boolean,
 ): Arrival {
+  if (connection.isLast) response.shouldKeepAlive = false
   return {
     method: request.method ?? '',
     target: request.url ?? '',

@@ -5,6 +5,7 @@ import { generateKey, makeProof } from '../../src/identity/dpop.ts'
 import type { Task } from '../../src/model.ts'
 import { attach } from '../../src/run/attach.ts'
 import type { TaskSession } from '../../src/run/task-session.ts'
+import { createExchange, requestFor } from './exchange.ts'
 import { type Installation, startStint } from './stint.ts'
 
 /** Many small requests through a real Stint, each with a path of its own, so that each can be found in the log. */
@@ -75,11 +76,13 @@ export async function openLoad(): Promise<Load> {
   async function lane(session: TaskSession, answered: (path: string) => void): Promise<void> {
     const socket = (await attach(session)).resume()
     socket.on('end', () => socket.destroy())
+    const exchange = createExchange(socket)
     try {
       for (;;) {
         count += 1
         const path = `/${count}`
-        await exchange(socket, `GET http://127.0.0.1:${port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
+        const status = await exchange(requestFor(`http://127.0.0.1:${port}${path}`))
+        if (status !== 200) throw new Error(`answered ${status}`)
         answered(path)
       }
     } catch {
@@ -98,32 +101,4 @@ export async function openLoad(): Promise<Load> {
     } while (cursor !== undefined)
     return paths
   }
-}
-
-/** One request; resolves when its whole answer is there. Rejects when the connection breaks. */
-function exchange(socket: Socket, request: string): Promise<void> {
-  return new Promise((done, failed) => {
-    let seen = ''
-    const broken = (): void => failed(new Error('the connection broke'))
-    const read = (chunk: Buffer): void => {
-      seen += chunk.toString('latin1')
-      if (!isWhole(seen)) return
-      socket.off('data', read)
-      socket.off('close', broken)
-      if (seen.startsWith('HTTP/1.1 200')) done()
-      else failed(new Error(seen))
-    }
-    socket.on('data', read)
-    socket.once('close', broken)
-    socket.on('error', () => undefined)
-    if (socket.destroyed) broken()
-    else socket.write(request)
-  })
-}
-
-/** Whether a whole answer with a content-length is there. */
-function isWhole(answer: string): boolean {
-  const head = answer.indexOf('\r\n\r\n')
-  const length = /\r\ncontent-length: (\d+)/i.exec(answer)?.[1]
-  return head >= 0 && answer.length >= head + 4 + Number(length ?? 0)
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { Caller } from '../../src/model.ts'
 import { isInScope, requestOnStint } from '../../src/policy/request.ts'
 import { misfit } from '../../src/policy/schema.ts'
 import { action, caller, requestWith } from './sample.ts'
@@ -92,10 +93,13 @@ describe('a request on Stint', () => {
     assert.equal(own('', 'tasks/'), false)
   })
 
-  test('comes from an operator only over the operator socket', () => {
-    assert.equal(requestOnStint({ ...caller, proof: 'operator-socket' }, act, 0).principal.type, 'Operator')
+  test('comes from an operator only over the operator socket, and never from inside a task', () => {
+    const { taskId: _, ...outside } = caller
+    const typeOf = (one: Caller): string => requestOnStint(one, act, 0).principal.type
+    assert.equal(typeOf({ ...outside, proof: 'operator-socket' }), 'Operator')
+    assert.equal(typeOf({ ...caller, proof: 'operator-socket' }), 'Workload')
     for (const proof of ['sandbox', 'process-tree', 'run-secret', 'federated'] as const) {
-      assert.equal(requestOnStint({ ...caller, proof }, act, 0).principal.type, 'Workload')
+      assert.equal(typeOf({ ...outside, proof }), 'Workload')
     }
   })
 })
