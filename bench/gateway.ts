@@ -11,13 +11,12 @@ const GIB = 1 << 30
 export async function bench(): Promise<Row[]> {
   const world = await openWorld()
   try {
-    const idle = rssMiB(world.stint.server.pid ?? 0)
     return [
+      await idle(world),
       ...(await throughput(world)),
       ...(await latency(world)),
       ...(await download(world)),
       ...(await revocation(world)),
-      { name: 'idle RSS', value: idle, unit: 'MiB', bar: '≤ 160', holds: idle <= 160 },
       ...(await manyTasks(world)),
     ]
   } finally {
@@ -25,7 +24,15 @@ export async function bench(): Promise<Row[]> {
   }
 }
 
-export async function throughput(world: World): Promise<Row[]> {
+/** A start that is not the first: that one also makes keys and a CA. */
+async function idle({ stint }: World): Promise<Row> {
+  stint.server.kill('SIGTERM')
+  await stint.restart()
+  const value = rssMiB(stint.server.pid ?? 0)
+  return { name: 'idle RSS', value, unit: 'MiB', bar: '≤ 160', holds: value <= 160 }
+}
+
+async function throughput(world: World): Promise<Row[]> {
   const session = await world.startTask()
   const bytes = requestFor(`${world.origin}/`)
   const ratios: number[] = []
@@ -45,7 +52,7 @@ export async function throughput(world: World): Promise<Row[]> {
   ]
 }
 
-export async function latency(world: World): Promise<Row[]> {
+async function latency(world: World): Promise<Row[]> {
   const session = await world.startTask()
   const bytes = requestFor(`${world.origin}/`)
   const measure = (sockets: Socket[]): Promise<number[]> => latencies(sockets, bytes, 500, 6)
@@ -59,7 +66,7 @@ export async function latency(world: World): Promise<Row[]> {
   ]
 }
 
-export async function download(world: World): Promise<Row[]> {
+async function download(world: World): Promise<Row[]> {
   const session = await world.startTask()
   const bytes = requestFor(`${world.origin}/bytes/${GIB}`)
   const pid = world.stint.server.pid ?? 0
@@ -97,7 +104,7 @@ function readBytes(socket: Socket, request: Buffer, wanted: number): Promise<voi
 }
 
 /** 200 open streams of one task; the kill switch is pulled; the time until the last is cut and a new request is refused. */
-export async function revocation(world: World): Promise<Row[]> {
+async function revocation(world: World): Promise<Row[]> {
   const samples: number[] = []
   for (let round = 0; round < 20; round += 1) samples.push(await killOnce(world))
   const p99 = quantile(samples, 0.99)
@@ -135,7 +142,9 @@ function flowing(socket: Socket, request: Buffer): Promise<void> {
   })
 }
 
-export async function manyTasks(world: World): Promise<Row[]> {
+async function manyTasks(world: World): Promise<Row[]> {
+  world.stint.server.kill('SIGTERM')
+  await world.stint.restart() // so that the row is about the tasks alone
   const keyThumbprint = 'A'.repeat(43)
   const body = { purpose: 'one of many', targets: ['bench'], actions: ['*'], ttlSeconds: 3600, keyThumbprint }
   for (let batch = 0; batch < 100; batch += 1) {

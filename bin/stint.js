@@ -12,6 +12,7 @@ if (major(process.versions.node) >= NEEDED) await startHere()
 else startOnOwnNode()
 
 async function startHere() {
+  if (process.argv[2] === 'start') keepYoungGenerationSmall()
   // Compiled code is kept beside the libraries: whoever can write there can change the code itself.
   module.enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'stint'))
   const emitWarning = process.emitWarning
@@ -21,6 +22,13 @@ async function startHere() {
   }
   const { main } = await import('../src/cli/main.ts')
   process.exitCode = await main(process.argv.slice(2), process.env)
+}
+
+/** The server lives long and makes much short-lived garbage: with V8's default of 16 MiB it keeps 80 MiB more than it uses. */
+function keepYoungGenerationSmall() {
+  const flag = '--max-semi-space-size=4'
+  if (process.execve === undefined || process.execArgv.includes(flag)) return
+  process.execve(process.execPath, [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)])
 }
 
 function startOnOwnNode() {

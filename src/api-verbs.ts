@@ -1,4 +1,4 @@
-import type { ApiVerbs, Asked, AuditEntry, ProbeStep } from './api/verbs.ts'
+import type { ApiVerbs, Asked, ProbeStep } from './api/verbs.ts'
 import type { Refusal } from './broker.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import { asStintError, StintError } from './errors.ts'

@@ -21,7 +21,10 @@ export interface Levels {
   revocationsInForce(): number
 }
 
-const DECISION_CODES = ['allowed', 'no_policy_permits', 'forbidden_by_policy', 'policy_error', 'unknown_obligation']
+const DECISION_CODES = [
+  ...['allowed', 'no_policy_permits', 'forbidden_by_policy', 'policy_error', 'unknown_obligation', 'out_of_scope'],
+  ...['needs_approval', 'revoked'],
+]
 const KNOWN_CODES: ReadonlySet<string> = new Set([...Object.keys(CATALOGUE), ...DECISION_CODES])
 
 /** The product's metrics in a registry of their own. */

@@ -17,6 +17,7 @@ import { openTokens } from './identity/tokens.ts'
 import { createVerify } from './identity/verify.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { digestOf } from './policy/digest.ts'
 import { installStarter } from './policy/directory.ts'
 import { openPolicy } from './policy/policy.ts'
 import { createFlows } from './revocations/flows.ts'
@@ -80,7 +81,12 @@ async function openAudit({ config, log, now, onClose, report }: Opening) {
     onFailure: (error) => log.error({ err: error }, 'the audit log cannot be written; requests are refused until it can'),
   })
   onClose(() => audit.close().catch(report))
-  return { audit, recorder: createRecorder(audit, { now }), settle: createSettle(audit, { now }), search: openSearch(audit) }
+  return {
+    audit,
+    recorder: createRecorder(audit, { now, digest: digestOf }),
+    settle: createSettle(audit, { now }),
+    search: openSearch(audit),
+  }
 }
 
 async function openIdentity({ config, now }: Opening, store: Store, dial: Dial) {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashLeaves } from './edge.ts'
@@ -50,8 +51,8 @@ export function checkBundle(
     const entry = index * TILE_WIDTH + i
     const start = spans[i * 2] ?? 0
     const end = spans[i * 2 + 1] ?? 0
-    const { isAllow, decision } =
-      quickLinks(bundle.toString('latin1', start, end)) ?? slowLinks(bundle.subarray(start, end), entry)
+    const bytes = bundle.subarray(start, end)
+    const { isAllow, decision } = quickLinks(bytes) ?? slowLinks(bytes, entry)
     if (isAllow) allows[i >> 3] = (allows[i >> 3] ?? 0) | (1 << (i & 7))
     if (decision !== undefined) outcomes.push(entry, decision)
   }
@@ -88,11 +89,12 @@ const KIND_OF: Readonly<Record<string, EntryKind>> = {
 }
 const KIND_AT = '{"v":1,"kind":"'.length
 
-/** What an entry says about others, when it is plain ASCII. `text` holds one character for each byte. */
-function quickLinks(text: string): Links | undefined {
+/** What an entry says about others, when it holds no escapes. */
+function quickLinks(bytes: Buffer): Links | undefined {
+  const text = bytes.toString('latin1')
   const kind = KIND_OF[text.slice(KIND_AT, KIND_AT + 3)]
   const found = kind === undefined ? null : PATTERNS[kind].exec(text)
-  return kind === undefined || found === null ? undefined : linksOf(kind, found[1])
+  return kind === undefined || found === null || !isUtf8(bytes) ? undefined : linksOf(kind, found[1])
 }
 
 /** The same for any entry. Throws `audit_tampered` for one that Stint does not write. */

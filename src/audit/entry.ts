@@ -177,12 +177,12 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /**
- * A pattern for the canonical text of one kind that is plain ASCII without escapes: four times faster than parsing. What it
- * matches `parseEntry` accepts, but for the lengths of texts and the calendar, which it does not look at; what it does not match is
- * for `parseEntry` to judge. The value of the field `keep` is group 1.
+ * A pattern for the canonical UTF-8 of one kind without escapes, one character for each byte: four times faster than parsing. What it
+ * matches, when it is UTF-8, `parseEntry` accepts, but for the lengths of texts and the calendar, which it does not look at; what it
+ * does not match is for `parseEntry` to judge. The value of the field `keep` is group 1.
  */
 export function fastPattern(kind: EntryKind, keep?: string): RegExp {
-  const quoted = '"[ !#-\\[\\]-~]*"'
+  const quoted = '"[ !#-\\[\\]-~\\x80-\\xff]*"'
   const number = '(?:0|[1-9]\\d{0,14})'
   const fields: Readonly<Record<string, Type>> = FIELDS[kind]
   const parts = Object.entries(fields).map(([name, type]) => {

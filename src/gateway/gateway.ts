@@ -108,7 +108,6 @@ function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOpt
     },
   })
   server.maxConnections = maxConnections
-  server.maxHeadersCount = 0 // Node would drop the rest unseen; arrival.ts counts and refuses
   return server
 }
 

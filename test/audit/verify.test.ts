@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { checkBundle } from '../../src/audit/check.ts'
+import { hashLeaves } from '../../src/audit/edge.ts'
 import { exportLog } from '../../src/audit/export.ts'
 import { createRecorder } from '../../src/audit/record.ts'
 import { createSettle } from '../../src/audit/settle.ts'
+import { splitBundle } from '../../src/audit/tiles.ts'
 import { verifyDirectory } from '../../src/audit/verify.ts'
-import { appendNotes, decided, freshDirectory, NOW, note, openTestLog } from './rig.ts'
+import { appendNotes, decided, freshDirectory, NOW, note, openTestLog, SIGNER } from './rig.ts'
 
 const now = () => NOW
 
@@ -51,6 +56,15 @@ test('what recorder and settle write verifies, on this thread and on others', as
   const found = await Promise.all([0, 2].map((threads) => verifyDirectory(directory, { threads })))
   assert.ok(!found[0]?.ok && found[0]?.place.startsWith('entry 128'))
   assert.deepEqual(found[0], found[1])
+})
+
+test('an entry that is not UTF-8 is reported', async () => {
+  const directory = await logOf([note(0), note('abc')])
+  const bytes = readFileSync(join(directory, 'tile/entries/000.p/2'))
+  bytes[bytes.length - 4] = 0xff
+  assert.throws(() => checkBundle(bytes, hashLeaves(bytes, splitBundle(bytes, 2, 'x')), 0, 2, Buffer.alloc(32), []), {
+    place: 'entry 1',
+  })
 })
 
 test('an outcome must name an earlier allow', async () => {
@@ -111,20 +125,23 @@ test('an export is complete, and stands without the log', async () => {
 
 test('a log that is being written can be verified and exported meanwhile', async () => {
   const directory = freshDirectory()
-  const log = await openTestLog(directory, { checkpointMs: 1 })
-  await log.checkpoint()
-  let stop = false
-  const writing = (async () => {
-    while (!stop) await appendNotes(log, 40)
-  })()
-  for (let i = 0; i < 12; i++) {
-    const verified = await verifyDirectory(directory, { threads: 0 })
-    assert.ok(verified.ok, JSON.stringify(verified))
+  const pem = SIGNER.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+  const writer = spawn(process.execPath, [join(import.meta.dirname, 'appender.ts'), directory, 'busy', pem], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(writer, 'exit')
+  try {
+    while (!existsSync(join(directory, 'checkpoint'))) await once(writer.stdout, 'data')
+    writer.stdout.resume()
+    for (let i = 0; i < 60; i++) {
+      const verified = await verifyDirectory(directory, { threads: 0 })
+      assert.ok(verified.ok, JSON.stringify(verified))
+    }
     const destination = freshDirectory()
     await exportLog(directory, destination)
     assert.equal((await verifyDirectory(destination, { threads: 0 })).ok, true)
+  } finally {
+    writer.kill('SIGKILL')
+    await exited
   }
-  stop = true
-  await writing
-  await log.close()
 })

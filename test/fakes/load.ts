@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { createClient } from '../../src/cli/client.ts'
 import { generateKey, makeProof } from '../../src/identity/dpop.ts'
 import type { Task } from '../../src/model.ts'

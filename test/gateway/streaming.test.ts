@@ -126,6 +126,27 @@ describe('a large body', { timeout: 30_000 }, () => {
     assert.equal(rig.outcomes()[0]?.bytesOut, 64 * MEGABYTE)
   })
 
+  test('for a target that does not read holds the client up instead of filling the memory', async () => {
+    const { rig, host } = await play((request) => void request.pause())
+    const request = await ask(rig, host, { method: 'PUT', headers: { 'transfer-encoding': 'chunked' } })
+    request.on('error', () => {})
+    let written = 0
+    const more = () => {
+      while (written < 200) {
+        written += 1
+        if (!request.write(Buffer.alloc(MEGABYTE))) return void request.once('drain', more)
+      }
+    }
+    more()
+    let last = -1
+    while (last !== written) {
+      last = written
+      await new Promise((done) => setTimeout(done, 100))
+    }
+    assert.ok(written < 40, `${written} MB were taken from the client`)
+    request.destroy()
+  })
+
   test('for a client that does not read holds the target up instead of filling the memory', async () => {
     let written = 0
     const { rig, host } = await play((_request, response) => {

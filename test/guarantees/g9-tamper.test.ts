@@ -144,6 +144,13 @@ describe('G9: any change to a past entry is detected by someone who holds one ea
     assert.equal(true570.ok, true)
   })
 
+  test('the whole log written anew under the old checkpoint is found', async () => {
+    const place = await rewritten(history(570).with(400, note('never happened')))
+    copyFileSync(join(directory, 'checkpoint'), join(place, 'checkpoint'))
+    const verified = await verifyDirectory(place, { verifier: VERIFIER })
+    assert.deepEqual(verified.ok || verified.place, 'checkpoint')
+  })
+
   test('an earlier checkpoint that is forged, of another log or damaged proves nothing', async () => {
     const other = { ...SIGNER, name: 'another.test/log' }
     for (const text of [
