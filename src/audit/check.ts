@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashLeaves } from './edge.ts'
-import { type EntryKind, fastPattern, parseEntry } from './entry.ts'
+import { type EntryKind, parseEntry } from './entry.ts'
 import { tampered } from './error.ts'
 import { foldHashes } from './merkle.ts'
+import { fastPattern } from './pattern.ts'
 import { HASH_BYTES, splitBundle, TILE_WIDTH, tilePath } from './tiles.ts'
 
 /** What a run of full bundles turned out to hold, laid end to end. */

@@ -144,7 +144,7 @@ export interface Journal {
 /** Makes a journal that begins with the batch `first`. When it resolves, its content and its name are durable. */
 export async function createJournal(disk: Disk, directory: string, generation: number, first: Buffer): Promise<Journal> {
   const path = join(directory, journalName(generation))
-  const file = await disk.create(`${path}.tmp`)
+  const file = await disk.create(`${path}.tmp`, { syncOften: true })
   const journal = openEnd(file, generation, path)
   try {
     await journal.append(first)

@@ -1,5 +1,6 @@
-import { cut, cutList, cutOrNull, digestOf, type EntryOf, LIMITS, systemEntry, timestamp, whole } from './entry.ts'
+import { type EntryOf, LIMITS } from './entry.ts'
 import { Permit } from './permit.ts'
+import { cut, cutList, cutOrNull, digestOf, systemEntry, timestamp, whole } from './spell.ts'
 
 /** What was asked, as far as an entry needs to look into it; the whole of it is named by its digest. */
 interface Request {

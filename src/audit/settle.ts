@@ -1,6 +1,7 @@
-import { cut, cutOrNull, type EntryOf, LIMITS, timestamp, whole } from './entry.ts'
+import { type EntryOf, LIMITS } from './entry.ts'
 import { Permit } from './permit.ts'
 import type { Decidable } from './record.ts'
+import { cut, cutOrNull, timestamp, whole } from './spell.ts'
 
 /** How an allowed request ended. The broker's `Outcome` has this shape. Byte counts are of bodies. */
 export interface Settled {

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Disk } from './disk.ts'
 import { type Edge, hashLeaves } from './edge.ts'
-import { systemEntry } from './entry.ts'
 import { AuditError } from './error.ts'
 import { createJournal, encodeBatch, isEntrySized, type Journal, joinBatch, journalGeneration } from './journal.ts'
 import type { Publisher } from './publish.ts'
+import { systemEntry } from './spell.ts'
 import { TILE_WIDTH } from './tiles.ts'
 
 /** Numbers for /metrics: entries durable, entries under a signed checkpoint, batches written, outages, appends refused, entries waiting. */

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { isUtf8 } from 'node:buffer'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { digestOf, type EntryKind, FIELDS, fastPattern, parseEntry, systemEntry } from '../../src/audit/entry.ts'
+import { type EntryKind, FIELDS, parseEntry } from '../../src/audit/entry.ts'
+import { fastPattern } from '../../src/audit/pattern.ts'
 import { Permit } from '../../src/audit/permit.ts'
 import { createRecorder, type Decidable } from '../../src/audit/record.ts'
 import { createSettle } from '../../src/audit/settle.ts'
+import { digestOf, systemEntry } from '../../src/audit/spell.ts'
 import { decided, NOW } from './rig.ts'
 
 /** Everything the writers write for these facts. */

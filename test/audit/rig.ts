@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import type { Signer } from '../../src/audit/checkpoint.ts'
-import { systemEntry } from '../../src/audit/entry.ts'
 import { type Log, type LogOptions, openLog } from '../../src/audit/log.ts'
 import type { Decidable } from '../../src/audit/record.ts'
+import { systemEntry } from '../../src/audit/spell.ts'
 import { splitBundle, TILE_WIDTH, tileWidth } from '../../src/audit/tiles.ts'
 
 export const NOW = Date.UTC(2026, 10, 22, 8, 0, 0)

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import { connect as connectTcp, createServer as createTcpServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import {
@@ -28,7 +31,7 @@ const seen: string[] = []
 const servers: Server[] = []
 
 before(async () => {
-  const directory = (await import('node:fs')).mkdtempSync('/tmp/stint-up-')
+  const directory = mkdtempSync(join(tmpdir(), 'stint-up-'))
   const { trustedCa, options } = await startTls(directory)
   const https = createHttpsServer(options, (request, response) => {
     seen.push(`${request.method} ${request.headers.host} ${request.url}`)
@@ -43,7 +46,6 @@ before(async () => {
   rig = await startRig({
     targets: [targetAt({ scheme: 'https', port, trustedCa }), targetAt({ port: plainPort, id: 'plain' })],
     tunnels: [`tunnel.test:${echoPort}`],
-    denies: ({ resource }) => resource === 'tunnel.test:1',
   })
 })
 after(async () => {
@@ -198,6 +200,19 @@ describe('CONNECT to another place', () => {
     const [decided, settled] = rig.events.slice(before)
     assert.equal(decided?.action, 'tunnel:open')
     assert.deepEqual([settled?.outcome?.bytesIn, settled?.outcome?.bytesOut, settled?.outcome?.result], [5, 5, 'completed'])
+  })
+
+  test('that is tunnel-only but not in the lease is refused, and nobody is dialled', async () => {
+    const own = await startRig({
+      targets: [],
+      tunnels: ['tunnel.test:1'],
+      leaseHosts: [{ scheme: 'https', host: 'other.test', port: 1 }],
+    })
+    const socket = await attachTo(own.port)
+    socket.write('CONNECT tunnel.test:1 HTTP/1.1\r\nHost: tunnel.test:1\r\n\r\n')
+    assert.match(await readHead(socket), /^HTTP\/1\.1 403 /)
+    assert.deepEqual(own.dialled, [])
+    await own.stop()
   })
 
   test('that is tunnel-only but not there gets 502', async () => {

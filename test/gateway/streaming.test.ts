@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { mkdtempSync } from 'node:fs'
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createTcpServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { Secret } from '../../src/secret.ts'
-import { answerOf, listening, readAll, readHead, startRig, targetAt, until } from './rig.ts'
+import { listening, readAll, readHead, startRig, startTls, targetAt, until } from './rig.ts'
 
 const closers: (() => unknown)[] = []
 after(async () => {
@@ -403,24 +407,9 @@ describe('an answer in a content coding', () => {
 })
 
 describe('over HTTP/2', () => {
-  async function playHttp2(listener: RequestListener, options: Partial<Parameters<typeof startRig>[0]> = {}) {
-    const upstream = createServer(listener)
-    const port = await listening(upstream)
-    const rig = await startRig({ targets: [targetAt({ port })], ...options })
-    closers.push(async () => {
-      await rig.stop()
-      upstream.closeAllConnections()
-      upstream.close()
-    })
-    return { rig, port }
-  }
-
   test('bodies stream both ways, with trailers, and a broken answer resets the stream', async () => {
-    const { createServer: createHttps } = await import('node:https')
-    const { startTls } = await import('./rig.ts')
-    const { mkdtempSync } = await import('node:fs')
-    const { trustedCa, options } = await startTls(mkdtempSync('/tmp/stint-up-'))
-    const upstream = createHttps(options, (request, response) => {
+    const { trustedCa, options } = await startTls(mkdtempSync(join(tmpdir(), 'stint-up-')))
+    const upstream = createHttpsServer(options, (request, response) => {
       if (request.url === '/broken') {
         response.write('part')
         setTimeout(() => response.destroy(), 20)
@@ -435,7 +424,7 @@ describe('over HTTP/2', () => {
         })
     })
     const port = await listening(upstream)
-    const { rig } = await playHttp2(() => {}, { targets: [targetAt({ scheme: 'https', port, trustedCa })] })
+    const { rig } = await play(() => {}, { targets: [targetAt({ scheme: 'https', port, trustedCa })] })
     closers.push(() => upstream.close())
     const outer = await rig.attach()
     outer.write(`CONNECT up.test:${port} HTTP/1.1\r\nHost: up.test:${port}\r\n\r\n`)
@@ -461,6 +450,5 @@ describe('over HTTP/2', () => {
       for await (const _ of broken);
     })
     session.destroy()
-    assert.equal(answerOf('HTTP/1.1 200 OK\r\n\r\n').status, 200)
   })
 })
