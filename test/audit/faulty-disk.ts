@@ -148,7 +148,12 @@ export function createFaultyDisk(at = -1, fault: Fault = 'fails'): FaultyDisk {
         await realDisk.remove(path)
         if (before !== undefined) undo.push({ syncedBy: dirname(path), revert: restore(path, before) })
       }),
-    makeDirectory: (path) => step('makeDirectory', () => realDisk.makeDirectory(path)),
+    makeDirectory: (path) =>
+      step('makeDirectory', async () => {
+        if (existsSync(path)) return
+        await realDisk.makeDirectory(path)
+        undo.push({ syncedBy: dirname(path), revert: () => rmSync(path, { recursive: true }) })
+      }),
     syncDirectory: (path) =>
       step('syncDirectory', async () => {
         synced(path)

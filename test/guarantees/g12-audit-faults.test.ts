@@ -156,6 +156,22 @@ describe('G12: the audit log loses no acknowledged entry', () => {
     assert.equal((await verifyDirectory(directory)).ok, true)
   })
 
+  test('what nobody waits for keeps its place, also when the write before it fails', async () => {
+    const whole = createFaultyDisk()
+    await (await openTestLog(freshDirectory(), { disk: whole })).append(note(0))
+    for (let step = whole.steps.length - 2; step < whole.steps.length; step++) {
+      const disk = createFaultyDisk(step)
+      const log = await openTestLog(freshDirectory(), { disk })
+      log.appendLater(note('first'))
+      await new Promise((resolve) => setImmediate(resolve))
+      log.appendLater(note('second'))
+      await recovered(log, disk)
+      assert.deepEqual((await textsOf(log)).slice(0, 2), [note('first'), note('second')])
+      assert.equal(log.counters().outages, 1)
+      await log.close()
+    }
+  })
+
   test('a log closed while the disk is full says what it could not write', async () => {
     const disk = createFaultyDisk()
     const directory = freshDirectory()
