@@ -35,6 +35,7 @@ const CLIENT_HEADERS_MS = 15_000
 export async function startServer(config: Config, log: Log): Promise<Server> {
   prepareHome(config.home)
   becomeUndumpable()
+  process.on('SIGUSR1', () => undefined) // else Node opens its debugger, and with it every key, to the user's other programs
   const closers: (() => unknown)[] = [holdHome(config.home)]
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer()
