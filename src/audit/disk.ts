@@ -60,15 +60,19 @@ async function writeAll(fd: number, chunks: readonly Uint8Array[], position: num
   }
 }
 
-/** Replaces a file as a whole: a reader, or a crash at any instant, sees the old content or the new, never a part. */
-export async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
-  const temporary = `${path}.tmp`
-  const file = await disk.create(temporary)
+/** Writes a file that nobody reads before this resolves; it is then durable, but for its name. */
+export async function writeFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await disk.create(path, { syncOften: true })
   try {
     await file.write(chunks, 0)
     await file.sync()
   } finally {
     await file.close()
   }
-  await disk.rename(temporary, path)
+}
+
+/** Replaces a file as a whole: a reader, or a crash at any instant, sees the old content or the new, never a part. */
+export async function replaceFile(disk: Disk, path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  await writeFile(disk, `${path}.tmp`, chunks)
+  await disk.rename(`${path}.tmp`, path)
 }

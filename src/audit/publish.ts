@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { type Signer, signCheckpoint } from './checkpoint.ts'
-import { type Disk, replaceFile } from './disk.ts'
+import { type Disk, replaceFile, writeFile } from './disk.ts'
 import type { Resource, Snapshot } from './edge.ts'
 import { type Tile, tilePath } from './tiles.ts'
 
@@ -31,10 +31,10 @@ export function createPublisher(disk: Disk, directory: string, signer: Signer, p
     known.add(path)
   }
 
-  async function place(resource: Resource): Promise<string> {
+  async function place(resource: Resource, write: typeof writeFile): Promise<string> {
     const path = join(directory, tilePath(resource))
     await makeDurable(dirname(path))
-    await replaceFile(disk, path, resource.chunks)
+    await write(disk, path, resource.chunks)
     return dirname(path)
   }
 
@@ -53,7 +53,9 @@ export function createPublisher(disk: Disk, directory: string, signer: Signer, p
   return {
     async publish(snapshot) {
       const parents = new Set<string>()
-      for (const resource of [...snapshot.full, ...snapshot.partial]) parents.add(await place(resource))
+      // No checkpoint covers these full ones yet, so nobody reads them before they are whole.
+      for (const resource of snapshot.full) parents.add(await place(resource, writeFile))
+      for (const resource of snapshot.partial) parents.add(await place(resource, replaceFile))
       for (const parent of parents) await disk.syncDirectory(parent)
       const note = signCheckpoint({ origin: signer.name, size: snapshot.size, root: snapshot.root }, signer)
       await replaceFile(disk, join(directory, CHECKPOINT), [Buffer.from(note)])

@@ -62,9 +62,10 @@ function replay(directory: string, edge: Edge, batches: readonly Batch[], checkp
   }
 }
 
-/** The edge stands where the checkpoint was signed: root and published files must be what they were. */
+/** The edge stands where the checkpoint was signed: root and published files must be what they were. Full ones need not be held. */
 function compare(directory: string, edge: Edge, checkpoint: Checkpoint): undefined {
-  const { root, full, partial } = edge.snapshot()
+  const snapshot = edge.snapshot()
+  const { root, full, partial } = snapshot
   if (!root.equals(checkpoint.root)) throw tampered(CHECKPOINT, `the ${checkpoint.size} entries it covers have another root`)
   for (const resource of [...full, ...partial]) {
     const path = tilePath(resource)
@@ -72,6 +73,7 @@ function compare(directory: string, edge: Edge, checkpoint: Checkpoint): undefin
       throw tampered(path, 'it differs from the journal')
     }
   }
+  edge.release(snapshot)
 }
 
 function readFullTile(directory: string, level: number, index: number): Buffer {
