@@ -36,6 +36,7 @@ export async function bench(): Promise<Row[]> {
     const bareWrite = await bareWrites(join(directory, 'bare'), Buffer.byteLength(entry))
     const log = await openLog(join(directory, 'log'), { signer: SIGNER, now })
     const appended = await perSecond(ENTRIES, () => log.append(entry))
+    await log.checkpoint()
     const recorder = createRecorder(log, { now })
     const recorded = await perSecond(ENTRIES / 4, () => recorder.record(DECIDED))
     const written = log.size()
