@@ -1,5 +1,6 @@
 import type { ApiVerbs, Asked, ProbeStep } from './api/verbs.ts'
 import type { Refusal } from './broker.ts'
+import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
@@ -54,10 +55,10 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       explain,
     },
     audit: {
-      search: search.search,
-      entry: search.entry,
-      tail: search.tail,
-      checkpoint: audit.checkpoint,
+      search: (filter) => understood(search.search(filter)),
+      entry: (index) => understood(search.entry(index)),
+      tail: (filter, signal) => understoodItems(search.tail(filter, signal)),
+      checkpoint: () => understood(audit.checkpoint()),
       publicKey: () => audit.publicKey,
     },
     status: async () => ({
@@ -131,7 +132,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
 
   /** Rebuilt from the entry and from what is known now of its task and target. */
   async function explain(index: number): Promise<Readonly<Record<string, unknown>>> {
-    const entry = await search.entry(index)
+    const entry = await understood(search.entry(index))
     if (entry.kind !== 'decision') throw new StintError('invalid_argument', `entry ${index} is no decision but ${entry.kind}`)
     const { caller: id, issuer, actors, action, access, resource } = entry
     const { proof } = entry
@@ -163,6 +164,23 @@ function createEndListeners(tasks: Tasks): (id: string, onEnd: (task: Task) => v
       hearing.delete(onEnd)
       if (hearing.size === 0) listening.delete(id)
     }
+  }
+}
+
+/** An answer of the log, its failures by the catalogue. */
+async function understood<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (thrown) {
+    throw catalogued(thrown)
+  }
+}
+
+async function* understoodItems<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items
+  } catch (thrown) {
+    throw catalogued(thrown)
   }
 }
 

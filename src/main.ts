@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
 import { createApi } from './api/server.ts'
 import { apiVerbs } from './api-verbs.ts'
-import { AuditError } from './audit/error.ts'
 import { lockDirectory } from './audit/lock.ts'
 import { createBroker } from './broker.ts'
+import { catalogued } from './catalogued.ts'
 import type { Config } from './config.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import { asStintError, StintError } from './errors.ts'
@@ -48,7 +48,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     return { ...(await listen(rooms, opening)), close }
   } catch (thrown) {
     await close()
-    throw thrown instanceof AuditError ? new StintError(thrown.code, thrown.message, { cause: thrown }) : asStintError(thrown)
+    throw asStintError(catalogued(thrown))
   }
 }
 
@@ -80,7 +80,7 @@ async function listen(rooms: Rooms, { config, log, now, report, onClose }: Openi
   const authorize = createAuthorize({
     request: policy.requestOnStint,
     decide: policy.decide,
-    recordAct: (facts) => catalogued(recorder.recordAct(facts)),
+    recordAct: (facts) => written(recorder.recordAct(facts)),
   })
   const { username: name } = userInfo()
   const user = { name, workload: `spiffe://${config.trustDomain}/local/${name}` }
@@ -117,11 +117,11 @@ function joinRequest(rooms: Rooms, log: Log) {
     },
     record(decided) {
       metrics.request(decided.decision.effect, decided.decision.code)
-      return catalogued(recorder.record(decided))
+      return written(recorder.record(decided))
     },
     recordAttempt(attempt) {
       metrics.request('error', attempt.code)
-      return catalogued(recorder.recordAttempt(attempt))
+      return written(recorder.recordAttempt(attempt))
     },
     obtain: credentials.obtain,
     settle,
@@ -137,7 +137,7 @@ function joinStop({ revocations, recorder, flows, tasks, credentials }: Rooms, r
   return createKillswitch({
     deny: revocations.add,
     lift: revocations.lift,
-    recordAct: (act) => catalogued(recorder.recordAct(act)),
+    recordAct: (act) => written(recorder.recordAct(act)),
     cut: flows.cut,
     tasksUnder: tasks.under,
     endTask: (id, reason) => tasks.end(id, 'revoked', reason),
@@ -184,12 +184,11 @@ function pidOf(socket: Socket): number | undefined {
   return descriptor === undefined ? undefined : peerPid(descriptor)
 }
 
-/** The log speaks of itself with its own error; everyone else knows `audit_unavailable` by the catalogue. */
-async function catalogued<T>(writing: Promise<T>): Promise<T> {
+/** A record durably written. What the log says of itself when it cannot be is for the operator alone. */
+async function written<T>(writing: Promise<T>): Promise<T> {
   try {
     return await writing
   } catch (thrown) {
-    if (!(thrown instanceof AuditError)) throw thrown
-    throw new StintError(thrown.code, 'the decision cannot be recorded', { operatorDetail: thrown.message, cause: thrown })
+    throw catalogued(thrown, 'the decision cannot be recorded')
   }
 }

@@ -70,6 +70,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'acts.ts': { value: ['broker.ts'], type: [] },
   'start-task.ts': { value: [], type: [] },
   'home.ts': { value: [], type: [] },
+  'catalogued.ts': { value: ['audit'], type: [] },
   audit: { value: [], type: [] },
   store: { value: [], type: [] },
   host: { value: [], type: [] },
@@ -80,7 +81,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   credentials: { value: ['store'], type: ['audit'] },
   revocations: { value: ['store'], type: [] },
   gateway: { value: [], type: ['broker.ts', 'audit', 'credentials'] },
-  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts'] },
+  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit'] },
   run: { value: ['host'], type: [] },
 }
 /** These join the rooms, so they may see all of them. */

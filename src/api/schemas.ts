@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { EntryFilter } from '../audit/search.ts'
 import { Secret } from '../secret.ts'
 
 /** A line of words for people: no control characters, so that it cannot write into a terminal or a log. */
@@ -240,15 +241,23 @@ export const policyStatus = z
 export const explanation = z.looseObject({}).meta({ id: 'Explanation' })
 
 export const auditEntry = z.looseObject({ index: z.number() }).meta({ id: 'AuditEntry' })
+/** Up to the end of the year 9999. */
+const time = wholeText(0, 253_402_300_799_999).exactOptional().describe('Epoch milliseconds, inclusive.')
+/** As long as an entry may hold them. */
 const auditFields = {
-  task: words(200).exactOptional(),
-  target: words(200).exactOptional(),
-  owner: words(200).exactOptional(),
+  kind: z.enum(['decision', 'attempt', 'outcome', 'act', 'system']).exactOptional(),
+  caller: words(512).exactOptional(),
+  owner: words(256).exactOptional(),
+  task: words(128).exactOptional(),
+  target: words(128).exactOptional(),
+  action: words(256).exactOptional(),
   effect: z.enum(['allow', 'deny', 'needs-approval']).exactOptional(),
-  correlationId: words(100).exactOptional(),
-  since: wholeText(0, Number.MAX_SAFE_INTEGER).exactOptional().describe('Epoch milliseconds, inclusive.'),
-  until: wholeText(0, Number.MAX_SAFE_INTEGER).exactOptional().describe('Epoch milliseconds, inclusive.'),
-}
+  code: words(128).exactOptional(),
+  correlationId: words(128).exactOptional(),
+  since: time,
+  until: time,
+  text: words(512).exactOptional().describe('Found anywhere in the entry, in any case.'),
+} satisfies Record<keyof EntryFilter, z.ZodType>
 export const auditQuery = z.strictObject({ ...paging, ...auditFields })
 export const tailQuery = z.strictObject({
   ...auditFields,

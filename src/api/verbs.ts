@@ -1,3 +1,4 @@
+import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
@@ -162,17 +163,6 @@ export interface AuditEntry {
   readonly [field: string]: unknown
 }
 
-export interface AuditFilter {
-  readonly task?: string
-  readonly target?: string
-  readonly owner?: string
-  readonly effect?: string
-  readonly correlationId?: string
-  /** Epoch milliseconds, inclusive. */
-  readonly since?: number
-  readonly until?: number
-}
-
 export interface Status {
   readonly version: string
   readonly startedAt: number
@@ -268,10 +258,10 @@ export interface ApiVerbs {
     explain(entry: number): Promise<Readonly<Record<string, unknown>>>
   }
   readonly audit: {
-    search(filter: AuditFilter & PageRequest): Promise<Page<AuditEntry>>
+    search(filter: EntryFilter & PageRequest): Promise<Page<AuditEntry>>
     entry(index: number): Promise<AuditEntry>
     /** Entries from index `from` on, then new ones as they become durable, until `signal` aborts. */
-    tail(filter: AuditFilter & { readonly from?: number }, signal: AbortSignal): AsyncIterable<AuditEntry>
+    tail(filter: EntryFilter & { readonly from?: number }, signal: AbortSignal): AsyncIterable<AuditEntry>
     /** The newest signed note (C2SP tlog-checkpoint). */
     checkpoint(): Promise<string>
     /** The verifier key (C2SP signed-note). */

@@ -1,4 +1,6 @@
-export type AuditErrorCode = 'audit_unavailable' | 'audit_tampered' | 'invalid_argument' | 'not_found'
+/** Every code of a failure of the log. */
+export const AUDIT_ERROR_CODES = ['audit_unavailable', 'audit_tampered', 'invalid_argument', 'not_found'] as const
+export type AuditErrorCode = (typeof AUDIT_ERROR_CODES)[number]
 
 /**
  * A failure of the log: `audit_unavailable` (it cannot be written now), `audit_tampered` (something else changed it; `place` says

@@ -5,7 +5,7 @@ import { splitBundle, TILE_WIDTH, tileWidth } from './tiles.ts'
 
 /** Which entries: all that is given must hold. Texts match exactly, but `text`, which is found anywhere in the entry in any case. */
 export type EntryFilter = { readonly [F in TermField]?: string | undefined } & {
-  /** Epoch milliseconds, inclusive. */
+  /** Epoch milliseconds, inclusive, up to LATEST. */
   readonly since?: number | undefined
   readonly until?: number | undefined
   readonly text?: string | undefined
@@ -22,8 +22,8 @@ export interface FoundPage {
 
 export interface Search {
   /**
-   * Newest first. `cursor` is the `next` of the page before; throws `invalid_argument` for anything else. One call reads at most 2048
-   * bundles, so that no question holds up the process for long.
+   * Newest first. `cursor` is the `next` of the page before; throws `invalid_argument` for anything else, and for a time that is none.
+   * One call reads at most 2048 bundles, so that no question holds up the process for long.
    */
   search(filter: EntryFilter & { readonly limit: number; readonly cursor?: string | undefined }): Promise<FoundPage>
   /** Throws `not_found`. */
@@ -40,6 +40,8 @@ export interface Searchable {
 }
 
 const BUNDLES_PER_CALL = 2048
+/** The last millisecond of the year 9999: the times of entries, which have four digits for the year, compare as texts up to here. */
+export const LATEST = 253_402_300_799_999
 
 /**
  * Search over a log. There is no stored index: a full bundle that was read once is remembered by a summary of 256 bytes (10 MB for ten
@@ -108,7 +110,7 @@ export function openSearch(log: Searchable): Search {
   return { search, entry, tail }
 }
 
-/** A filter made ready: terms as the entries spell them, times as texts. */
+/** A filter made ready: terms and text as the entries spell them, times as texts. */
 interface Wanted {
   readonly filter: EntryFilter
   readonly terms: readonly string[]
@@ -122,9 +124,22 @@ function wantedBy(filter: EntryFilter): Wanted {
     const value = filter[field]
     return value === undefined ? [] : [termOf(field, value)]
   })
-  const since = filter.since === undefined ? '' : new Date(filter.since).toISOString()
-  const until = filter.until === undefined ? '~' : new Date(filter.until).toISOString()
-  return { filter, terms, since, until, text: filter.text?.toLowerCase() ?? '' }
+  const since = filter.since === undefined ? '' : timeOf('since', filter.since)
+  const until = filter.until === undefined ? '~' : timeOf('until', filter.until)
+  return {
+    filter,
+    terms,
+    since,
+    until,
+    text: JSON.stringify(filter.text ?? '')
+      .slice(1, -1)
+      .toLowerCase(),
+  }
+}
+
+function timeOf(field: string, ms: number): string {
+  if (Number.isInteger(ms) && ms >= 0 && ms <= LATEST) return new Date(ms).toISOString()
+  throw new AuditError('invalid_argument', `${field} takes epoch milliseconds from 0 to ${LATEST}`)
 }
 
 /** The wanted entries of a bundle, oldest first. */

@@ -3,12 +3,13 @@ import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { Page } from '../../api/verbs.ts'
 import { parseVerifier, type Verifier } from '../../audit/checkpoint.ts'
-import { AuditError } from '../../audit/error.ts'
+import { FIELDS } from '../../audit/entry.ts'
 import { exportLog } from '../../audit/export.ts'
 import { checkProof, proveEntry } from '../../audit/prove.ts'
-import type { FoundEntry } from '../../audit/search.ts'
+import type { EntryFilter, FoundEntry } from '../../audit/search.ts'
 import { openTree } from '../../audit/tree.ts'
 import { verifyDirectory } from '../../audit/verify.ts'
+import { catalogued } from '../../catalogued.ts'
 import { StintError } from '../../errors.ts'
 import { parseDuration } from '../../run/duration.ts'
 import type { CommandContext, Register } from '../command.ts'
@@ -45,8 +46,6 @@ function addTail(audit: Command, { call, output, stream }: CommandContext): void
 
 function addSearch(audit: Command, { call, output }: CommandContext): void {
   withFilters(audit.command('search').description('list entries, newest first'))
-    .option('--since <when>', 'not before this time, or this long ago: 2026-11-22T08:00Z, 15m, 2d')
-    .option('--until <when>', 'not after it')
     .option('--limit <number>', 'at most so many', '50')
     .option('--cursor <text>', 'go on after a page: its `next`')
     .addHelpText(
@@ -57,11 +56,9 @@ Examples:
   $ stint audit search --target github --effect deny --since 1d
   $ stint audit search --json --correlation-id 01JD…`,
     )
-    .action(async ({ since, until, limit, cursor, ...options }: Options) => {
+    .action(async ({ limit, cursor, ...options }: Options) => {
       const query = new URLSearchParams({
         ...filterOf(options),
-        ...(since !== undefined && { since: String(timeOf(since, '--since')) }),
-        ...(until !== undefined && { until: String(timeOf(until, '--until')) }),
         ...(limit !== undefined && { limit }),
         ...(cursor !== undefined && { cursor }),
       })
@@ -156,28 +153,38 @@ function addExport(audit: Command, context: CommandContext): void {
   )
 }
 
-const FILTERS: readonly (readonly [flags: string, about: string])[] = [
-  ['--task <task>', 'of this task'],
-  ['--caller <id>', 'of this workload'],
-  ['--owner <person>', 'of tasks this person answers for'],
-  ['--target <target>', 'about this target'],
-  ['--action <id>', 'of this action'],
-  ['--code <code>', 'with this code'],
-  ['--correlation-id <id>', 'of this request'],
-  ['--text <words>', 'with these words anywhere, in any case'],
-]
+/** One option for each filter there is. */
+const FILTERS: Readonly<Record<keyof EntryFilter, readonly [flags: string, about: string, choices?: readonly string[]]>> = {
+  task: ['--task <task>', 'of this task'],
+  caller: ['--caller <id>', 'of this workload'],
+  owner: ['--owner <person>', 'of tasks this person answers for'],
+  target: ['--target <target>', 'about this target'],
+  action: ['--action <id>', 'of this action'],
+  code: ['--code <code>', 'with this code'],
+  correlationId: ['--correlation-id <id>', 'of this request'],
+  text: ['--text <words>', 'with these words anywhere, in any case'],
+  since: ['--since <when>', 'not before this time, or this long ago: 2026-11-22T08:00Z, 15m, 2d'],
+  until: ['--until <when>', 'not after it'],
+  effect: ['--effect <effect>', 'decided so', FIELDS.decision.effect.of],
+  kind: ['--kind <kind>', 'of this kind', Object.keys(FIELDS)],
+}
 
 function withFilters(command: Command): Command {
-  for (const [flags, about] of FILTERS) command.option(flags, about)
-  command.addOption(new Option('--effect <effect>', 'decided so').choices(['allow', 'deny', 'needs-approval']))
-  return command.addOption(
-    new Option('--kind <kind>', 'of this kind').choices(['decision', 'attempt', 'outcome', 'act', 'system']),
-  )
+  for (const [flags, about, choices] of Object.values(FILTERS)) {
+    const option = new Option(flags, about)
+    command.addOption(choices === undefined ? option : option.choices(choices))
+  }
+  return command
 }
 
 /** The filter options as the API names them, without those that were not given. */
-function filterOf(options: Options): Record<string, string> {
-  return Object.fromEntries(Object.entries(options).filter((pair): pair is [string, string] => pair[1] !== undefined))
+function filterOf({ since, until, ...options }: Options): Record<string, string> {
+  const texts = Object.entries(options).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return {
+    ...Object.fromEntries(texts),
+    ...(since !== undefined && { since: String(timeOf(since, '--since')) }),
+    ...(until !== undefined && { until: String(timeOf(until, '--until')) }),
+  }
 }
 
 function withDirectory(command: Command): Command {
@@ -196,12 +203,12 @@ function readFile(path: string): string {
   }
 }
 
-/** The log speaks of itself with its own error. */
+/** Work on the log itself, without a server. */
 async function offline(work: () => Promise<void>): Promise<void> {
   try {
     await work()
   } catch (thrown) {
-    throw thrown instanceof AuditError ? new StintError(thrown.code, thrown.message, { cause: thrown }) : thrown
+    throw catalogued(thrown)
   }
 }
 
