@@ -89,7 +89,10 @@ export interface Target {
   readonly placement: Placement
 }
 
-/** A request as it arrived, canonical and attacker-controlled. `path` starts with `/` and holds no dot segments. */
+/**
+ * A request as it arrived, canonical and attacker-controlled. `path` starts with `/` and holds no dot segments; `%2F` is in one
+ * segment at most, where the target's connector takes it.
+ */
 export interface Operation {
   readonly scheme: 'http' | 'https'
   readonly host: string

@@ -44,6 +44,11 @@ export interface Connector {
   /** Bytes of body `describe` must see to name the action; 0 for none. More body than this is never buffered. */
   bodyPrefix(operation: Operation): number
   describe(operation: Operation, target: Target): Action
+  /**
+   * True for a path whose one segment with `%2F` this kind of target reads as data, never as structure. All other paths with an
+   * escaped slash are refused. `describe` tells policies the segment decoded, as a parameter.
+   */
+  takesSlash?(path: string): boolean
   obtain(input: ObtainInput): Promise<Obtained>
   /** Names the shape of credential an action needs, where they differ: git takes basic auth, REST a header. One lease for each. */
   variant?(action: Action): string

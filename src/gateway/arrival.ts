@@ -2,7 +2,14 @@ import { METHODS } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Operation } from '../model.ts'
-import { canonicalAuthority, canonicalTarget, checkHeaders, splitAbsoluteForm, type TargetForm } from './canonical.ts'
+import {
+  canonicalAuthority,
+  canonicalTarget,
+  checkHeaders,
+  splitAbsoluteForm,
+  type TakesSlash,
+  type TargetForm,
+} from './canonical.ts'
 import type { Connection, Inside } from './connections.ts'
 import { malformed } from './refusal.ts'
 import type { Reply } from './reply.ts'
@@ -45,13 +52,13 @@ const VERSIONS = new Set(['1.0', '1.1', '2.0'])
 const DEFAULT_PORTS = { http: 80, https: 443 } as const
 
 /** What is asked, spelled one way; the same value is decided about and sent. Throws `malformed_request`. */
-export function readOperation(arrival: Arrival): Operation {
+export function readOperation(arrival: Arrival, takesSlash: TakesSlash): Operation {
   const { method, httpVersion, rawHeaders, connection } = arrival
   if (!VERSIONS.has(httpVersion)) throw malformed('the HTTP version is not 1.0, 1.1 or 2')
   if (!METHOD_NAMES.has(method)) throw malformed('the method is not one that is carried')
   const headers = readHeaders(rawHeaders, httpVersion)
   const form = formOf(arrival, headers)
-  const { scheme, host, port, path, query } = canonicalTarget(form)
+  const { scheme, host, port, path, query } = canonicalTarget(form, takesSlash)
   checkHost(headers.host, form, host, port)
   if (connection.inside !== undefined) checkInside(connection.inside, scheme, host, port)
   return { scheme, host, port, method, path, query, headers }

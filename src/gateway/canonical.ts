@@ -10,6 +10,9 @@ export interface TargetForm {
   readonly target: string
 }
 
+/** Whether the target at a place takes this path, in which one segment holds `%2F`. */
+export type TakesSlash = (place: Pick<CanonicalTarget, 'scheme' | 'host' | 'port'>, path: string) => boolean
+
 /** Where a request goes, spelled one way. `host` is as in a URL: lower case, IPv6 in brackets. */
 export interface CanonicalTarget {
   readonly scheme: 'http' | 'https'
@@ -33,13 +36,15 @@ const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/
 
 /**
  * Spells a request target one way, before the decision: what is decided is what is sent (RFC 3986, section 6.2.2). Throws
- * `malformed_request` for whatever two servers could read differently.
+ * `malformed_request` for whatever two servers could read differently; an escaped slash is one of these, where `takesSlash` does
+ * not say that this target reads it as data (RFC 3986, section 2.2).
  */
-export function canonicalTarget(form: TargetForm): CanonicalTarget {
+export function canonicalTarget(form: TargetForm, takesSlash: TakesSlash = () => false): CanonicalTarget {
   const { scheme, target } = form
   const { host, port } = canonicalAuthority(form.authority, DEFAULT_PORT[scheme])
   const mark = target.indexOf('?')
-  const path = canonicalPath(mark === -1 ? target : target.slice(0, mark))
+  const given = mark === -1 ? target : target.slice(0, mark)
+  const path = isPlainPath(given) ? given : canonicalPath(given, (wanted) => takesSlash({ scheme, host, port }, wanted))
   const query = mark === -1 ? '' : target.slice(mark + 1)
   if (!VISIBLE_QUERY.test(query)) refuse('the query holds a blank, a control, a non-ASCII character or a fragment')
   return { scheme, host, port, path, query }
@@ -106,17 +111,23 @@ function canonicalIpv6(text: string): string {
   return host
 }
 
-function canonicalPath(path: string): string {
+function canonicalPath(path: string, takesSlash: (path: string) => boolean): string {
   if (!path.startsWith('/')) refuse('the path does not start with a slash')
-  if (isPlainPath(path)) return path
   if (!VISIBLE.test(path)) refuse('the path holds a blank, a control or a non-ASCII character')
   if (/[\\;#]/.test(path)) refuse('the path holds a backslash, a semicolon or a fragment')
   if (path.includes('//')) refuse('the path holds an empty segment')
   if (path.includes('%')) refuseBadEscapes(path)
   const normal = path.replace(/%[0-9A-Fa-f]{2}/g, normalEscape).replace(/["<>[\]^`{|}]/g, escapeCharacter)
-  if (DISGUISED.test(normal)) refuse('the path holds an escaped slash, backslash, semicolon or control character')
-  if (DOT_SEGMENT.test(normal)) refuse('the path holds a dot segment')
+  const opened = isSlashInOneSegment(normal) && takesSlash(normal) ? normal.replaceAll('%2F', '/') : normal
+  if (DISGUISED.test(opened)) refuse('the path holds an escaped slash, backslash, semicolon or control character')
+  if (DOT_SEGMENT.test(opened)) refuse('the path holds a dot segment')
   return normal
+}
+
+/** An escaped slash stands between two pieces of one segment: were it read as a separator after all, no piece would be empty. */
+function isSlashInOneSegment(path: string): boolean {
+  const [segment, ...more] = path.split('/').filter((part) => part.includes('%2F'))
+  return segment !== undefined && more.length === 0 && !segment.split('%2F').includes('')
 }
 
 /** Also refuses octets that are not UTF-8: overlong forms are an old disguise of dots and slashes. */

@@ -4,6 +4,7 @@ import type { Connector } from '../credentials/connector.ts'
 import { asStintError, StintError } from '../errors.ts'
 import type { Action, Operation, Target } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
+import type { TakesSlash } from './canonical.ts'
 import type { Forward } from './forward.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, renderRefusal } from './refusal.ts'
@@ -22,6 +23,10 @@ export type Handle = (arrival: Arrival) => Promise<void>
 
 /** From a request as parsed to an attempt, and from what was served to an answer. */
 export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () => boolean): Handle {
+  const takesSlash: TakesSlash = ({ scheme, host, port }, path) => {
+    const target = verbs.match(scheme, host, port)
+    return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
+  }
   return async (arrival) => {
     const { connection } = arrival
     connection.busy += 1
@@ -38,7 +43,7 @@ export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () 
     const correlationId = randomUUID()
     let operation: Operation
     try {
-      operation = readOperation(arrival)
+      operation = readOperation(arrival, takesSlash)
       if (isStopping()) throw new StintError('stopping', 'the gateway is shutting down')
     } catch (thrown) {
       return refuse(arrival, refusalOf(asStintError(thrown), correlationId), {}, true)

@@ -81,6 +81,7 @@ export const PRESETS: readonly Preset[] = [
   // Package registries
   preset('npm', 'The npm registry; a credential is needed only to publish or for private packages.', ['registry.npmjs.org'], {
     ...maybe(BEARER),
+    connector: 'npm',
     placeholderVariables: ['NPM_TOKEN', 'NODE_AUTH_TOKEN'],
   }),
   preset('pypi', 'PyPI for installing, without a credential.', ['pypi.org', 'files.pythonhosted.org'], open('public')),

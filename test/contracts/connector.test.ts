@@ -77,6 +77,20 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
         )
       })
 
+    test('tells policies what a segment with an escaped slash says, and takes that segment in one place only', () => {
+      for (const { operation } of example.known) {
+        const { path } = operation
+        const segment = path.split('/').find((part) => part.includes('%2F'))
+        assert.equal(connector.takesSlash?.(path) ?? false, segment !== undefined, path)
+        if (segment === undefined) continue
+        const { parameters } = describeAs(connector, operationOf(connector, operation))
+        const said = Object.values(parameters).map((value) => String(value).toLowerCase())
+        assert.ok(said.includes(decodeURIComponent(segment).toLowerCase()), `${path}: ${said}`)
+        for (const more of [`${path}/a%2Fb`, `/a%2Fb${path}`, `/x${path}`])
+          assert.equal(connector.takesSlash?.(more), false, more)
+      }
+    })
+
     for (const name of NAMES)
       test(`takes ${name} for a method, a path or a header for nothing special`, () => {
         for (const change of [

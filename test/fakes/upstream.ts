@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -19,8 +19,8 @@ export interface Upstream {
   close(): Promise<void>
 }
 
-/** Starts it on a free loopback port; everything it keeps is under `directory`. */
-export async function startUpstream(directory: string, secret: string): Promise<Upstream> {
+/** Starts it on a free loopback port; everything it keeps is under `directory`. `answer` plays another API than its own. */
+export async function startUpstream(directory: string, secret: string, answer: RequestListener = answerIt): Promise<Upstream> {
   mkdirSync(join(directory, 'ca'), { recursive: true, mode: 0o700 })
   const ca = await openCa(join(directory, 'ca'), { now: Date.now })
   const caFile = join(directory, 'upstream-ca.pem')
@@ -80,7 +80,7 @@ function refuse(response: ServerResponse): void {
   response.end('a key is wanted\n')
 }
 
-function answer(request: IncomingMessage, response: ServerResponse): void {
+function answerIt(request: IncomingMessage, response: ServerResponse): void {
   const path = new URL(request.url ?? '/', 'https://upstream').pathname
   if (path === '/issues') {
     response.writeHead(200, { 'content-type': 'application/json' })

@@ -91,6 +91,55 @@ for (const [target, about] of REFUSED_PATHS) {
   test(`a target with ${about} is refused`, () => assertRefused(() => pathOf(target), target))
 }
 
+const namesProject = (path: string): boolean => /^\/(?:projects\/[^/]+(?:\/(?:(?!%2F)[^/])*)*|@[^/]+)$/.test(path)
+const openPath = (target: string): string =>
+  canonicalTarget({ scheme: 'https', authority: 'h', target }, (_, path) => namesProject(path)).path
+
+test('an escaped slash stays one where the target takes it, in big letters', () => {
+  assert.equal(openPath('/@scope%2fname'), '/@scope%2Fname')
+  assert.equal(openPath('/projects/a%2fb%2Fc/issues?x=%2f'), '/projects/a%2Fb%2Fc/issues')
+  assert.equal(openPath('/projects/%41%2f%7eb'), '/projects/A%2F~b')
+})
+
+test('an escaped slash is asked about with the place and the very path that is sent', () => {
+  const asked: unknown[] = []
+  const form = { scheme: 'https', authority: 'API.example.com', target: '/%40a%2fb?c' } as const
+  const { path } = canonicalTarget(form, (...about) => asked.push(about) > 0)
+  assert.deepEqual(asked, [[{ scheme: 'https', host: 'api.example.com', port: 443 }, path]])
+})
+
+test('an escaped slash in two segments is refused even by a target that would take it', () => {
+  const form = { scheme: 'https', authority: 'h', target: '/projects/a%2Fb/c%2Fd' } as const
+  assertRefused(() => canonicalTarget(form, () => true), form.target)
+})
+
+for (const target of [
+  '/other/a%2Fb',
+  '/projects/a%2Fb/c%2Fd',
+  '/@scope%2F',
+  '/@%2F%2Fname',
+  '/projects/%2Fname',
+  '/projects/a%2F%2Fb',
+  '/projects/a%2F/b',
+  '/projects/a%2F..',
+  '/projects/a%2F%2e%2e',
+  '/projects/a%2F.%2e%2Fb',
+  '/projects/..%2Fb',
+  '/projects/a%2F.%2Fb',
+  '/projects/a%2F%20%2Fb',
+  '/projects/a%252Fb',
+  '/projects/a%2Fb%252Fc',
+  '/projects/a%2Fb%252e%252e',
+  '/projects/a%2Fb%5cc',
+  '/projects/a%2Fb%255cc',
+  '/projects/a%2Fb%3bc',
+  '/projects/a%2Fb%00',
+  '/projects/a%2Fb;c',
+  '/projects/a%2Fb//c',
+  '/projects/a%2Fb%c0%af',
+])
+  test(`${target} is refused although the target takes escaped slashes`, () => assertRefused(() => openPath(target), target))
+
 test('one host has one spelling', () => {
   assert.equal(hostOf('API.Example.COM'), 'api.example.com')
   assert.equal(hostOf('api.example.com.'), 'api.example.com')
@@ -279,6 +328,32 @@ test('whatever comes, it is refused as malformed or is canonical, stays so, and 
   assert.ok(accepted > 100, `only ${accepted} were accepted, so this shows little`)
 })
 
+test('whatever comes to a target that takes escaped slashes, they are in one segment and separate nothing but plain pieces', () => {
+  const parts = fc.array(fc.oneof(pieces, fc.constantFrom('%2f', '%2F', '/projects/', 'a', 'b')), { maxLength: 10 })
+  let accepted = 0
+  fc.assert(
+    fc.property(fc.constantFrom('/projects/a', '/@a', '/'), parts, (start, rest) => {
+      const form = { scheme: 'https', authority: 'h', target: start + rest.join('') } as const
+      const asked: string[] = []
+      const takes = (_: unknown, path: string): boolean => asked.push(path) > 0 && namesProject(path)
+      const first = attempt(form, takes)
+      if (first === undefined) return
+      const { path } = first
+      assert.ok(!path.includes('%2f'))
+      assert.equal(new URL(`https://h${path}`).pathname, path)
+      assert.equal(attempt({ ...form, target: path }, takes)?.path, path)
+      if (!path.includes('%2F')) return assertPlain(path)
+      accepted += 1
+      assert.deepEqual(new Set(asked), new Set([path]))
+      assert.equal(path.split('/').filter((part) => part.includes('%2F')).length, 1)
+      assertPlain(path.replaceAll('%2F', '/'))
+      assert.doesNotMatch(path.replaceAll('%2F', '/'), /\/\//)
+    }),
+    { numRuns: 20_000 },
+  )
+  assert.ok(accepted > 100, `only ${accepted} were accepted, so this shows little`)
+})
+
 /** No matter how often a server decodes: no more segments, no dot segments, no controls. */
 function assertPlain(path: string): void {
   let decoded = path
@@ -290,9 +365,9 @@ function assertPlain(path: string): void {
   }
 }
 
-function attempt(form: Parameters<typeof canonicalTarget>[0]): ReturnType<typeof canonicalTarget> | undefined {
+function attempt(...from: Parameters<typeof canonicalTarget>): ReturnType<typeof canonicalTarget> | undefined {
   try {
-    return canonicalTarget(form)
+    return canonicalTarget(...from)
   } catch (thrown) {
     assert.ok(thrown instanceof StintError && thrown.code === 'malformed_request', String(thrown))
     return undefined

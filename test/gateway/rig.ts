@@ -34,6 +34,7 @@ interface RigOptions {
   readonly denies?: (action: Action) => boolean
   readonly bodyPrefix?: (operation: Operation) => number
   readonly describe?: (operation: Operation) => Action
+  readonly takesSlash?: (path: string) => boolean
   /** Waits here before the decision is durable. */
   readonly record?: () => Promise<void>
   /** Waits here before a name is resolved. */
@@ -102,6 +103,7 @@ export async function startRig(options: RigOptions) {
     describe:
       options.describe ??
       ((operation) => ({ id: `http:${operation.method}`, access: 'read', resource: operation.path, parameters: {} })),
+    ...(options.takesSlash && { takesSlash: options.takesSlash }),
     obtain: async () => ({ injections: [] }),
     example: { target: targetAt({ port: 1 }), known: [], unknown: [] },
   }

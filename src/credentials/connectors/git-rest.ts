@@ -1,11 +1,38 @@
 import type { Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
 import { injectionsOf } from '../protocols/placement.ts'
+import { createSlashFinder } from '../protocols/slash.ts'
 import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
 import { describeHttp, http } from './http.ts'
 
+/** GitLab takes a project or group by its path, and files, branches and tags by theirs (GitLab REST API, "Path parameters"). */
+const findSlash = createSlashFinder([
+  '/api/v4/projects/{project}/**',
+  '/api/v4/groups/{group}/**',
+  '/api/v4/projects/*/repository/files/{file}/**',
+  '/api/v4/projects/*/repository/branches/{branch}/**',
+  '/api/v4/projects/*/repository/tags/{tag}/**',
+])
+/** What GitLab names without telling upper from lower case. */
+const CASELESS = ['project', 'group']
+
 function describe(operation: Operation): Action {
-  return describeGit(operation, caselessName) ?? describeHttp(operation)
+  return describeGit(operation, caselessName) ?? describeRest(operation)
+}
+
+function describeRest(operation: Operation): Action {
+  const action = describeHttp(operation)
+  const found = findSlash(operation.path)
+  if (found === undefined) return action
+  const { name, text } = found
+  if (!CASELESS.includes(name)) return { ...action, parameters: { ...action.parameters, [name]: text } }
+  const resource = action.resource.replace(/[^/]*%2F[^/]*/, lowerCase)
+  return { ...action, resource, parameters: { ...action.parameters, [name]: text.toLowerCase() } }
+}
+
+/** Of a path: its escapes keep their big letters. */
+function lowerCase(path: string): string {
+  return path.toLowerCase().replaceAll(/%[0-9a-f]{2}/g, (octet) => octet.toUpperCase())
 }
 
 async function obtain(input: ObtainInput): Promise<Obtained> {
@@ -27,6 +54,7 @@ export const gitRest: Connector = {
   placeholderVariables: [],
   bodyPrefix: gitBodyPrefix,
   describe,
+  takesSlash: (path) => findSlash(path) !== undefined,
   obtain,
   variant: (action) => (isGit(action) ? 'git' : 'rest'),
   example: {
@@ -42,6 +70,26 @@ export const gitRest: Connector = {
       {
         operation: { method: 'GET', path: '/Acme/App.git/info/refs', query: 'service=git-upload-pack' },
         action: { id: 'git:fetch', access: 'read', resource: 'acme/app' },
+      },
+      {
+        operation: { method: 'GET', path: '/api/v4/projects/Acme%2FApp/issues' },
+        action: { id: 'http:GET', access: 'read', resource: '/api/v4/projects/acme%2Fapp/issues' },
+      },
+      {
+        operation: { method: 'GET', path: '/api/v4/groups/acme%2Ftools' },
+        action: { id: 'http:GET', access: 'read', resource: '/api/v4/groups/acme%2Ftools' },
+      },
+      {
+        operation: { method: 'PUT', path: '/api/v4/projects/7/repository/files/docs%2FREADME.md' },
+        action: { id: 'http:PUT', access: 'write', resource: '/api/v4/projects/7/repository/files/docs%2FREADME.md' },
+      },
+      {
+        operation: { method: 'DELETE', path: '/api/v4/projects/7/repository/branches/agent%2Fold' },
+        action: { id: 'http:DELETE', access: 'destructive', resource: '/api/v4/projects/7/repository/branches/agent%2Fold' },
+      },
+      {
+        operation: { method: 'GET', path: '/api/v4/projects/7/repository/tags/release%2F1' },
+        action: { id: 'http:GET', access: 'read', resource: '/api/v4/projects/7/repository/tags/release%2F1' },
       },
     ],
     unknown: [...http.example.unknown, ...git.example.unknown.slice(1)],

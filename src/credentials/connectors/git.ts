@@ -30,7 +30,7 @@ export function describeGit(operation: Operation, nameOf: (repository: string) =
     if (asked === 'POST git-receive-pack') return pushed(name, operation)
   }
   const isAnnouncement = query !== '' && /\/info\/refs\/*$/i.test(path)
-  if (isAnnouncement || path.split('/').some((part) => SERVICE.test(part))) throw unknown()
+  if (isAnnouncement || path.split(/\/|%2F/).some((part) => SERVICE.test(part))) throw unknown()
   return undefined
 }
 

@@ -4,6 +4,7 @@ import { git } from './git.ts'
 import { gitRest } from './git-rest.ts'
 import { github } from './github.ts'
 import { http } from './http.ts'
+import { npm } from './npm.ts'
 
 /** Every connector, by kind. */
-export const CONNECTORS: Readonly<Record<string, Connector>> = { git, 'git-rest': gitRest, github, http }
+export const CONNECTORS: Readonly<Record<string, Connector>> = { git, 'git-rest': gitRest, github, http, npm }
