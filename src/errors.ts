@@ -16,6 +16,11 @@ export const CATALOGUE = {
     'Present a proof: run through `stint run`, or send a DPoP-bound task token.',
   ],
   invalid_token: [401, 'The token is not valid', 'Ask for a new token; the detail says which check failed.'],
+  token_replayed: [
+    401,
+    'The token was used before',
+    'Ask for a new token: each one starts one task. If you did not use it, someone else did.',
+  ],
   proof_replayed: [401, 'The DPoP proof was used before', 'Make a fresh proof, with a new jti, for every request.'],
   issuer_unknown: [401, 'No configured issuer vouches for this token', 'Add the issuer with `stint issuer add`.'],
   issuer_unavailable: [

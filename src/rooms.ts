@@ -14,6 +14,7 @@ import { createDpop } from './identity/dpop.ts'
 import { ISSUERS } from './identity/issuers/index.ts'
 import { createIssuers } from './identity/registry.ts'
 import { openTokens } from './identity/tokens.ts'
+import { createUsedTokens } from './identity/used-tokens.ts'
 import { createVerify } from './identity/verify.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -98,6 +99,7 @@ async function openIdentity({ config, now }: Opening, store: Store, dial: Dial) 
   const identity = createVerify({
     ...{ tokens, issuers, trustDomain, kinds: ISSUERS, insideTask: inside.isInside },
     dpop: createDpop({ skewSeconds, now }),
+    used: createUsedTokens(store, now),
     io: {
       getJson: (url, reach) => createGetJson(dial, { ...reach, allowHttp: reach.privateNetworks.length > 0 })(url),
       ...{ now, skewSeconds },

@@ -38,6 +38,7 @@ const EXTRA_HEADERS: Partial<Record<ErrorCode, readonly [name: string, value: st
   stopping: ['retry-after', '2'],
   unauthenticated: ['www-authenticate', 'DPoP algs="ES256", Bearer'],
   invalid_token: ['www-authenticate', 'DPoP algs="ES256", error="invalid_token"'],
+  token_replayed: ['www-authenticate', 'DPoP algs="ES256", error="invalid_token"'],
   proof_replayed: ['www-authenticate', 'DPoP algs="ES256", error="invalid_dpop_proof"'],
 }
 

@@ -4,8 +4,8 @@ import { operatorId } from './caller-id.ts'
 import type { Dpop } from './dpop.ts'
 import type { Issuer, IssuerConfig, IssuerIo, IssuerRule, ParsedJwt, Vouched } from './issuer.ts'
 import { MAX_TOKEN_BYTES, parseJwt } from './jwt.ts'
-import { createOnce } from './once.ts'
 import type { Tokens } from './tokens.ts'
+import type { UsedTokens } from './used-tokens.ts'
 import { createVouch } from './vouch.ts'
 
 /** How a caller says who it is. Attacker-controlled but for `attached` and the fact that it is `operator`. */
@@ -33,9 +33,9 @@ export type Examined =
 
 /** WHO IS CALLING? Everything that is not proved throws. */
 export interface Verify {
-  /** Answers at once for `attached`. Throws `invalid_token`, `proof_replayed`, `issuer_unknown`, `issuer_unavailable`, `inside_task`, `not_operator`. */
+  /** Answers at once for `attached`. Throws `invalid_token`, `token_replayed`, `proof_replayed`, `issuer_unknown`, `issuer_unavailable`, `inside_task`, `not_operator`. */
   verify(proof: Proof): Caller | Promise<Caller>
-  /** Uses the token up: its `jti` is refused from now on, unless the issuer allows reuse. */
+  /** Uses the token up, durably: its `jti` is `token_replayed` from now on, unless the issuer allows reuse. Throws `store_unavailable` as well. */
   verifyFederated(token: string, possession?: Possession): Promise<Vouched>
   /** The rule that admitted this very Caller value; its caps bound every task the caller starts. */
   ruleOf(caller: Caller): IssuerRule | undefined
@@ -47,6 +47,7 @@ interface VerifyOptions {
   readonly tokens: Pick<Tokens, 'verify'>
   readonly dpop: Dpop
   readonly issuers: { byIssuer(issuer: string): IssuerConfig | undefined }
+  readonly used: UsedTokens
   /** By kind. */
   readonly kinds: Readonly<Record<string, Issuer>>
   readonly io: IssuerIo
@@ -55,15 +56,10 @@ interface VerifyOptions {
   insideTask(pid: number): boolean | Promise<boolean>
 }
 
-/** How long a used `jti` is remembered: as long as an issuer's token may live (issuers/oidc.ts), with room for skew. */
-const JTI_MEMORY_MS = 25 * 3_600_000
-const JTI_CAPACITY = 250_000
-
 /** Joins the ways to prove a caller. */
 export function createVerify(options: VerifyOptions): Verify {
-  const { tokens, dpop, issuers, kinds, io, trustDomain } = options
+  const { tokens, dpop, issuers, used, kinds, io, trustDomain } = options
   const vouch = createVouch(kinds, io)
-  const used = createOnce({ keepMs: JTI_MEMORY_MS, capacity: JTI_CAPACITY, share: JTI_CAPACITY, now: io.now })
   const rules = new WeakMap<Caller, IssuerRule>()
   return { verify, verifyFederated, examine, ruleOf: (caller) => rules.get(caller) }
 
@@ -102,7 +98,7 @@ export function createVerify(options: VerifyOptions): Verify {
     const { token, config } = lookUp(text)
     const vouched = await vouch(token, config)
     const thumbprint = possession && (await proveKey(possession, vouched.caller))
-    if (!config.allowReuse) useUp(vouched)
+    if (!config.allowReuse) await useUp(token, vouched)
     const caller = thumbprint === undefined ? vouched.caller : { ...vouched.caller, keyThumbprint: thumbprint }
     rules.set(caller, vouched.rule)
     return { caller, rule: vouched.rule }
@@ -112,13 +108,14 @@ export function createVerify(options: VerifyOptions): Verify {
     return dpop.proveKey({ proof, method, url, caller: caller.id })
   }
 
-  function useUp({ caller: { issuer, claims } }: Vouched): void {
+  /** Durable before the token is accepted, so that a restart lets none in twice. */
+  async function useUp({ payload: { exp } }: ParsedJwt, { caller: { issuer, claims } }: Vouched): Promise<void> {
     const { jti } = claims
     if (jti === undefined) return
-    const result = used.use(issuer, JSON.stringify([issuer, jti]))
-    if (result === 'again')
-      throw new StintError('invalid_token', 'the token is not acceptable', { operatorDetail: 'its jti was used before' })
-    if (result === 'full') throw new StintError('rate_limited', 'too many tokens were used in a day')
+    if (typeof exp !== 'number') throw new StintError('invalid_token', 'the token never expires')
+    const result = await used.use(issuer, jti, (exp + io.skewSeconds) * 1000)
+    if (result === 'again') throw new StintError('token_replayed', 'a token with this jti was used before')
+    if (result === 'full') throw new StintError('rate_limited', 'too many tokens of this issuer are in use')
   }
 
   function lookUp(text: string): { token: ParsedJwt; config: IssuerConfig } {

@@ -1,6 +1,7 @@
 import type { ColumnDefinitionBuilder, Kysely, Transaction } from 'kysely'
 import { StintError } from '../errors.ts'
 import { initial } from './migrations/0001-initial.ts'
+import { usedTokens } from './migrations/0002-used-tokens.ts'
 import type { Tables } from './tables.ts'
 
 /** Makes a column a primary key that counts up and never uses a number twice; each dialect says it its own way. */
@@ -12,7 +13,7 @@ export const numberedInSqlite: Numbered = (column) => column.primaryKey().autoIn
 type Migration = (tx: Transaction<Tables>, numbered: Numbered) => Promise<void>
 
 /** In order; the schema version is how many have run. Once released, an entry never changes. */
-const MIGRATIONS: readonly Migration[] = [initial]
+const MIGRATIONS: readonly Migration[] = [initial, usedTokens]
 
 /** Brings the schema up to date in one transaction. Throws `store_unavailable` for a schema that a newer Stint wrote. */
 export async function migrate(db: Kysely<Tables>, numbered: Numbered): Promise<void> {

@@ -9,6 +9,7 @@ export interface Tables {
   revocations: RevocationsTable
   issuers: IssuersTable
   idempotency: IdempotencyTable
+  used_tokens: UsedTokensTable
   changes: ChangesTable
   meta: MetaTable
 }
@@ -80,6 +81,13 @@ interface IdempotencyTable {
   response_json: Nullable<string>
   status: Nullable<number>
   at: number
+}
+
+interface UsedTokensTable {
+  /** SHA-256 of the issuer and its `jti`. */
+  digest: string
+  issuer: string
+  expires_at: number
 }
 
 /** The change feed: what a write changed, in commit order. `seq` is never used twice. */

@@ -28,6 +28,7 @@ describe('G11: a stolen task token', () => {
     return createVerify({
       ...{ tokens: opened.tokens, dpop: createDpop({ skewSeconds: 30, now: clock.now }), issuers: { byIssuer: () => undefined } },
       ...{ kinds: ISSUERS, io: ioOver(clock), trustDomain: 'stint.local', insideTask: () => false },
+      used: { use: () => assert.fail('this is about task tokens') },
     })
   }
 

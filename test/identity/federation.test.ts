@@ -115,14 +115,32 @@ describe('the job in docs/reference/federation.md, against a real Stint', () => 
     )
   })
 
-  test('gets nothing with a token that was used, is for others, or matches no rule', async () => {
-    const used = await freshToken()
-    await runJob(used, '')
-    for (const token of [used, await freshToken({ aud: 'https://other.example' }), await freshToken({ repository_id: '9' })]) {
+  test('gets nothing with a token that is for others or matches no rule', async () => {
+    for (const token of [await freshToken({ aud: 'https://other.example' }), await freshToken({ repository_id: '9' })]) {
       const { code, stderr } = await runJob(token, 'console.log("ran")')
       assert.equal(code, 1)
       assert.match(stderr, /invalid_token: the token is not acceptable\n/)
     }
+  })
+
+  test('gets nothing with a token that was used, also after Stint was killed and started again', async () => {
+    const used = await freshToken()
+    assert.equal((await runJob(used, '')).code, 0)
+    const again = await runJob(used, 'console.log("ran")')
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /token_replayed/)
+    stint.server.kill('SIGKILL')
+    await stint.restart()
+    const afterwards = await runJob(used, 'console.log("ran")')
+    assert.equal(afterwards.code, 1)
+    assert.match(afterwards.stderr, /token_replayed/)
+    assert.doesNotMatch(afterwards.stdout, /ran/)
+    const { items } = JSON.parse(await succeed(['audit', 'search', '--json', '--code', 'token_replayed']))
+    assert.deepEqual(
+      items.map(({ kind }: { kind: string }) => kind),
+      ['attempt', 'attempt'],
+    )
+    assert.equal((await runJob(await freshToken(), '')).code, 0)
   })
 
   test('gets nothing beyond its rule', async () => {

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { StintError } from '../../src/errors.ts'
 import { createDpop, type DpopKey, generateKey, makeProof } from '../../src/identity/dpop.ts'
 import type { IssuerConfig } from '../../src/identity/issuer.ts'
 import { ISSUERS } from '../../src/identity/issuers/index.ts'
+import { createUsedTokens, type UsedTokens } from '../../src/identity/used-tokens.ts'
 import { createVerify, type Proof, type Verify } from '../../src/identity/verify.ts'
 import type { Caller } from '../../src/model.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
 import {
   type Clock,
   configFor,
@@ -34,8 +39,11 @@ let configs: IssuerConfig[]
 let insideTask: (pid: number) => boolean | Promise<boolean>
 let opened: Awaited<ReturnType<typeof openTestTokens>>
 let verifier: Verify
+let store: Store
+let used: UsedTokens
 
 before(async () => {
+  store = await openStore(join(mkdtempSync(join(tmpdir(), 'stint-verify-')), 'state.db'))
   clock = createClock()
   issuerKey = await newKey('k', 'ES256')
   issuer = await startIssuer([issuerKey])
@@ -45,14 +53,17 @@ before(async () => {
 after(async () => {
   issuer.close()
   await opened.remove()
+  await store.close()
 })
 beforeEach(() => {
+  used = createUsedTokens(store, clock.now)
   configs = [configFor(issuer.url)]
   insideTask = () => false
   verifier = createVerify({
     tokens: opened.tokens,
     dpop: createDpop({ skewSeconds: 30, now: clock.now }),
     issuers: { byIssuer: (url) => configs.find((config) => config.issuer === url) },
+    used: { use: (...asked) => used.use(...asked) },
     kinds: ISSUERS,
     io: ioOver(clock),
     trustDomain: 'stint.local',
@@ -81,7 +92,7 @@ describe('a caller with a task token', () => {
     const { token } = await opened.tokens.issue(taskFor(key.thumbprint, clock), ['spiffe://stint.local/agent'])
     const realTime = createVerify({
       ...{ tokens: opened.tokens, dpop: createDpop({ skewSeconds: 30, now: Date.now }), issuers: { byIssuer: () => undefined } },
-      ...{ kinds: ISSUERS, io: ioOver(clock), trustDomain: 'stint.local', insideTask: () => false },
+      ...{ kinds: ISSUERS, io: ioOver(clock), trustDomain: 'stint.local', insideTask: () => false, used },
     })
     const dpop = await makeProof(key, { method: 'POST', url: URL_TASKS, token })
     assert.deepEqual(await realTime.verify({ kind: 'dpop', token, dpop, method: 'POST', url: URL_TASKS }), {
@@ -198,12 +209,12 @@ describe('a token with a jti', () => {
     const token = await good()
     const results = await Promise.allSettled([verifier.verifyFederated(token), verifier.verifyFederated(token)])
     assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
-    await assert.rejects(async () => verifier.verify({ kind: 'federated', token }), withCode('invalid_token'))
+    await assert.rejects(async () => verifier.verify({ kind: 'federated', token }), withCode('token_replayed'))
   })
 
   test('is used up also as another token with the same jti', async () => {
     await verifier.verifyFederated(await good({ jti: 'same' }))
-    await assert.rejects(verifier.verifyFederated(await good({ jti: 'same', extra: 1 })), withCode('invalid_token'))
+    await assert.rejects(verifier.verifyFederated(await good({ jti: 'same', extra: 1 })), withCode('token_replayed'))
   })
 
   test('stays used up as long as it could live', async () => {
@@ -212,8 +223,26 @@ describe('a token with a jti', () => {
     const token = await sign(issuerKey, claims)
     await verifier.verifyFederated(token)
     clock.at = at + 86_400_000 + 29_000
-    await assert.rejects(verifier.verifyFederated(token), withCode('invalid_token'))
+    await assert.rejects(verifier.verifyFederated(token), withCode('token_replayed'))
     clock.at = at
+  })
+
+  test('is not accepted when that it was used cannot be remembered, or not any more', async () => {
+    used = { use: () => Promise.reject(new StintError('store_unavailable', 'the disk is full')) }
+    await assert.rejects(verifier.verifyFederated(await good()), withCode('store_unavailable'))
+    used = { use: async () => 'full' }
+    await assert.rejects(verifier.verifyFederated(await good()), withCode('rate_limited'))
+  })
+
+  test('is not accepted before its use is durable', async () => {
+    const durable = Promise.withResolvers<'first'>()
+    used = { use: () => durable.promise }
+    let isAccepted = false
+    const accepting = verifier.verifyFederated(await good()).then(() => (isAccepted = true))
+    await new Promise((later) => setTimeout(later, 20))
+    assert.equal(isAccepted, false)
+    durable.resolve('first')
+    await accepting
   })
 
   test('may be used again where the issuer’s tokens are files', async () => {

@@ -43,6 +43,22 @@ describe('the SQLite store', () => {
   })
 })
 
+describe('a store of the first schema', () => {
+  test('is brought up to date, and what it held is there', async (t) => {
+    const path = join(await temporaryDirectory(t), 'state.db')
+    await (await openStore(path)).close()
+    const raw = new DatabaseSync(path)
+    raw.exec(
+      "drop table used_tokens; update meta set value = '1' where key = 'schema'; insert into tunnels values ('a.test', 443, 1)",
+    )
+    raw.close()
+    const store = await openStore(path)
+    t.after(() => store.close())
+    assert.deepEqual(await store.db.selectFrom('used_tokens').selectAll().execute(), [])
+    assert.equal((await store.db.selectFrom('tunnels').select('host').execute()).length, 1)
+  })
+})
+
 describe('a store that cannot be trusted', () => {
   test('is refused when others can read it, or when it is a link', async (t) => {
     const directory = await temporaryDirectory(t)
