@@ -38,10 +38,10 @@ function startOnOwnNode() {
     process.stderr.write('next: run `npm ci` in the project, which brings its own Node, or install Node 24.\n')
     process.exit(1)
   }
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
-  // A terminal sends Ctrl-C to both; passing it on as well would be a second one.
+  // Before there is a child, so that none is lost. A terminal sends Ctrl-C to both; passing it on as well would be a second one.
   for (const name of ['SIGINT', 'SIGQUIT']) process.on(name, () => process.stdin.isTTY || child.kill(name))
-  for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGCONT']) process.on(name, () => child.kill(name))
+  for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT']) process.on(name, () => child.kill(name))
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
   child.on('error', (error) => fail(error.message))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }

@@ -7,7 +7,7 @@ import type { Task } from '../model.ts'
 import { attach } from './attach.ts'
 import { openBareCell } from './bare-cell.ts'
 import { findBubblewrap } from './bubblewrap.ts'
-import type { Cell, Running } from './cell.ts'
+import type { Cell } from './cell.ts'
 import { buildEnvironment, type ShownTarget } from './environment.ts'
 import { checkAllowed, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
@@ -16,7 +16,7 @@ import { holdPresence } from './presence.ts'
 import { relay } from './relay.ts'
 import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
-import { forwardSignals } from './signals.ts'
+import { type CaughtSignals, catchSignals, exitCodeOf } from './signals.ts'
 import { type Call, type ProofKey, startSession, type TaskSession, type TaskWish } from './task-session.ts'
 
 /** What `stint run` is asked to do. */
@@ -47,18 +47,32 @@ const DAEMON_GRACE_MS = 1000
 
 /**
  * Runs the command under one task and answers its exit code. The task is over, and nothing the command started is left, when it
- * answers. Changes this process: it can no longer be traced, and orphans below it become its children, so call it once, in a process
- * of its own. Throws StintError before the command has started.
+ * answers. A signal that comes before the command has started ends the run as it would have ended the command. Changes this process:
+ * it can no longer be traced, and orphans below it become its children, so call it once, in a process of its own. Throws StintError
+ * before the command has started.
  */
 export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
   checkAllowed(wish.allowed)
-  becomeUndumpable()
-  becomeSubreaper()
+  const signals = catchSignals()
+  try {
+    becomeUndumpable()
+    becomeSubreaper()
+    return await runWithFiles(wish, world, signals)
+  } catch (thrown) {
+    if (signals.interrupted.aborted) return exitCodeOf(null, signals.interrupted.reason)
+    throw thrown
+  } finally {
+    signals.release()
+  }
+}
+
+async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
   const files = openRunDirectory()
   try {
     const cell = await prepare(wish, world, files.path)
     try {
-      return await runIn(cell, wish, world)
+      signals.interrupted.throwIfAborted()
+      return await runIn(cell, wish, world, signals)
     } finally {
       cell.server.close()
     }
@@ -106,7 +120,7 @@ function homesOf(environment: NodeJS.ProcessEnv): string[] {
   return homes.filter((home) => !homes.some((other) => other !== home && isWithin(home, other)))
 }
 
-async function runIn(cell: Cell, wish: RunWish, world: RunWorld): Promise<number> {
+async function runIn(cell: Cell, wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
   const session = await startSession(world.call, wish.task, cell.proof, await world.generateKey())
   const leave = holdPresence(join(world.home, 'operator.sock'), session.task.id, (why) =>
     world.say(`the task is over (${why}); nothing is let through any more`),
@@ -114,8 +128,8 @@ async function runIn(cell: Cell, wish: RunWish, world: RunWorld): Promise<number
   const closeRelay = relay(cell.server, cell.admission, () => attach(session))
   try {
     await registerTree(world.call, session.task)
-    const running = await startCommand(cell, wish, world, session)
-    return await running
+    const environment = await describe(cell, wish, world, session)
+    return await supervise(cell, wish.command, environment, signals)
   } finally {
     closeRelay()
     await endTree()
@@ -133,7 +147,8 @@ async function registerTree(call: Call, task: Task): Promise<void> {
     await call('POST', `/v1/tasks/${encodeURIComponent(task.id)}/root`, { pid: own.pid, startTime: String(own.startTime) })
 }
 
-async function startCommand(cell: Cell, wish: RunWish, world: RunWorld, session: TaskSession): Promise<number> {
+/** Tells the user what the command will be, and answers its environment. */
+async function describe(cell: Cell, wish: RunWish, world: RunWorld, session: TaskSession): Promise<Record<string, string>> {
   const { kept, removed } = hideVariables(world.environment, wish.allowed, wish.passed)
   const { id, scope, owner, expiresAt } = session.task
   const file = (name: keyof typeof RUN_FILES) => join(cell.filesAt, RUN_FILES[name])
@@ -149,15 +164,24 @@ async function startCommand(cell: Cell, wish: RunWish, world: RunWorld, session:
   world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${new Date(expiresAt).toLocaleTimeString()}`)
   for (const line of cell.says) world.say(line)
   if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
-  return supervise(await cell.start(wish.command, environment))
+  return environment
 }
 
-async function supervise(running: Running): Promise<number> {
-  const stop = forwardSignals((signal) => running.signal(signal))
+/** Starts the command and waits for it. At no moment is a signal for it lost: in the turn that starts it, they are handed on. */
+async function supervise(
+  cell: Cell,
+  command: readonly string[],
+  environment: Record<string, string>,
+  { interrupted, forward }: CaughtSignals,
+): Promise<number> {
+  interrupted.throwIfAborted()
+  const starting = cell.start(command, environment)
+  const failed = () => {} // thrown below
+  forward((signal) => void starting.then((running) => running.signal(signal), failed))
   try {
-    return await running.exited
+    return await (await starting).exited
   } finally {
-    stop()
+    forward(undefined)
   }
 }
 

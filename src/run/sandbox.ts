@@ -7,7 +7,7 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
-import { descendants, statOf as processOf } from '../host/process-tree.ts'
+import { descendants, type ProcessId, statOf as processOf } from '../host/process-tree.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
 import type { Step } from './layout.ts'
 import { RUN_FILES } from './run-directory.ts'
@@ -18,8 +18,8 @@ export interface Sandbox {
   /** The listener in the sandbox's own network: nothing outside of the sandbox can connect to it, which is the attestation. */
   readonly server: Server
   readonly port: number
-  /** Turns what waits inside into the command, and answers its process id as seen from here. */
-  become(command: readonly string[], environment: Record<string, string>): Promise<number | undefined>
+  /** Turns what waits inside into the command, and answers its process as seen from here. */
+  become(command: readonly string[], environment: Record<string, string>): Promise<ProcessId | undefined>
 }
 
 export interface SandboxWish {
@@ -61,8 +61,8 @@ export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
   const { server, port } = await takeListener(child)
   return { child, server, port, become }
 
-  async function become(command: readonly string[], environment: Record<string, string>): Promise<number | undefined> {
-    const inside = commandPid(await reaperPid)
+  async function become(command: readonly string[], environment: Record<string, string>): Promise<ProcessId | undefined> {
+    const inside = commandBelow(await reaperPid)
     const left = once(child, 'disconnect')
     child.send({ command, environment })
     await left
@@ -96,9 +96,9 @@ async function readReaperPid(info: unknown): Promise<number | undefined> {
   return pid === undefined ? undefined : Number(pid)
 }
 
-function commandPid(reaperPid: number | undefined): number | undefined {
+function commandBelow(reaperPid: number | undefined): ProcessId | undefined {
   const reaper = reaperPid === undefined ? undefined : processOf(reaperPid)
-  return reaper && descendants(reaper).find(({ ppid }) => ppid === reaper.pid)?.pid
+  return reaper && descendants(reaper).find(({ ppid }) => ppid === reaper.pid)
 }
 
 function bubblewrapArguments(wish: SandboxWish): string[] {
@@ -113,7 +113,8 @@ function bubblewrapArguments(wish: SandboxWish): string[] {
     ...rest.flat(),
     ...(runtimeDirectory === undefined ? [] : ['--perms', '0700', '--dir', runtimeDirectory]),
     ...['--ro-bind', runDirectory, INNER_DIRECTORY, '--ro-bind', process.execPath, INNER_NODE],
-    ...['--chdir', workingDirectory, '--', INNER_NODE, join(INNER_DIRECTORY, INNER_PROGRAM)],
+    // SIGUSR1 may come for the command before it is there; it must not open Node's debugger.
+    ...['--chdir', workingDirectory, '--', INNER_NODE, '--disable-sigusr1', join(INNER_DIRECTORY, INNER_PROGRAM)],
   ]
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { type ProcessId, statOf } from '../host/process-tree.ts'
 import { admitSandbox } from './admit.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
@@ -37,8 +38,8 @@ export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> 
     async start(command, environment) {
       const { promise, resolve } = Promise.withResolvers<number>()
       sandbox.child.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)))
-      const pid = await sandbox.become(command, insideOf(environment))
-      return { signal: (signal) => deliver(pid, signal), exited: promise }
+      const first = await sandbox.become(command, insideOf(environment))
+      return { signal: (signal) => deliver(first, signal), exited: promise }
     },
   }
 }
@@ -54,9 +55,10 @@ function sayings({ directory, hidden, allowed }: SandboxedCellWish): string[] {
 }
 
 /** bubblewrap itself is deaf to the signals that are handed on; they go to the command. */
-function deliver(pid: number | undefined, signal: NodeJS.Signals): void {
+function deliver(to: ProcessId | undefined, signal: NodeJS.Signals): void {
+  if (to === undefined || statOf(to.pid)?.startTime !== to.startTime) return
   try {
-    if (pid !== undefined) process.kill(pid, signal)
+    process.kill(to.pid, signal)
   } catch {
     // It ended just now.
   }

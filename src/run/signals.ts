@@ -8,17 +8,36 @@ import { constants } from 'node:os'
 const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 const FROM_THE_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
-/** Hands the signals this process gets to `send`, except those the terminal has sent to the command as well. The answer stops it. */
-export function forwardSignals(send: (signal: NodeJS.Signals) => void): () => void {
-  const listeners = FORWARDED.map((signal) => {
-    const listen = () => {
+/** The signals this process gets, none of them lost: from the first moment until they are let go. */
+export interface CaughtSignals {
+  /** Aborted by a signal that came while there was no command to tell, with its name as the reason. A second one ends this process. */
+  readonly interrupted: AbortSignal
+  /** From now on they go to `send`, except those that the terminal has sent to the command as well; or to nobody. */
+  forward(send: ((signal: NodeJS.Signals) => void) | undefined): void
+  release(): void
+}
+
+/** Catches them from now on. */
+export function catchSignals(): CaughtSignals {
+  const interruption = new AbortController()
+  let send: ((signal: NodeJS.Signals) => void) | undefined
+  const listeners = FORWARDED.map((signal) => [signal, () => hear(signal)] as const)
+  for (const [signal, listen] of listeners) process.on(signal, listen)
+  return {
+    interrupted: interruption.signal,
+    forward: (to) => {
+      send = to
+    },
+    release() {
+      for (const [signal, listen] of listeners) process.off(signal, listen)
+    },
+  }
+
+  function hear(signal: NodeJS.Signals): void {
+    if (send !== undefined) {
       if (!(FROM_THE_KEYBOARD.includes(signal) && isInForeground())) send(signal)
-    }
-    process.on(signal, listen)
-    return () => process.off(signal, listen)
-  })
-  return () => {
-    for (const stop of listeners) stop()
+    } else if (interruption.signal.aborted) process.exit(exitCodeOf(null, signal))
+    else interruption.abort(signal)
   }
 }
 

@@ -21,11 +21,11 @@ function install(t: TestContext, mainSource: string): string {
 }
 
 /** Makes the script believe that it runs on Node 20, and puts `node24` where npm would have put Node 24. */
-function onNode20(root: string, node24: string | undefined): string[] {
+function onNode20(root: string, node24: string | undefined, first = ''): string[] {
   const pretend = join(root, 'pretend.mjs')
   writeFileSync(
     pretend,
-    "if (!process.env.PRETENDED) Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); process.env.PRETENDED = '1'",
+    `${first}\nif (!process.env.PRETENDED) Object.defineProperty(process.versions, 'node', { value: '20.1.0' }); process.env.PRETENDED = '1'`,
   )
   if (node24 !== undefined) {
     const home = join(root, 'node_modules', `node-${process.platform}-${process.arch}`)
@@ -76,6 +76,22 @@ describe('bin/stint.js', () => {
     const finished = ended(child)
     child.stdout.once('data', () => child.kill('SIGTERM'))
     assert.equal((await finished).code, 9)
+  })
+
+  test('passes a signal on that comes while it starts the other one', async (t) => {
+    const first = `
+      import processes from 'node:child_process'
+      import { syncBuiltinESMExports } from 'node:module'
+      const { spawn } = processes
+      processes.spawn = (...given) => {
+        const child = spawn(...given)
+        process.kill(process.pid, 'SIGTERM')
+        return child
+      }
+      syncBuiltinESMExports()`
+    const source = 'export const main = () => new Promise(() => setInterval(() => {}, 1000))'
+    const { code } = await ended(spawn(process.execPath, onNode20(install(t, source), process.execPath, first)))
+    assert.equal(code, 143)
   })
 
   test('shows no warning about experiments, and every other warning', async (t) => {

@@ -70,6 +70,25 @@ for (const [mode, flags] of [
       }
     })
 
+    test('a signal that comes before the command is there ends the run: nothing is run, the task is over, no file is left', async () => {
+      const asked = Promise.withResolvers<void>()
+      const go = Promise.withResolvers<void>()
+      fake.holdStart = () => {
+        asked.resolve()
+        return go.promise
+      }
+      try {
+        const started = startRun(fake, flags, ['echo', 'ran'], { env: { TMPDIR: fake.project } })
+        await asked.promise
+        started.child.kill('SIGTERM')
+        go.resolve()
+        const { code, stdout } = await started.done
+        assert.deepEqual([code, stdout, fake.task().state, runDirectories()], [143, '', 'ended', []])
+      } finally {
+        fake.holdStart = undefined
+      }
+    })
+
     test('what the command leaves running is gone when stint run ends', async () => {
       const beat = join(fake.project, `beat-${mode}`)
       const loop = `while :; do echo x >> "${beat}"; sleep 0.02; done`
@@ -128,6 +147,8 @@ for (const [mode, flags] of [
   })
 }
 
+const runDirectories = () => readdirSync(fake.project).filter((name) => name.startsWith('stint-run-'))
+
 test('a server that refuses the task ends stint run with its code, and nothing is run', async () => {
   fake.refuseStart = 'scope_exceeded'
   try {
@@ -145,10 +166,7 @@ test('without a server nothing is run, and nothing is left in the temporary dire
   await fake.startApi()
   assert.deepEqual([code, stdout], [1, ''])
   assert.match(stderr, /^not_running: /m)
-  assert.deepEqual(
-    readdirSync(fake.project).filter((name) => name.startsWith('stint-run-')),
-    [],
-  )
+  assert.deepEqual(runDirectories(), [])
 })
 
 test('a bad argument is refused before anything is asked', async () => {

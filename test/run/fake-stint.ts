@@ -39,6 +39,8 @@ export interface FakeStint {
   connect: (request: IncomingMessage, socket: Socket) => void
   /** The code to refuse the next tasks with. */
   refuseStart: ErrorCode | undefined
+  /** What starting a task waits for. */
+  holdStart: (() => Promise<void>) | undefined
   tokenSeconds: number
   attaches: number
   task(): FakeTask
@@ -79,6 +81,7 @@ export async function startFakeStint(): Promise<FakeStint> {
     serve: (_request, response) => void response.end('hello from upstream\n'),
     connect: (_request, socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'),
     refuseStart: undefined,
+    holdStart: undefined,
     task() {
       const found = [...fake.tasks.values()].at(-1)
       if (found === undefined) throw new Error('no task was started')
@@ -145,6 +148,7 @@ export async function startFakeStint(): Promise<FakeStint> {
     const task = fake.tasks.get(id)
     if (noun === 'targets' && id === 'github') return void say(200, shownTarget)
     if (noun === 'tasks' && id === '' && fake.refuseStart) return void say(403, problem(fake.refuseStart, 'as told'))
+    if (noun === 'tasks' && id === '') await fake.holdStart?.()
     if (noun === 'tasks' && id === '') return void say(201, start((await json(request)) as Record<string, unknown>))
     if (task === undefined) return void say(404, problem('not_found', 'no such thing'))
     if (verb === 'root') {
