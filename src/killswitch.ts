@@ -38,7 +38,8 @@ export interface KillswitchVerbs {
   cut(selector: Selector): number
   /** tasks/: the live tasks that die with this selector; none for a target or a credential. */
   tasksUnder(selector: Selector): readonly Task[]
-  endTask(id: string, reason: string): Promise<unknown>
+  /** tasks/: ends them all, durably. Throws `store_unavailable`; they are dead all the same. */
+  endTasks(ids: readonly string[], reason: string): Promise<unknown>
   /** credentials/obtain.ts: forgets every lease the selector covers. */
   dropLeases(selector: Selector): number
   report(thrown: unknown): void
@@ -66,7 +67,7 @@ export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
     const cutMs = since()
     const droppedLeases = verbs.dropLeases(selector)
     const ended = verbs.tasksUnder(selector).map((task) => task.id)
-    for (const id of ended) await verbs.endTask(id, `revocation ${revocation.number}: ${demand.reason}`)
+    await verbs.endTasks(ended, `revocation ${revocation.number}: ${demand.reason}`)
     const entry = await recorded
     return {
       revocation,

@@ -140,7 +140,7 @@ function joinStop({ revocations, recorder, flows, tasks, credentials }: Rooms, r
     recordAct: (act) => written(recorder.recordAct(act)),
     cut: flows.cut,
     tasksUnder: tasks.under,
-    endTask: (id, reason) => tasks.end(id, 'revoked', reason),
+    endTasks: (ids, reason) => tasks.endAll(ids, 'revoked', reason),
     dropLeases: credentials.drop,
     report,
   })

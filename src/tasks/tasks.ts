@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import { StintError } from '../errors.ts'
 import type { Selector, Task, TaskState } from '../model.ts'
 import type { Store } from '../store/store.ts'
@@ -18,6 +19,9 @@ export interface TaskOptions extends TaskLimits {
   report?(thrown: unknown): void
 }
 
+/** Tasks that are ended at a time: each has open flows to cut and an entry to write. */
+const LOT = 100
+
 /** How a task can end. */
 export type Ending = Exclude<TaskState, 'live'>
 
@@ -30,6 +34,11 @@ export interface Tasks {
    * Throws `not_found`; `store_unavailable` when it could not be written: it is dead here all the same, and written later.
    */
   end(id: string, state: Ending, reason: string): Promise<Task>
+  /**
+   * Ends the tasks that are live among these, with their descendants: some at a time, each lot in one transaction, letting others run
+   * between them. Throws `store_unavailable` as `end` does, after the last.
+   */
+  endAll(ids: readonly string[], state: Ending, reason: string): Promise<void>
   /** Throws `not_found`. */
   get(id: string): Promise<Task>
   /** One page, newest first. */
@@ -64,6 +73,7 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
   return {
     start,
     end,
+    endAll,
     get,
     list,
     live: live.get,
@@ -103,6 +113,17 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     const ended = task === undefined ? [] : finish(task, state, printable(reason))
     await ends.write(unwritten === undefined ? ended : [unwritten])
     return ended[0] ?? unwritten ?? (await get(id))
+  }
+
+  async function endAll(ids: readonly string[], state: Ending, reason: string): Promise<void> {
+    const [words, failures]: [string, unknown[]] = [printable(reason), []]
+    for (let at = 0; at < ids.length; at += LOT) {
+      const lot = ids.slice(at, at + LOT).flatMap((id) => live.known(id) ?? [])
+      const ended = lot.flatMap((task) => finish(task, state, words))
+      await ends.write(ended).catch((thrown: unknown) => failures.push(thrown))
+      await immediate()
+    }
+    if (failures.length > 0) throw failures[0]
   }
 
   async function get(id: string): Promise<Task> {
