@@ -4,31 +4,45 @@ import { assessRisk } from './risk.ts'
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
 
+const ACCESS = wordsOf('Access')
+const ENVIRONMENT = wordsOf('Environment')
+const PROOF = wordsOf('Proof')
+const SENSITIVITY = wordsOf('Sensitivity')
+const WEEKDAY = wordsOf('Weekday')
+
+// Records name their members in code unit order, which is how digest.ts spells them.
+
 /** What Cedar is asked when a task's caller acts on a target. `now` is epoch milliseconds. */
 export function requestOnTarget(caller: Caller, task: Task, target: Target, action: Action, now: number): AuthzRequest {
   const clock = readClock(now)
   const { environment, sensitivity } = target
-  const labels = [...task.labels, ...target.labels]
+  const labels = target.labels.length === 0 ? task.labels : [...task.labels, ...target.labels]
   const risk = assessRisk({ access: action.access, environment, sensitivity, proof: caller.proof, labels, ...clock })
   const context: Record<string, CedarValue> = {
-    ...actionFacts(action),
-    inScope: isInScope(task.scope, target.id, action.id),
-    environment: word('Environment', environment),
-    sensitivity: word('Sensitivity', sensitivity),
+    access: ACCESS(action.access),
+    action: action.id,
+    actors: caller.actors,
+    claims: pairs(caller.claims),
     connector: target.connector,
+    environment: ENVIRONMENT(environment),
+    inScope: isInScope(task.scope, target.id, action.id),
+    isChild: task.parentId !== undefined,
+    issuer: caller.issuer,
+    owner: task.owner,
+    parameters: pairs(action.parameters),
+    proof: PROOF(caller.proof),
+    purpose: task.purpose,
+    resource: action.resource,
+    risk: risk.score,
+    sensitivity: SENSITIVITY(sensitivity),
+    supervised: task.supervised,
     targetLabels: target.labels,
     taskId: task.id,
-    purpose: task.purpose,
     taskLabels: task.labels,
-    owner: task.owner,
-    supervised: task.supervised,
-    isChild: task.parentId !== undefined,
-    ...callerFacts(caller),
-    risk: risk.score,
-    time: timeFacts(clock),
   }
   if (task.ticket !== undefined) context.ticket = task.ticket
-  return { principal: principalOf(caller), action: action.id, resource: { type: 'Target', id: target.id }, context, risk }
+  context.time = timeFacts(clock)
+  return { principal: principalOf(caller), action: action.id, resource: { id: target.id, type: 'Target' }, context, risk }
 }
 
 /** What Cedar is asked when a caller acts on Stint itself. `act.resource` is the path under /v1: `tasks/task_1`. */
@@ -36,15 +50,21 @@ export function requestOnStint(caller: Caller, act: Action, now: number): AuthzR
   const clock = readClock(now)
   const risk = assessRisk({ access: act.access, proof: caller.proof, labels: [], ...clock })
   const ownTask = isOwnTask(caller, act.resource)
-  const context = {
-    ...actionFacts(act),
+  const context: Record<string, CedarValue> = {
+    access: ACCESS(act.access),
+    action: act.id,
+    actors: caller.actors,
+    claims: pairs(caller.claims),
     inScope: caller.taskId === undefined || ownTask,
+    issuer: caller.issuer,
     ownTask,
-    ...callerFacts(caller),
+    parameters: pairs(act.parameters),
+    proof: PROOF(caller.proof),
+    resource: act.resource,
     risk: risk.score,
     time: timeFacts(clock),
   }
-  return { principal: principalOf(caller), action: act.id, resource: { type: 'Stint', id: 'installation' }, context, risk }
+  return { principal: principalOf(caller), action: act.id, resource: { id: 'installation', type: 'Stint' }, context, risk }
 }
 
 /** True when the scope names the target, and the action exactly, by `*` or by a prefix that ends in `*`. */
@@ -65,15 +85,7 @@ function isOperator({ proof, taskId }: Caller): boolean {
 }
 
 function principalOf(caller: Caller): AuthzRequest['principal'] {
-  return { type: isOperator(caller) ? 'Operator' : 'Workload', id: caller.id }
-}
-
-function actionFacts({ id, access, resource, parameters }: Action) {
-  return { action: id, access: word('Access', access), resource, parameters: pairs(parameters) }
-}
-
-function callerFacts({ proof, issuer, actors, claims }: Caller) {
-  return { proof: word('Proof', proof), issuer, actors, claims: pairs(claims) }
+  return { id: caller.id, type: isOperator(caller) ? 'Operator' : 'Workload' }
 }
 
 interface Clock {
@@ -88,17 +100,26 @@ function readClock(now: number): Clock {
 }
 
 function timeFacts({ epochSeconds, hour, weekday }: Clock): CedarValue {
-  return { epochSeconds, hour, weekday: word('Weekday', weekday) }
+  return { epochSeconds, hour, weekday: WEEKDAY(weekday) }
 }
 
-/** A value of an enumerated entity type of the schema. */
-function word(type: string, id: string): CedarValue {
-  return { __entity: { type, id } }
+/** Values of an enumerated entity type of the schema, each made once. */
+function wordsOf(type: string): (id: string) => CedarValue {
+  const made = new Map<string, CedarValue>()
+  return (id) => {
+    const known = made.get(id)
+    if (known !== undefined) return known
+    const word = { __entity: { id, type } }
+    made.set(id, word)
+    return word
+  }
 }
 
 /** `name=value` for each value. The name is attacker-controlled in places, so that its own `=` is escaped. */
 function pairs(record: Readonly<Record<string, string | readonly string[]>>): string[] {
-  return Object.entries(record).flatMap(([name, value]) => {
+  const named = Object.entries(record)
+  if (named.length === 0) return []
+  return named.flatMap(([name, value]) => {
     const escaped = name.replaceAll('%', '%25').replaceAll('=', '%3D')
     return typeof value === 'string' ? `${escaped}=${value}` : value.map((one) => `${escaped}=${one}`)
   })

@@ -11,53 +11,68 @@ export interface RiskFacts {
   readonly labels: readonly string[]
 }
 
-type Part = readonly [points: number, because: string]
+/** Points, and the sentence that says them. */
+interface Part {
+  readonly points: number
+  readonly reason: string
+}
+
+function part(points: number, because: string): Part {
+  return { points, reason: `+${points} ${because}` }
+}
 
 const ACCESS: Readonly<Record<Access, Part>> = {
-  read: [0, 'reads'],
-  write: [20, 'writes'],
-  destructive: [40, 'destroys'],
-  admin: [40, 'changes who may do what'],
+  read: part(0, 'reads'),
+  write: part(20, 'writes'),
+  destructive: part(40, 'destroys'),
+  admin: part(40, 'changes who may do what'),
 }
 const ENVIRONMENT: Readonly<Record<Environment, Part>> = {
-  production: [20, 'in production'],
-  unknown: [15, 'in an environment nobody declared'],
-  staging: [5, 'in staging'],
-  development: [0, 'in development'],
+  production: part(20, 'in production'),
+  unknown: part(15, 'in an environment nobody declared'),
+  staging: part(5, 'in staging'),
+  development: part(0, 'in development'),
 }
 const SENSITIVITY: Readonly<Record<Sensitivity, Part>> = {
-  restricted: [20, 'restricted data'],
-  confidential: [10, 'confidential data'],
-  internal: [5, 'internal data'],
-  public: [0, 'public data'],
+  restricted: part(20, 'restricted data'),
+  confidential: part(10, 'confidential data'),
+  internal: part(5, 'internal data'),
+  public: part(0, 'public data'),
 }
 const PROOF: Readonly<Record<ProofKind, Part>> = {
-  'operator-socket': [0, 'the caller is the operator'],
-  sandbox: [0, 'the caller is sandboxed'],
-  'process-tree': [5, 'the caller is attested but not sandboxed'],
-  'run-secret': [10, 'the caller only holds a secret'],
-  federated: [10, 'the caller is vouched for by another issuer'],
+  'operator-socket': part(0, 'the caller is the operator'),
+  sandbox: part(0, 'the caller is sandboxed'),
+  'process-tree': part(5, 'the caller is attested but not sandboxed'),
+  'run-secret': part(10, 'the caller only holds a secret'),
+  federated: part(10, 'the caller is vouched for by another issuer'),
 }
 const LABELS: ReadonlyMap<string, Part> = new Map([
-  ['untrusted-input', [15, 'the task has read untrusted input'] as const],
-  ['pii', [10, 'personal data'] as const],
-  ['pci', [10, 'card data'] as const],
-  ['phi', [10, 'health data'] as const],
-  ['secrets', [10, 'holds secrets'] as const],
+  ['untrusted-input', part(15, 'the task has read untrusted input')],
+  ['pii', part(10, 'personal data')],
+  ['pci', part(10, 'card data')],
+  ['phi', part(10, 'health data')],
+  ['secrets', part(10, 'holds secrets')],
 ])
-const OUT_OF_HOURS: Part = [5, 'outside Monday to Friday, 06:00 to 20:00 UTC']
+const OUT_OF_HOURS = part(5, 'outside Monday to Friday, 06:00 to 20:00 UTC')
 const CEILING = 100
 
 /** The score, 0 to 100, and one sentence for each thing that raised it, largest first. */
 export function assessRisk(facts: RiskFacts): Risk {
-  const parts: Part[] = [ACCESS[facts.access], PROOF[facts.proof]]
-  if (facts.environment !== undefined) parts.push(ENVIRONMENT[facts.environment])
-  if (facts.sensitivity !== undefined) parts.push(SENSITIVITY[facts.sensitivity])
-  for (const label of new Set(facts.labels)) parts.push(LABELS.get(label) ?? [0, ''])
-  if (isOutOfHours(facts.hour, facts.weekday)) parts.push(OUT_OF_HOURS)
-  const raising = parts.filter(([points]) => points > 0).sort(([a], [b]) => b - a)
-  const sum = raising.reduce((total, [points]) => total + points, 0)
-  return { score: Math.min(CEILING, sum), reasons: raising.map(([points, because]) => `+${points} ${because}`) }
+  const raising: Part[] = []
+  let sum = 0
+  const add = (one: Part | undefined): void => {
+    if (one === undefined || one.points === 0) return
+    sum += one.points
+    raising.push(one)
+  }
+  add(ACCESS[facts.access])
+  add(PROOF[facts.proof])
+  if (facts.environment !== undefined) add(ENVIRONMENT[facts.environment])
+  if (facts.sensitivity !== undefined) add(SENSITIVITY[facts.sensitivity])
+  if (facts.labels.length > 0) for (const label of new Set(facts.labels)) add(LABELS.get(label))
+  if (isOutOfHours(facts.hour, facts.weekday)) add(OUT_OF_HOURS)
+  raising.sort((a, b) => b.points - a.points)
+  return { score: Math.min(CEILING, sum), reasons: raising.map(({ reason }) => reason) }
 }
 
 function isOutOfHours(hour: number, weekday: string): boolean {
