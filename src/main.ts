@@ -111,7 +111,7 @@ function joinRequest(rooms: Rooms, log: Log) {
     request: policy.request,
     decide(request, about) {
       const revocation = revocations.covering(about)
-      if (revocation === undefined) return policy.decide(request)
+      if (revocation === undefined) return timed(metrics.decisionSeconds, () => policy.decide(request))
       const reasons = [`revocation ${revocation.number} is in force: ${revocation.reason}`]
       return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code: 'revoked', reasons }
     },
@@ -182,6 +182,13 @@ function liveTask({ tasks }: Rooms, caller: Caller): Task | undefined {
 function pidOf(socket: Socket): number | undefined {
   const descriptor = descriptorOf(socket)
   return descriptor === undefined ? undefined : peerPid(descriptor)
+}
+
+function timed<T>(observe: (seconds: number) => void, work: () => T): T {
+  const startedAt = performance.now()
+  const result = work()
+  observe((performance.now() - startedAt) / 1000)
+  return result
 }
 
 /** A record durably written. What the log says of itself when it cannot be is for the operator alone. */

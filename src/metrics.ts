@@ -7,7 +7,10 @@ export interface Metrics {
   /** One decided or refused request. A code that is not known counts as `other`. */
   request(effect: Effect | 'error', code: string): void
   decisionSeconds(seconds: number): void
-  auditAppendSeconds(seconds: number): void
+  /** One write of entries that waited together. */
+  auditWriteSeconds(seconds: number): void
+  /** Shows these at each scrape from now on. Once. */
+  watch(levels: Levels): void
   readonly contentType: string
   /** The Prometheus text exposition. */
   text(): Promise<string>
@@ -19,6 +22,17 @@ export interface Levels {
   liveTasks(): number
   leases(): number
   revocationsInForce(): number
+  audit(): AuditCounters
+}
+
+/** Running totals of the audit log; `waiting` goes up and down. */
+export interface AuditCounters {
+  readonly entries: number
+  readonly published: number
+  readonly batches: number
+  readonly outages: number
+  readonly refused: number
+  readonly waiting: number
 }
 
 const DECISION_CODES = [
@@ -28,7 +42,7 @@ const DECISION_CODES = [
 const KNOWN_CODES: ReadonlySet<string> = new Set([...Object.keys(CATALOGUE), ...DECISION_CODES])
 
 /** The product's metrics in a registry of their own. */
-export function createMetrics(levels: Levels): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -44,12 +58,24 @@ export function createMetrics(levels: Levels): Metrics {
     buckets: [0.000005, 0.00002, 0.0001, 0.0005, 0.002, 0.01, 0.1],
     registers,
   })
-  const append = new Histogram({
-    name: 'stint_audit_append_seconds',
-    help: 'Time until an audit entry was durable.',
+  const write = new Histogram({
+    name: 'stint_audit_write_seconds',
+    help: 'Time until the audit entries that waited together were durable.',
     buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 1],
     registers,
   })
+  const requestsOf = remember((effect) => remember((code) => requests.labels({ effect, code })))
+  return {
+    request: (effect, code) => requestsOf(effect)(KNOWN_CODES.has(code) ? code : 'other').inc(),
+    decisionSeconds: (seconds) => decision.observe(seconds),
+    auditWriteSeconds: (seconds) => write.observe(seconds),
+    watch: (levels) => watchLevels(levels, registers),
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  }
+}
+
+function watchLevels(levels: Levels, registers: Registry[]): void {
   const level = (name: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name,
@@ -63,11 +89,30 @@ export function createMetrics(levels: Levels): Metrics {
   level('stint_live_tasks', 'Tasks that are live now.', levels.liveTasks)
   level('stint_leases', 'Leases held now.', levels.leases)
   level('stint_revocations_in_force', 'Revocations in force now.', levels.revocationsInForce)
-  return {
-    request: (effect, code) => requests.inc({ effect, code: KNOWN_CODES.has(code) ? code : 'other' }),
-    decisionSeconds: (seconds) => decision.observe(seconds),
-    auditAppendSeconds: (seconds) => append.observe(seconds),
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
+  level('stint_audit_waiting', 'Audit entries that are not durable yet.', () => levels.audit().waiting)
+  const total = (name: string, help: string, read: () => number): Counter =>
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  total('stint_audit_entries_total', 'Audit entries that are durable.', () => levels.audit().entries)
+  total('stint_audit_published_total', 'Audit entries under a signed checkpoint.', () => levels.audit().published)
+  total('stint_audit_writes_total', 'Writes of audit entries.', () => levels.audit().batches)
+  total('stint_audit_outages_total', 'Times the audit log could not be written.', () => levels.audit().outages)
+  total('stint_audit_refused_total', 'Audit entries refused while the log could not be written.', () => levels.audit().refused)
+}
+
+/** Finding a series by its labels each time costs more than counting. */
+function remember<T>(make: (key: string) => T): (key: string) => T {
+  const made = new Map<string, T>()
+  return (key) => {
+    const known = made.get(key) ?? make(key)
+    made.set(key, known)
+    return known
   }
 }

@@ -17,7 +17,7 @@ import { openTokens } from './identity/tokens.ts'
 import { createUsedTokens } from './identity/used-tokens.ts'
 import { createVerify } from './identity/verify.ts'
 import type { Log } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import { digestOf } from './policy/digest.ts'
 import { installStarter } from './policy/directory.ts'
 import { openPolicy } from './policy/policy.ts'
@@ -47,7 +47,8 @@ export interface Opening {
 export async function openRooms(opening: Opening) {
   const { config, now, onClose } = opening
   const places = placesIn(config.home)
-  const happened = await openAudit(opening)
+  const metrics = createMetrics()
+  const happened = await openAudit(opening, metrics)
   const store = await openStore(places.database)
   onClose(() => store.close())
   const tasks = await createTasks(store, { ...config, now, report: opening.report })
@@ -57,28 +58,30 @@ export async function openRooms(opening: Opening) {
   const flows = createFlows(tasks.ancestors)
   const revocations = await openRevocations(store, now, tasks.ancestors)
   const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
+  metrics.watch({
+    openFlows: () => flows.size,
+    liveTasks: () => tasks.under({ kind: 'all' }).length,
+    leases: () => credentials.leases().length,
+    revocationsInForce: () => revocations.size,
+    audit: () => happened.audit.counters(),
+  })
   return {
     ...happened,
     ...(await openIdentity(opening, store, dial)),
-    ...{ tasks, vault, credentials, flows, revocations, dial },
+    ...{ metrics, tasks, vault, credentials, flows, revocations, dial },
     targets: await createTargets(store, Object.keys(CONNECTORS)),
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
-    metrics: createMetrics({
-      openFlows: () => flows.size,
-      liveTasks: () => tasks.under({ kind: 'all' }).length,
-      leases: () => credentials.leases().length,
-      revocationsInForce: () => revocations.size,
-    }),
   }
 }
 
-async function openAudit({ config, log, now, onClose, report }: Opening) {
+async function openAudit({ config, log, now, onClose, report }: Opening, { auditWriteSeconds: onWritten }: Metrics) {
   const { audit: directory, auditKey } = placesIn(config.home)
   const audit = await openLog(directory, {
     signer: { name: `${config.trustDomain}/stint`, privateKey: openAuditKey(auditKey) },
     now,
+    onWritten,
     onFailure: (error) => log.error({ err: error }, 'the audit log cannot be written; requests are refused until it can'),
   })
   onClose(() => audit.close().catch(report))

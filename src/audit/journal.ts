@@ -33,11 +33,25 @@ export interface EncodedBatch {
   readonly spans: Uint32Array
 }
 
-/** A batch of canonical texts, each of at most 65,535 bytes. */
-export function encodeBatch(first: number, entries: readonly string[]): EncodedBatch {
-  let room = HEADER_BYTES
-  for (const entry of entries) room += 2 + entry.length * 3
-  const bytes = Buffer.allocUnsafe(room)
+/** Encodes batches of canonical texts, each of at most 65,535 bytes. */
+export type EncodeBatch = (first: number, entries: readonly string[]) => EncodedBatch
+
+/** What an encoder keeps between batches at most. */
+const KEPT_BYTES = 1 << 20
+
+/** An encoder whose batches share memory: one holds until the next is made. */
+export function createEncoder(): EncodeBatch {
+  let kept = Buffer.allocUnsafe(1 << 16)
+  return (first, entries) => {
+    let room = HEADER_BYTES
+    for (const entry of entries) room += 2 + entry.length * 3
+    if (room > KEPT_BYTES) return encodeInto(Buffer.allocUnsafe(room), first, entries)
+    if (room > kept.length) kept = Buffer.allocUnsafe(Math.min(KEPT_BYTES, room * 2))
+    return encodeInto(kept, first, entries)
+  }
+}
+
+function encodeInto(bytes: Buffer, first: number, entries: readonly string[]): EncodedBatch {
   const spans = new Uint32Array(entries.length * 2)
   let at = HEADER_BYTES
   entries.forEach((entry, i) => {

@@ -21,6 +21,8 @@ export interface LogOptions {
   readonly checkpointMs?: number
   /** Called with every failure to write, for the operator's log. */
   onFailure?(error: unknown): void
+  /** Called with the time each write of waiting entries took to become durable. */
+  onWritten?(seconds: number): void
   readonly disk?: Disk
 }
 
@@ -76,6 +78,7 @@ export async function openLog(directory: string, options: LogOptions): Promise<L
       now: options.now,
       checkpointMs: options.checkpointMs ?? 1000,
       onFailure: options.onFailure ?? (() => undefined),
+      onWritten: options.onWritten ?? (() => undefined),
     })
     await writer.begin()
     if (tornBytes > 0) {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Disk } from './disk.ts'
 import { type Edge, hashLeaves } from './edge.ts'
 import { AuditError } from './error.ts'
-import { createJournal, encodeBatch, isEntrySized, type Journal, joinBatch, journalGeneration } from './journal.ts'
+import { createEncoder, createJournal, isEntrySized, type Journal, joinBatch, journalGeneration } from './journal.ts'
 import type { Publisher } from './publish.ts'
 import { systemEntry } from './spell.ts'
 import { TILE_WIDTH } from './tiles.ts'
@@ -29,6 +29,8 @@ interface WriterOptions {
   now(): number
   readonly checkpointMs: number
   onFailure(error: unknown): void
+  /** How long each batch took to become durable. */
+  onWritten(seconds: number): void
 }
 
 /** An entry on its way. One that nobody waits for has no `settle`, and is kept when a write fails. */
@@ -55,6 +57,7 @@ const RETRY_MS = { first: 100, longest: 5000 }
 export function createWriter(options: WriterOptions) {
   const { disk, directory, edge, publisher, now } = options
   const totals = { batches: 0, outages: 0, refused: 0 }
+  const encodeBatch = createEncoder() // one batch at a time is on its way
   const closing = new AbortController()
   let healthy = true
   let closed = false
@@ -111,6 +114,7 @@ export function createWriter(options: WriterOptions) {
       batch.map(({ entry }) => entry),
     )
     inFlight = batch.length
+    const startedAt = performance.now()
     const written = into.append(bytes)
     const leaves = hashLeaves(body, spans) // while the thread pool writes
     try {
@@ -121,6 +125,7 @@ export function createWriter(options: WriterOptions) {
     } finally {
       inFlight = 0
     }
+    options.onWritten((performance.now() - startedAt) / 1000)
     edge.add(body, spans, leaves)
     totals.batches++
     batch.forEach(({ settle }, i) => {

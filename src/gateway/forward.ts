@@ -47,6 +47,9 @@ export function checkHost(lease: Lease, { scheme, host, port }: Pick<Operation, 
 const RETRIED_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
+/** One for all, since a revocation may break off thousands at once and nobody looks at where. */
+const BROKEN_OFF = new StintError('revoked', 'the exchange was broken off')
+
 /** One request and its answer. A class, because one is made for every request. */
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #order: Order
@@ -115,7 +118,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#over) controller.abort(new StintError('revoked', 'it ended before it was sent'))
+    if (this.#over) controller.abort(BROKEN_OFF)
   }
 
   onRequestUpgrade(
@@ -200,7 +203,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #abort(): void {
-    this.#controller?.abort(new StintError('revoked', 'the exchange was broken off'))
+    this.#controller?.abort(BROKEN_OFF)
     this.#upload?.destroy()
     this.#download?.destroy()
   }

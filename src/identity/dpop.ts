@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CryptoKey, calculateJwkThumbprint, compactVerify, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+import { createCache } from '../cache.ts'
 import { StintError } from '../errors.ts'
 import { hasPrivateMembers, PROOF_ALGORITHMS, publicKeyFor } from './algorithms.ts'
 import type { ParsedJwt, PublicJwk } from './issuer.ts'
@@ -43,6 +44,8 @@ const MAX_PROOF_BYTES = 4096
 const MAX_JTI = 256
 /** How old a proof may be. */
 const PROOF_SECONDS = 60
+/** Two generations of this many public keys. */
+const REMEMBERED_KEYS = 512
 /** How far in the future a proof may be dated; it is then held until that time has come. */
 const AHEAD_SECONDS = 5
 
@@ -54,15 +57,16 @@ export function createDpop({ skewSeconds, now, pause = delay, capacity = 200_000
   const bornAt = now()
   const windowMs = (PROOF_SECONDS + skewSeconds) * 1000
   const used = createOnce({ keepMs: windowMs, capacity, share: Math.ceil(capacity / 4), now })
+  const openKey = createKeyReader()
   return {
     async check({ proof, token, thumbprint, ...request }) {
-      const opened = await openProof(proof, request)
+      const opened = await openProof(proof, request, openKey)
       if (opened.thumbprint !== thumbprint) throw refused('its key is not the one the token is bound to')
       if (opened.payload.ath !== hash(token)) throw refused('it is for another token (ath)')
       await spend(opened, thumbprint)
     },
     async proveKey({ proof, caller, ...request }) {
-      const opened = await openProof(proof, request)
+      const opened = await openProof(proof, request, openKey)
       await spend(opened, caller)
       return opened.thumbprint
     },
@@ -94,7 +98,7 @@ interface OpenedProof {
 }
 
 /** RFC 9449, section 4.3, steps 2 to 9: everything but time, token and replay. */
-async function openProof(text: string, request: ProvedRequest): Promise<OpenedProof> {
+async function openProof(text: string, request: ProvedRequest, openKey: KeyReader): Promise<OpenedProof> {
   const proof = parseJwt(text, MAX_PROOF_BYTES)
   const { alg, typ } = proof.header
   if (typ !== TYP) throw refused(`its typ is not ${TYP}`)
@@ -104,11 +108,31 @@ async function openProof(text: string, request: ProvedRequest): Promise<OpenedPr
   if (payload.htm !== request.method) throw refused('it is for another method (htm)')
   if (normalUrl(payload.htu) !== normalUrl(request.url)) throw refused('it is for another URL (htu)')
   try {
-    await compactVerify(text, await importJWK(jwk, alg), { algorithms: [alg] })
+    const { key, thumbprint } = await openKey(alg, jwk)
+    await compactVerify(text, key, { algorithms: [alg] })
+    return { thumbprint, payload }
   } catch (cause) {
     throw refused('its signature does not verify', cause)
   }
-  return { thumbprint: await calculateJwkThumbprint(jwk), payload }
+}
+
+type KeyReader = (alg: string, jwk: PublicJwk) => Promise<ReadKey>
+interface ReadKey {
+  readonly key: Awaited<ReturnType<typeof importJWK>>
+  readonly thumbprint: string
+}
+
+/** Keys that were read are remembered: a task shows the same one for each of its connections, and reading it costs as much as verifying. */
+function createKeyReader(): KeyReader {
+  const read = createCache<ReadKey>(REMEMBERED_KEYS)
+  return async (alg, jwk) => {
+    const name = JSON.stringify([alg, jwk])
+    const known = read.get(name)
+    if (known !== undefined) return known
+    const opened = { key: await importJWK(jwk, alg), thumbprint: await calculateJwkThumbprint(jwk) }
+    read.set(name, opened)
+    return opened
+  }
 }
 
 function proofKey({ header }: ParsedJwt): PublicJwk {

@@ -1,5 +1,5 @@
+import { createCache } from '../cache.ts'
 import type { AuthzRequest, Decision } from '../model.ts'
-import { createCache } from './cache.ts'
 import { joinObligations } from './obligations.ts'
 import type { Policy, PolicySet } from './policy-set.ts'
 import { isWord, misfit } from './schema.ts'

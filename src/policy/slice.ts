@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
+import { createCache } from '../cache.ts'
 import type { AuthzRequest } from '../model.ts'
-import { createCache } from './cache.ts'
 import { askPreparsed, type CedarAnswer, type CedarQuestion, type EntityId, type PolicyJson, renderPolicy } from './cedar.ts'
 import { entitiesOf, groupsOf } from './entities.ts'
 import { indexHeads } from './head.ts'

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { AuditError } from '../../src/audit/error.ts'
-import { decodeBatch, encodeBatch, joinBatch, readJournal } from '../../src/audit/journal.ts'
+import { createEncoder, decodeBatch, joinBatch, readJournal } from '../../src/audit/journal.ts'
 import { note } from './rig.ts'
 
 const ENTRIES = Array.from({ length: 6 }, (_, i) => note(i))
 const BATCHES = [
   joinBatch(0, 0, []),
-  encodeBatch(0, ENTRIES.slice(0, 3)).bytes,
-  encodeBatch(3, ENTRIES.slice(3, 5)).bytes,
-  encodeBatch(5, ENTRIES.slice(5)).bytes,
+  createEncoder()(0, ENTRIES.slice(0, 3)).bytes,
+  createEncoder()(3, ENTRIES.slice(3, 5)).bytes,
+  createEncoder()(5, ENTRIES.slice(5)).bytes,
 ]
 const END = BATCHES.reduce((sum, { length }) => sum + length, 0)
 const LAST = END - (BATCHES.at(-1)?.length ?? 0)
@@ -80,8 +80,8 @@ test('a batch whose sum is right but whose lengths are not is tampering', () => 
 })
 
 test('an entry cannot pass for a batch', () => {
-  const inside = encodeBatch(1, [note('inner')]).bytes.toString('latin1')
-  const outer = encodeBatch(0, [JSON.stringify({ inside }), note(1)]).bytes
+  const inside = createEncoder()(1, [note('inner')]).bytes.toString('latin1')
+  const outer = createEncoder()(0, [JSON.stringify({ inside }), note(1)]).bytes
   const torn = outer.subarray(0, outer.length - 1)
   assert.equal(readJournal(Buffer.concat([joinBatch(0, 0, []), torn]), 'j').tornBytes, torn.length)
 })

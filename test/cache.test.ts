@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createCache, MAX_KEY } from '../../src/policy/cache.ts'
+import { createCache, MAX_KEY } from '../src/cache.ts'
 
 describe('the cache', () => {
   test('keeps what is used and forgets what is not', () => {
