@@ -38,7 +38,7 @@ async function throughput(world: World): Promise<Row[]> {
   const ratios: number[] = []
   let best = 0
   for (let round = 0; round < 4; round += 1) {
-    const seconds = round === 0 ? 2 : 4 // the first warms up
+    const seconds = round === 0 ? 6 : 4 // the first warms up
     const plain = await over(world.plain(CONNECTIONS), (sockets) => requestsPerSecond(sockets, bytes, seconds))
     const ours = await over(world.attached(session, CONNECTIONS), (sockets) => requestsPerSecond(sockets, bytes, seconds))
     if (round > 0) ratios.push(ours / plain)

@@ -20,7 +20,12 @@ export async function requestsPerSecond(sockets: readonly Socket[], bytes: Buffe
   return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - startedAt) / 1000)
 }
 
-/** Open loop: requests at a fixed rate, spread over the connections. Answers each latency in milliseconds. */
+const WARM_UP_SECONDS = 2
+
+/**
+ * Open loop: requests at a fixed rate, spread over the connections. Answers each latency in milliseconds, but for those of the first
+ * two seconds, in which connections are opened and code is compiled.
+ */
 export async function latencies(
   sockets: readonly Socket[],
   bytes: Buffer,
@@ -31,12 +36,12 @@ export async function latencies(
   const samples: number[] = []
   const startedAt = performance.now()
   const lane = async (exchange: (bytes: Buffer) => Promise<number>, first: number): Promise<void> => {
-    for (let number = first; number < perSecond * seconds; number += exchanges.length) {
+    for (let number = first; number < perSecond * (WARM_UP_SECONDS + seconds); number += exchanges.length) {
       const wait = startedAt + (number * 1000) / perSecond - performance.now()
       if (wait > 0) await new Promise((next) => setTimeout(next, wait))
       const sentAt = performance.now()
       await exchange(bytes)
-      samples.push(performance.now() - sentAt)
+      if (number >= perSecond * WARM_UP_SECONDS) samples.push(performance.now() - sentAt)
     }
   }
   await Promise.all(exchanges.map(lane))

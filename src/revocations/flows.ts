@@ -23,13 +23,26 @@ export function createFlows(ancestors: Ancestors): Flows {
     },
     cut(selector) {
       let count = 0
-      for (const flow of flows) {
-        if (!covers(selector, flow.subject, ancestors)) continue
-        flow.cut()
-        count += 1
-      }
+      withoutStacks(() => {
+        for (const flow of flows) {
+          if (!covers(selector, flow.subject, ancestors)) continue
+          flow.cut()
+          count += 1
+        }
+      })
       return count
     },
+  }
+}
+
+/** Every socket that is broken off makes errors; writing down where for each of thousands takes as long as breaking them off. */
+function withoutStacks(work: () => void): void {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    work()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
 }
 
