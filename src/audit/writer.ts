@@ -1,10 +1,9 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Disk } from './disk.ts'
 import { type Edge, hashLeaves } from './edge.ts'
 import { AuditError } from './error.ts'
-import { createEncoder, createJournal, isEntrySized, type Journal, joinBatch, journalGeneration } from './journal.ts'
+import { createEncoder, isEntrySized, type Journal } from './journal.ts'
+import { createJournals } from './journals.ts'
 import type { Publisher } from './publish.ts'
 import { systemEntry } from './spell.ts'
 import { TILE_WIDTH } from './tiles.ts'
@@ -41,8 +40,6 @@ interface Waiting {
 
 /** Enough for a group commit, few enough that hashing a batch does not hold up the event loop. */
 const MAX_BATCH = 1024
-/** A journal longer than this is replaced once most of it is published. */
-const JOURNAL_BYTES = 16 << 20
 /** Entries that are published at once rather than at the next interval. */
 const PUBLISH_ENTRIES = 32 * TILE_WIDTH
 /** When publishing is this far behind, appends wait for it; it bounds memory. */
@@ -55,14 +52,14 @@ const RETRY_MS = { first: 100, longest: 5000 }
  * write or fsync nobody knows what the old one holds.
  */
 export function createWriter(options: WriterOptions) {
-  const { disk, directory, edge, publisher, now } = options
+  const { edge, publisher, now } = options
+  const journals = createJournals(options)
+  const growth = createGrowth()
   const totals = { batches: 0, outages: 0, refused: 0 }
   const encodeBatch = createEncoder() // one batch at a time is on its way
   const closing = new AbortController()
   let healthy = true
   let closed = false
-  let generation = options.generation
-  let journal: Journal | undefined
   let waiting: Waiting[] = []
   let inFlight = 0
   let published = options.published
@@ -70,21 +67,6 @@ export function createWriter(options: WriterOptions) {
   let publishing: Promise<void> | undefined
   let restoring: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
-  let watchers: ((grown: boolean) => void)[] = []
-
-  /** A new journal with all that no full bundle holds; older ones are then in the way and go. */
-  async function replaceJournal(): Promise<void> {
-    const old = journal
-    journal = undefined
-    await old?.close().catch(options.onFailure)
-    generation++
-    const first = edge.first()
-    journal = await createJournal(disk, directory, generation, joinBatch(first, edge.size() - first, edge.carry()))
-    for (const name of readdirSync(directory)) {
-      const other = journalGeneration(name.replace(/\.tmp$/, ''))
-      if (other !== undefined && other < generation) await disk.remove(join(directory, name)).catch(options.onFailure)
-    }
-  }
 
   function start(): void {
     running ??= run().finally(() => {
@@ -97,14 +79,15 @@ export function createWriter(options: WriterOptions) {
     await turn()
     while (waiting.length > 0 && healthy) {
       if (edge.bytes() > BACKLOG_BYTES) await publish()
-      else if (journal === undefined || isOutgrown(journal)) await guarded(replaceJournal)
-      else await commit(journal, waiting.splice(0, MAX_BATCH))
+      else await commitNext()
       await turn()
     }
   }
 
-  function isOutgrown(current: Journal): boolean {
-    return current.size() > JOURNAL_BYTES && edge.bytes() < current.size() / 4
+  async function commitNext(): Promise<void> {
+    const journal = journals.current()
+    if (journal === undefined) await guarded(journals.replace)
+    else await commit(journal, waiting.splice(0, MAX_BATCH))
   }
 
   async function commit(into: Journal, batch: readonly Waiting[]): Promise<void> {
@@ -131,7 +114,7 @@ export function createWriter(options: WriterOptions) {
     batch.forEach(({ settle }, i) => {
       settle?.resolve(first + i)
     })
-    wake()
+    growth.wake()
     if (edge.size() - edge.first() >= PUBLISH_ENTRIES) void publish()
     else timer ??= setTimeout(publish, options.checkpointMs).unref()
   }
@@ -192,7 +175,7 @@ export function createWriter(options: WriterOptions) {
 
   async function isRestored(): Promise<boolean> {
     try {
-      await replaceJournal()
+      await journals.replace()
       await publishNow()
       return true
     } catch (error) {
@@ -220,12 +203,6 @@ export function createWriter(options: WriterOptions) {
     if (healthy) start()
   }
 
-  function wake(): void {
-    const woken = watchers
-    watchers = []
-    for (const watcher of woken) watcher(!closed)
-  }
-
   async function close(): Promise<void> {
     closing.abort()
     await Promise.all([running, restoring])
@@ -234,23 +211,22 @@ export function createWriter(options: WriterOptions) {
     await run()
     await publishing
     await publish()
-    if (healthy) await guarded(replaceJournal) // a short one, for a quick start
+    if (healthy) await guarded(journals.replace) // a short one, for a quick start
     closed = true
     clearTimeout(timer)
-    await journal?.close()
-    wake()
+    await journals.close()
+    growth.wake()
     if (!healthy) throw unavailable(`${waiting.length} entries could not be written before it closed`)
   }
 
   return {
     append,
     appendLater,
-    begin: () => guarded(replaceJournal),
+    begin: () => guarded(journals.replace),
     close,
     size: () => edge.size(),
     grown(size: number): Promise<boolean> {
-      if (edge.size() > size || closed) return Promise.resolve(!closed)
-      return new Promise((resolve) => watchers.push(resolve))
+      return edge.size() > size || closed ? Promise.resolve(!closed) : growth.next().then(() => !closed)
     },
     async checkpoint(): Promise<string> {
       await publishing
@@ -265,6 +241,19 @@ export function createWriter(options: WriterOptions) {
       published: published?.size ?? 0,
       waiting: waiting.length + inFlight,
     }),
+  }
+}
+
+/** Whoever waits for the log to grow. */
+function createGrowth() {
+  let watchers: (() => void)[] = []
+  return {
+    next: (): Promise<void> => new Promise((resolve) => watchers.push(resolve)),
+    wake(): void {
+      const woken = watchers
+      watchers = []
+      for (const watcher of woken) watcher()
+    },
   }
 }
 
