@@ -95,8 +95,7 @@ export const taskToken = z.object(tokenShape).meta({ id: 'TaskToken' })
 export const startedTask = z.object({ task, ...tokenShape, gateway: z.string() }).meta({ id: 'StartedTask' })
 
 export const taskFilter = z.strictObject({
-  limit: wholeText(1, 200).default(50),
-  cursor: paging.cursor,
+  ...paging,
   state: z.enum(['live', 'ended', 'expired', 'revoked']).exactOptional(),
   owner: words(200).exactOptional(),
   workload: words(2048).exactOptional(),

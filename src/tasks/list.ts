@@ -1,6 +1,7 @@
 import { StintError } from '../errors.ts'
 import type { Task, TaskState } from '../model.ts'
 import type { Store } from '../store/store.ts'
+import { TASK_ID } from './task-id.ts'
 import { fromRow } from './task-row.ts'
 
 const PAGE = { default: 50, max: 500 }
@@ -24,6 +25,8 @@ export async function listTasks({ db }: Store, filter: TaskFilter): Promise<{ it
     throw new StintError('invalid_argument', `limit takes a whole number from 1 to ${PAGE.max}`)
   }
   const { state, owner, workload, parentId, cursor } = filter
+  if (cursor !== undefined && !TASK_ID.test(cursor))
+    throw new StintError('invalid_argument', 'cursor takes the `next` of the page before')
   let query = db.selectFrom('tasks').selectAll()
   if (state !== undefined) query = query.where('state', '=', state)
   if (owner !== undefined) query = query.where('owner', '=', owner)

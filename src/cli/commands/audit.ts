@@ -13,9 +13,8 @@ import { catalogued } from '../../catalogued.ts'
 import { StintError } from '../../errors.ts'
 import { parseDuration } from '../../run/duration.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { addList, type Options } from '../list.ts'
 import { facts, table } from '../table.ts'
-
-type Options = Readonly<Record<string, string | undefined>>
 
 /** `stint audit tail | search | verify | prove | export`. The last three read a directory and need no running Stint. */
 export const register: Register = (program, context) => {
@@ -44,26 +43,16 @@ function addTail(audit: Command, { call, output, stream }: CommandContext): void
     })
 }
 
-function addSearch(audit: Command, { call, output }: CommandContext): void {
-  withFilters(audit.command('search').description('list entries, newest first'))
-    .option('--limit <number>', 'at most so many', '50')
-    .option('--cursor <text>', 'go on after a page: its `next`')
-    .addHelpText(
-      'after',
-      `
+function addSearch(audit: Command, context: CommandContext): void {
+  const command = withFilters(audit.command('search').description('list entries, newest first')).addHelpText(
+    'after',
+    `
 Examples:
   $ stint audit search --task task_01
   $ stint audit search --target github --effect deny --since 1d
   $ stint audit search --json --correlation-id 01JD…`,
-    )
-    .action(async ({ limit, cursor, ...options }: Options) => {
-      const query = new URLSearchParams({
-        ...filterOf(options),
-        ...(limit !== undefined && { limit }),
-        ...(cursor !== undefined && { cursor }),
-      })
-      output.print(await call<Page<FoundEntry>>('GET', `/v1/audit/entries?${query}`), listing)
-    })
+  )
+  addList<FoundEntry>(command, context, { path: '/v1/audit/entries', limit: 50, queryOf: filterOf, text: listing })
 }
 
 function addVerify(audit: Command, context: CommandContext): void {
@@ -228,8 +217,7 @@ function listing({ items, next }: Page<FoundEntry>): string {
     return [String(entry.index), timeText(entry), what, who, on, detail]
   })
   const heading = ['ENTRY', 'TIME', 'WHAT', 'WHO', 'ON', 'DETAIL']
-  const more = next === undefined ? '' : `\n\nMore with --cursor ${next}`
-  return `${table(heading, rows, next === undefined ? 'No entry matches.' : 'None so far.')}${more}`
+  return table(heading, rows, next === undefined ? 'No entry matches.' : 'None so far.')
 }
 
 function lineOf(entry: FoundEntry): string {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { CredentialListing, Page } from '../../api/verbs.ts'
 import { StintError } from '../../errors.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { addList } from '../list.ts'
 import { readSecret, type SecretSource } from '../read-secret.ts'
 import { fromNow, table } from '../table.ts'
 
@@ -31,11 +32,10 @@ export const register: Register = (program, context) => {
   registerList(credential, context)
 }
 
-function registerList(credential: Command, { call, output }: CommandContext): void {
-  credential
-    .command('list')
-    .description('list the names in the vault')
-    .action(async () => output.print(await call<Page<CredentialListing>>('GET', '/v1/credentials?limit=500'), listing))
+function registerList(credential: Command, context: CommandContext): void {
+  const { call, output } = context
+  const list = credential.command('list').description('list the names in the vault')
+  addList<CredentialListing>(list, context, { path: '/v1/credentials', limit: 500, text: listing })
   credential
     .command('remove <name>')
     .description('destroy a credential in the vault')

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
+import type { Page } from '../../api/verbs.ts'
 import { StintError } from '../../errors.ts'
 import { parseDuration } from '../../run/duration.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { addList } from '../list.ts'
 
 interface Rule {
   readonly claims: Readonly<Record<string, string>>
@@ -46,15 +48,8 @@ type Examined =
 export const register: Register = (program, context) => {
   const issuer = program.command('issuer').description('issuers whose tokens may start tasks: CI systems, clusters, clouds')
   registerAdd(issuer, context)
-  issuer
-    .command('list')
-    .description('show the issuers and what their rules grant')
-    .action(async () => {
-      const { items } = await context.call<{ items: readonly ShownIssuer[] }>('GET', '/v1/issuers?limit=500')
-      context.output.print(items, (all) =>
-        all.length === 0 ? 'No issuers. Add one with `stint issuer add`.' : all.map(describe).join('\n'),
-      )
-    })
+  const list = issuer.command('list').description('show the issuers and what their rules grant')
+  addList<ShownIssuer>(list, context, { path: '/v1/issuers', limit: 500, text: listing })
   issuer
     .command('remove <id>')
     .description('refuse its tokens from now on; tasks it started go on until they end or are revoked')
@@ -132,6 +127,10 @@ async function test({ call, output }: CommandContext): Promise<void> {
   const examined = await call<Examined>('POST', '/v1/issuers/test', { token })
   if (!examined.accepted) throw new StintError('invalid_token', `it would be refused (${examined.code}): ${examined.detail}`)
   output.print(examined, ({ caller, rule }) => `Accepted as ${caller.id}: ${describeRule(rule)}.`)
+}
+
+function listing({ items }: Page<ShownIssuer>): string {
+  return items.length === 0 ? 'No issuers. Add one with `stint issuer add`.' : items.map(describe).join('\n')
 }
 
 function describe({ id, issuer, audience, rules }: ShownIssuer): string {

@@ -3,6 +3,7 @@ import { StintError } from '../../errors.ts'
 import type { Receipt } from '../../killswitch.ts'
 import type { Revocation, Selector } from '../../model.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
 
 const KINDS = ['task', 'caller', 'owner', 'target', 'credential'] as const
@@ -33,10 +34,8 @@ Examples:
   $ stint revoke lift 3 --reason "drill over"`,
     )
     .action((options: RevokeOptions) => stop(options, context))
-  revoke
-    .command('list')
-    .description('list revocations, newest first')
-    .action(async () => context.output.print(await context.call<Page<Revocation>>('GET', '/v1/revocations?limit=500'), listing))
+  const list = revoke.command('list').description('list revocations, newest first')
+  addList<Revocation>(list, context, { path: '/v1/revocations', limit: 500, text: listing })
   revoke
     .command('lift <number>')
     .description('allow again what a revocation denied; what it ended stays ended')

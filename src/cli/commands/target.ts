@@ -4,6 +4,7 @@ import { CONNECTORS } from '../../credentials/connectors/index.ts'
 import type { Placement, Target } from '../../model.ts'
 import { PRESETS, type Preset } from '../../targets/presets.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { addList } from '../list.ts'
 import { facts, table } from '../table.ts'
 import { type TargetOptions, targetFrom } from '../target-options.ts'
 
@@ -18,10 +19,9 @@ Examples:
 export const register: Register = (program, context) => {
   const target = program.command('target').description('systems that can be acted on, and where their credential goes')
   registerAdd(target, context)
-  target
-    .command('list')
-    .description('list the targets')
-    .action(async () => context.output.print(await context.call<Page<Target>>('GET', '/v1/targets?limit=500'), listing))
+  addList<Target>(target.command('list').description('list the targets'), context, {
+    ...{ path: '/v1/targets', limit: 500, text: listing },
+  })
   target
     .command('show <target>')
     .description('show one target')
@@ -36,7 +36,7 @@ export const register: Register = (program, context) => {
   target
     .command('presets')
     .description('list the systems that are ready to add')
-    .action(() => context.output.print(PRESETS, presetListing))
+    .action(() => context.output.print({ items: PRESETS }, presetListing))
 }
 
 function registerAdd(target: Command, context: CommandContext): void {
@@ -87,8 +87,8 @@ function listing({ items }: Page<Target>): string {
   )
 }
 
-function presetListing(presets: readonly Preset[]): string {
-  const rows = presets.map((one) => [
+function presetListing({ items }: Page<Preset>): string {
+  const rows = items.map((one) => [
     one.id,
     one.summary + (one.asks.length > 0 ? ` Needs ${one.asks.map((ask) => `--${ask}`).join(' ')}.` : ''),
   ])

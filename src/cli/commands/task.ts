@@ -4,6 +4,7 @@ import type { Page, StartedTask } from '../../api/verbs.ts'
 import type { Task } from '../../model.ts'
 import { parseDuration } from '../../run/duration.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
 import { openTaskKey } from '../task-key.ts'
 
@@ -37,25 +38,16 @@ export const register: Register = (program, context) => {
     })
 }
 
-function registerList(task: Command, { call, output }: CommandContext): void {
-  task
-    .command('list')
-    .description('list tasks, newest first')
-    .addOption(
-      new Option('--state <state>', 'which ones').choices(['live', 'ended', 'expired', 'revoked', 'any']).default('live'),
-    )
-    .option('--owner <person>', 'of this owner only')
-    .option('--limit <number>', 'at most so many', '50')
-    .option('--cursor <text>', 'go on after a page: its `next`')
-    .action(async ({ state, owner, limit, cursor }: Record<string, string | undefined>) => {
-      const query = new URLSearchParams({
-        ...(state !== undefined && state !== 'any' && { state }),
-        ...(owner !== undefined && { owner }),
-        ...(limit !== undefined && { limit }),
-        ...(cursor !== undefined && { cursor }),
-      })
-      output.print(await call<Page<Task>>('GET', `/v1/tasks?${query}`), listing)
-    })
+function registerList(task: Command, context: CommandContext): void {
+  const states = new Option('--state <state>', 'which ones').choices(['live', 'ended', 'expired', 'revoked', 'any'])
+  const list = task.command('list').description('list tasks, newest first').addOption(states.default('live'))
+  addList<Task>(list.option('--owner <person>', 'of this owner only'), context, {
+    ...{ path: '/v1/tasks', limit: 50, text: listing },
+    queryOf: ({ state, owner }) => ({
+      ...(state !== undefined && state !== 'any' && { state }),
+      ...(owner !== undefined && { owner }),
+    }),
+  })
 }
 
 function registerStart(task: Command, { call, output }: CommandContext): void {
@@ -96,11 +88,10 @@ function wish({ task, target, action, ttl, owner, ticket, label }: StartOptions)
   }
 }
 
-function listing({ items, next }: Page<Task>): string {
+function listing({ items }: Page<Task>): string {
   const now = Date.now()
   const rows = items.map((one) => [one.id, one.state, when(one, now), one.owner, one.scope.targets.join(' '), one.purpose])
-  const more = next === undefined ? '' : `\nMore: --cursor ${next}`
-  return table(['TASK', 'STATE', 'WHEN', 'OWNER', 'TARGETS', 'PURPOSE'], rows, 'No tasks. Start one with `stint run`.') + more
+  return table(['TASK', 'STATE', 'WHEN', 'OWNER', 'TARGETS', 'PURPOSE'], rows, 'No tasks. Start one with `stint run`.')
 }
 
 function when(task: Task, now: number): string {

@@ -1,10 +1,12 @@
 import type { Page, Tunnel } from '../../api/verbs.ts'
 import { StintError } from '../../errors.ts'
 import type { Register } from '../command.ts'
+import { addList } from '../list.ts'
 import { table } from '../table.ts'
 
 /** `stint tunnel add | list | remove`. */
-export const register: Register = (program, { call, output }) => {
+export const register: Register = (program, context) => {
+  const { call, output } = context
   const tunnel = program
     .command('tunnel')
     .description('hosts that may be reached unread: nothing is decided inside, nothing is injected, each use is recorded')
@@ -15,10 +17,8 @@ export const register: Register = (program, { call, output }) => {
       const added = await call<Tunnel>('POST', '/v1/tunnels', readTunnel(text))
       output.print(added, ({ host, port }) => `Tunnels to ${host}:${port} are allowed.`)
     })
-  tunnel
-    .command('list')
-    .description('list the hosts that may be tunnelled to')
-    .action(async () => output.print(await call<Page<Tunnel>>('GET', '/v1/tunnels?limit=500'), listing))
+  const list = tunnel.command('list').description('list the hosts that may be tunnelled to')
+  addList<Tunnel>(list, context, { path: '/v1/tunnels', limit: 500, text: listing })
   tunnel
     .command('remove <host>')
     .description('refuse tunnels to this host from now on')

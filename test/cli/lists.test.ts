@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Command } from 'commander'
+import { createProgram } from '../../src/cli/program.ts'
+import { type Installation, startStint } from '../fakes/stint.ts'
+import { runCli } from './run-cli.ts'
+
+/** Every command that lists, as its words: those called so, and whatever takes a cursor. */
+function listCommands(command: Command, words: readonly string[] = []): string[][] {
+  const isList = ['list', 'presets'].includes(command.name()) || command.options.some(({ long }) => long === '--cursor')
+  return [...(isList ? [[...words]] : []), ...command.commands.flatMap((one) => listCommands(one, [...words, one.name()]))]
+}
+
+const nowhere = { write: () => true }
+const LISTS = listCommands(createProgram({}, { out: nowhere, err: nowhere }).program)
+/** What they show comes with Stint, and is never more than a page. */
+const WHOLE = ['target presets']
+
+describe('every command that lists', () => {
+  let stint: Installation
+  const run = (...argv: string[]) => runCli(stint.home, ...argv)
+  async function page(...argv: string[]): Promise<{ items: unknown[]; next?: string }> {
+    const { code, out, err } = await run('--json', ...argv)
+    assert.equal(code, 0, err)
+    const value = JSON.parse(out)
+    assert.ok(Array.isArray(value.items), `${argv.join(' ')}: ${out.slice(0, 100)}`)
+    assert.deepEqual(
+      Object.keys(value).filter((key) => key !== 'items' && key !== 'next'),
+      [],
+    )
+    return value
+  }
+
+  before(async () => {
+    stint = await startStint()
+    for (const name of ['one', 'two', 'three']) {
+      const rights = ['--claim', 'sub=x', '--workload', `spiffe://stint.local/${name}`, '--owner', 'ana', '--target', name]
+      const commands = [
+        ['target', 'add', name, '--host', `${name}.test`, '--no-credential'],
+        ['tunnel', 'add', `${name}.test:8443`],
+        ['credential', 'add', name, '--from-file', join(stint.home, 'ca.pem')],
+        ['issuer', 'add', name, '--issuer', `https://${name}.test`, '--audience', 'x', ...rights, '--action', '*'],
+        ['task', 'start', '--task', name, '--target', name, '--key', join(stint.home, 'key.json')],
+        ['revoke', '--target', `not-${name}`, '--reason', name],
+      ]
+      for (const argv of commands) {
+        const { code, err } = await run(...argv)
+        assert.equal(code, 0, err)
+      }
+    }
+  })
+  after(() => stint.stop())
+
+  test('is known here', () => {
+    const known = ['audit search', 'credential list', 'issuer list', 'revoke list', 'target list', 'target presets', 'task list']
+    assert.deepEqual(LISTS.map((words) => words.join(' ')).sort(), [...known, 'tunnel list'])
+  })
+
+  for (const words of LISTS) {
+    const name = words.join(' ')
+    test(`${name} --json prints one page`, async () => {
+      assert.ok((await page(...words)).items.length >= 3)
+    })
+
+    if (WHOLE.includes(name)) continue
+    test(`${name} goes on where its page ended, until all was shown`, async () => {
+      const { items: all, next: none } = await page(...words, ...(name === 'audit search' ? ['--until', '2100-01-01'] : []))
+      assert.equal(none, undefined)
+      const seen: unknown[] = []
+      for (let cursor: string | undefined, pages = 0; pages === 0 || cursor !== undefined; pages += 1) {
+        const { items, next } = await page(...words, '--limit', '1', ...(cursor === undefined ? [] : ['--cursor', cursor]))
+        assert.ok(items.length <= 1 && pages <= all.length)
+        seen.push(...items)
+        cursor = next
+      }
+      assert.deepEqual(seen, all)
+      const { out } = await run(...words, '--limit', '1')
+      assert.match(out, /\n\nMore with --cursor \S+\n$/)
+      assert.doesNotMatch((await run(...words)).out, /More with/)
+    })
+
+    test(`${name} refuses a limit and a cursor that are none`, async () => {
+      for (const [option, value] of [
+        ['--limit', '0'],
+        ['--limit', 'x'],
+        ['--cursor', '%'],
+        ['--cursor', '\u0000'],
+      ] as const)
+        assert.equal((await run(...words, option, value)).code, 2, `${option} ${value}`)
+    })
+  }
+})
