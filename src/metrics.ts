@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Counters } from './audit/writer.ts'
 import { CATALOGUE } from './errors.ts'
 import type { Effect } from './model.ts'
 
@@ -22,17 +23,7 @@ export interface Levels {
   liveTasks(): number
   leases(): number
   revocationsInForce(): number
-  audit(): AuditCounters
-}
-
-/** Running totals of the audit log; `waiting` goes up and down. */
-export interface AuditCounters {
-  readonly entries: number
-  readonly published: number
-  readonly batches: number
-  readonly outages: number
-  readonly refused: number
-  readonly waiting: number
+  audit(): Counters
 }
 
 const DECISION_CODES = [

@@ -53,6 +53,33 @@ export interface Task {
   readonly supervised: boolean
 }
 
+/** What is asked of a new task. Attacker-controlled. */
+export interface TaskWish {
+  readonly purpose: string
+  readonly owner?: string
+  readonly targets: readonly string[]
+  readonly actions: readonly string[]
+  readonly ttlSeconds?: number
+  readonly ticket?: string
+  readonly labels?: readonly string[]
+  readonly supervised?: boolean
+  /** How the runner will prove the workload; the weakest when it does not say. */
+  readonly proof?: WorkloadProof
+  /** RFC 7638 thumbprint of the key that the task's tokens are bound to. */
+  readonly keyThumbprint: string
+}
+
+/** A workload that an issuer's token may become: every claim equal, then `workload` names it and the caps bound its tasks. */
+export interface IssuerRule {
+  /** Keyed by top-level claim name, or by a JSON Pointer (RFC 6901) where the claim is nested: `/kubernetes.io/namespace`. */
+  readonly claims: Readonly<Record<string, string>>
+  readonly workload: string
+  readonly owner: string
+  readonly targets: readonly string[]
+  readonly actions: readonly string[]
+  readonly maxTtlSeconds: number
+}
+
 export type Environment = 'production' | 'staging' | 'development' | 'unknown'
 export type Sensitivity = 'public' | 'internal' | 'confidential' | 'restricted'
 
@@ -71,6 +98,23 @@ export type Placement =
   | { readonly kind: 'query'; readonly name: string }
   /** The workload writes `placeholder` where the secret belongs; it is replaced in headers, and in bodies when `body`. */
   | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean }
+
+/** A well-known system, ready to add. `asks` names what its user must give: `host` for one that has its own, `username` for basic auth. */
+export interface Preset {
+  readonly id: string
+  readonly summary: string
+  readonly connector: string
+  /** Empty when `asks` has `host`. */
+  readonly hosts: readonly HostRule[]
+  /** Where the credential goes, if one is named. */
+  readonly placement: Placement
+  readonly credential: 'required' | 'optional' | 'none'
+  readonly asks: readonly ('host' | 'username')[]
+  readonly environment: Environment
+  readonly sensitivity: Sensitivity
+  /** Environment variables its tools look for; `stint run` sets them to a placeholder so that the tools start. */
+  readonly placeholderVariables: readonly string[]
+}
 
 /** A system that can be acted on. */
 export interface Target {

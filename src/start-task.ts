@@ -1,21 +1,6 @@
 import { StintError } from './errors.ts'
-import type { Caller, Scope, WorkloadProof } from './model.ts'
+import type { Caller, Scope, TaskWish, WorkloadProof } from './model.ts'
 import { namesAction } from './scope.ts'
-
-/** What a caller wishes a task to be. Attacker-controlled. */
-export interface TaskWish {
-  readonly purpose: string
-  readonly owner?: string
-  readonly targets: readonly string[]
-  readonly actions: readonly string[]
-  readonly ttlSeconds?: number
-  readonly ticket?: string
-  readonly labels?: readonly string[]
-  readonly supervised?: boolean
-  /** How the runner will prove the workload; the weakest when it does not say. */
-  readonly proof?: WorkloadProof
-  readonly keyThumbprint: string
-}
 
 /** The bounds an issuer's rule puts on the tasks of the workload it admits. */
 export interface Caps {

@@ -65,7 +65,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'cache.ts': { value: [], type: [] },
   'config.ts': { value: [], type: [] },
   'log.ts': { value: [], type: ['config.ts'] },
-  'metrics.ts': { value: [], type: [] },
+  'metrics.ts': { value: [], type: ['audit'] },
   'broker.ts': { value: [], type: ['audit', 'credentials'] },
   'killswitch.ts': { value: [], type: [] },
   'acts.ts': { value: ['broker.ts'], type: [] },

@@ -1,9 +1,8 @@
 import { z } from 'zod'
 import { StintError } from '../errors.ts'
-import type { Task } from '../model.ts'
+import type { Task, TaskWish } from '../model.ts'
 import { type Asking, callerOf, endpoint, SERVER_CLOSING } from './endpoint.ts'
 import { because, byName, DONE, done, pageOf, startedTask, startTask, task, taskFilter, taskRoot, taskToken } from './schemas.ts'
-import type { StartTask } from './verbs.ts'
 
 export const start = endpoint({
   summary: 'Starts a task and answers its first token.',
@@ -21,7 +20,7 @@ export const start = endpoint({
 })
 
 /** A federated caller is what its token says; only a runner on this machine says how it will prove its workload. */
-function refuseOwnProof(body: StartTask, asking: Asking): StartTask {
+function refuseOwnProof(body: TaskWish, asking: Asking): TaskWish {
   const { proof, keyThumbprint } = callerOf(asking)
   if (proof !== 'federated') return body
   if (body.proof !== undefined || body.supervised === true)

@@ -2,19 +2,7 @@ import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
-import type {
-  Access,
-  Caller,
-  Environment,
-  HostRule,
-  Placement,
-  Revocation,
-  Selector,
-  Sensitivity,
-  Target,
-  Task,
-  WorkloadProof,
-} from '../model.ts'
+import type { Access, Caller, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
 import type { Secret } from '../secret.ts'
 
 /** How an API request proves its caller; identity/verify.ts checks it. Attacker-controlled but for `pid`. */
@@ -47,21 +35,6 @@ export interface Page<T> {
 export interface PageRequest {
   readonly limit: number
   readonly cursor?: string
-}
-
-export interface StartTask {
-  readonly purpose: string
-  readonly owner?: string
-  readonly targets: readonly string[]
-  readonly actions: readonly string[]
-  readonly ttlSeconds?: number
-  readonly ticket?: string
-  readonly labels?: readonly string[]
-  readonly supervised?: boolean
-  /** How the runner will prove the workload; absent for federated callers. */
-  readonly proof?: WorkloadProof
-  /** RFC 7638 thumbprint of the key the task's tokens are bound to. */
-  readonly keyThumbprint: string
 }
 
 export interface TaskToken {
@@ -103,21 +76,6 @@ export interface CredentialListing {
   readonly createdAt?: number
 }
 
-/** A well-known system, ready to add, shaped as targets/presets.ts has it. */
-export interface Preset {
-  readonly id: string
-  readonly summary: string
-  readonly connector: string
-  /** Empty when `asks` has `host`. */
-  readonly hosts: readonly HostRule[]
-  readonly placement: Placement
-  readonly credential: 'required' | 'optional' | 'none'
-  readonly asks: readonly ('host' | 'username')[]
-  readonly environment: Environment
-  readonly sensitivity: Sensitivity
-  readonly placeholderVariables: readonly string[]
-}
-
 /** One step of reaching a target: `resolve api.example.com`. */
 export interface ProbeStep {
   readonly step: string
@@ -134,18 +92,11 @@ export interface IssuerRecord {
   readonly allowReuse: boolean
   readonly privateNetworks: readonly string[]
   readonly trustedCa?: string
-  readonly rules: readonly {
-    readonly claims: Readonly<Record<string, string>>
-    readonly workload: string
-    readonly owner: string
-    readonly targets: readonly string[]
-    readonly actions: readonly string[]
-    readonly maxTtlSeconds: number
-  }[]
+  readonly rules: readonly IssuerRule[]
 }
 
 export type Examined =
-  | { readonly accepted: true; readonly caller: Caller; readonly rule: IssuerRecord['rules'][number] }
+  | { readonly accepted: true; readonly caller: Caller; readonly rule: IssuerRule }
   | { readonly accepted: false; readonly code: string; readonly detail: string }
 
 export interface PolicyStatus {
@@ -204,7 +155,7 @@ export interface ApiVerbs {
   recordAttempt(attempt: { correlationId: string; caller?: Caller; code: ErrorCode; detail: string }): Promise<void>
   readonly idempotency: IdempotencyVerbs
   readonly tasks: {
-    start(input: StartTask, caller: Caller): Promise<StartedTask>
+    start(input: TaskWish, caller: Caller): Promise<StartedTask>
     list(filter: TaskFilter): Promise<Page<Task>>
     get(id: string): Promise<Task>
     end(id: string, reason: string, caller: Caller): Promise<Task>

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { CONNECTORS } from '../credentials/connectors/index.ts'
 import { StintError } from '../errors.ts'
-import type { HostRule, Placement, Target } from '../model.ts'
-import { PRESETS, type Preset, presetLabel } from '../targets/presets.ts'
+import type { HostRule, Placement, Preset, Target } from '../model.ts'
+import { PRESETS, presetLabel } from '../targets/presets.ts'
 
 /** What `stint target add` was given. */
 export interface TargetOptions {

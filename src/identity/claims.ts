@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import type { IssuerRule } from './issuer.ts'
+import type { IssuerRule } from '../model.ts'
 import { isRecord } from './jwt.ts'
 
 type Claims = Readonly<Record<string, string>>

@@ -1,4 +1,4 @@
-import type { Caller } from '../model.ts'
+import type { Caller, IssuerRule } from '../model.ts'
 
 /** How an issuer's own endpoints may be reached, when they are not on the public internet. */
 export interface IssuerReach {
@@ -29,17 +29,6 @@ export interface IssuerConfig extends IssuerReach {
   readonly allowReuse: boolean
   /** Structured claims that must match exactly, all of them; values are strings. Never a pattern. The first rule that matches admits. */
   readonly rules: readonly IssuerRule[]
-}
-
-/** A workload a token may become: every claim equal, then `workload` names it and the caps bound its tasks. */
-export interface IssuerRule {
-  /** Keyed by top-level claim name, or by a JSON Pointer (RFC 6901) where the claim is nested: `/kubernetes.io/namespace`. */
-  readonly claims: Readonly<Record<string, string>>
-  readonly workload: string
-  readonly owner: string
-  readonly targets: readonly string[]
-  readonly actions: readonly string[]
-  readonly maxTtlSeconds: number
 }
 
 /** A verified token: the caller, and the rule that admitted it. */

@@ -1,5 +1,5 @@
 import { asStintError, StintError } from '../errors.ts'
-import type { ProofKind, Task } from '../model.ts'
+import type { ProofKind, Task, TaskWish } from '../model.ts'
 
 /** The runner's key for this one task. The private part never leaves this process. */
 export interface ProofKey {
@@ -11,16 +11,8 @@ export interface ProofKey {
 /** One API call over the operator socket. Throws StintError. */
 export type Call = <T>(method: 'GET' | 'POST' | 'DELETE' | 'PUT', path: string, body?: unknown) => Promise<T>
 
-/** What to ask for. An absent `ttlSeconds` takes the installation's default. */
-export interface TaskWish {
-  readonly purpose: string
-  readonly owner?: string
-  readonly targets: readonly string[]
-  readonly actions: readonly string[]
-  readonly ttlSeconds?: number
-  readonly ticket?: string
-  readonly labels: readonly string[]
-}
+/** What to ask for; the session says who it is for. An absent `ttlSeconds` takes the installation's default. */
+export type RunWish = Omit<TaskWish, 'supervised' | 'proof' | 'keyThumbprint'>
 
 /** A live task of this runner. */
 export interface TaskSession {
@@ -42,7 +34,7 @@ interface IssuedToken {
 }
 
 /** Starts a supervised task bound to `key`, and keeps its token fresh until `end`. Throws StintError. */
-export async function startSession(call: Call, wish: TaskWish, proof: ProofKind, key: ProofKey): Promise<TaskSession> {
+export async function startSession(call: Call, wish: RunWish, proof: ProofKind, key: ProofKey): Promise<TaskSession> {
   const body = { ...wish, supervised: true, proof, keyThumbprint: key.thumbprint }
   const { task, gateway, ...first } = await call<{ task: Task; gateway: string } & IssuedToken>('POST', '/v1/tasks', body)
   const path = `/v1/tasks/${encodeURIComponent(task.id)}`

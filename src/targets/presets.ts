@@ -1,21 +1,4 @@
-import type { Environment, HostRule, Placement, Sensitivity, Target } from '../model.ts'
-
-/** A well-known system, ready to add. `asks` names what its user must give: `host` for one that has its own, `username` for basic auth. */
-export interface Preset {
-  readonly id: string
-  readonly summary: string
-  readonly connector: string
-  /** Empty when `asks` has `host`. */
-  readonly hosts: readonly HostRule[]
-  /** Where the credential goes, if one is named. */
-  readonly placement: Placement
-  readonly credential: 'required' | 'optional' | 'none'
-  readonly asks: readonly ('host' | 'username')[]
-  readonly environment: Environment
-  readonly sensitivity: Sensitivity
-  /** Environment variables its tools look for; `stint run` sets them to a placeholder so that the tools start. */
-  readonly placeholderVariables: readonly string[]
-}
+import type { Environment, HostRule, Placement, Preset, Sensitivity, Target } from '../model.ts'
 
 type More = Partial<Omit<Preset, 'id' | 'summary' | 'hosts'>>
 

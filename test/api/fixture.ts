@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Api, createApi } from '../../src/api/server.ts'
-import type { ApiVerbs, Asked, IdempotencyVerbs, Proof, StartTask } from '../../src/api/verbs.ts'
+import type { ApiVerbs, Asked, IdempotencyVerbs, Proof } from '../../src/api/verbs.ts'
 import { StintError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
-import type { Caller, Revocation, Selector, Target, Task } from '../../src/model.ts'
+import type { Caller, Revocation, Selector, Target, Task, TaskWish } from '../../src/model.ts'
 import type { Secret } from '../../src/secret.ts'
 
 export const THUMBPRINT = 'a'.repeat(43)
@@ -55,7 +55,7 @@ export interface Fake {
   refuse?: { code: 'denied' | 'audit_unavailable' | 'revoked'; reasons: readonly string[] }
 }
 
-export function task(id: string, input: Partial<StartTask> = {}): Task {
+export function task(id: string, input: Partial<TaskWish> = {}): Task {
   return {
     id,
     purpose: input.purpose ?? 'read',

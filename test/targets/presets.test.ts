@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CONNECTORS } from '../../src/credentials/connectors/index.ts'
-import type { Target } from '../../src/model.ts'
-import { PRESETS, type Preset, presetLabel, presetVariables } from '../../src/targets/presets.ts'
+import type { Preset, Target } from '../../src/model.ts'
+import { PRESETS, presetLabel, presetVariables } from '../../src/targets/presets.ts'
 import { createTargets } from '../../src/targets/targets.ts'
 import { temporaryStore } from '../store/temporary.ts'
 

@@ -3,25 +3,17 @@ import { text } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Page } from '../../api/verbs.ts'
 import { StintError } from '../../errors.ts'
+import type { IssuerRule } from '../../model.ts'
 import { parseDuration } from '../../run/duration.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
-
-interface Rule {
-  readonly claims: Readonly<Record<string, string>>
-  readonly workload: string
-  readonly owner: string
-  readonly targets: readonly string[]
-  readonly actions: readonly string[]
-  readonly maxTtlSeconds: number
-}
 
 /** An issuer as the API shows it. */
 interface ShownIssuer {
   readonly id: string
   readonly issuer: string
   readonly audience: string
-  readonly rules: readonly Rule[]
+  readonly rules: readonly IssuerRule[]
 }
 
 interface AddOptions {
@@ -41,7 +33,7 @@ interface AddOptions {
 }
 
 type Examined =
-  | { readonly accepted: true; readonly caller: { readonly id: string }; readonly rule: Rule }
+  | { readonly accepted: true; readonly caller: { readonly id: string }; readonly rule: IssuerRule }
   | { readonly accepted: false; readonly code: string; readonly detail: string }
 
 /** `stint issuer add | list | remove | test`: whose tokens may start tasks. */
@@ -138,7 +130,7 @@ function describe({ id, issuer, audience, rules }: ShownIssuer): string {
   return [`${id}  ${issuer}  audience ${audience}`, ...lines].join('\n')
 }
 
-function describeRule({ claims, owner, targets, actions, maxTtlSeconds }: Rule): string {
+function describeRule({ claims, owner, targets, actions, maxTtlSeconds }: IssuerRule): string {
   const wanted = Object.entries(claims).map(([name, value]) => `${name} = ${value}`)
   return `${wanted.join(', ')}; owner ${owner}; targets ${targets.join(' ')}; actions ${actions.join(' ')}; at most ${maxTtlSeconds} s`
 }
