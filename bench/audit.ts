@@ -61,7 +61,13 @@ export async function bench(): Promise<Row[]> {
 const SIGNER = { name: 'stint.local/bench', privateKey: generateKeyPairSync('ed25519').privateKey }
 
 function row(name: string, value: number, bar: number): Row {
-  return { name, value, unit: 'entries/s', bar: bar === 0 ? 'for comparison' : `≥ ${bar.toLocaleString('en')}`, holds: value >= bar }
+  return {
+    name,
+    value,
+    unit: 'entries/s',
+    bar: bar === 0 ? 'for comparison' : `≥ ${bar.toLocaleString('en')}`,
+    holds: value >= bar,
+  }
 }
 
 async function oneEntry(): Promise<string> {

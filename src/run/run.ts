@@ -17,11 +17,11 @@ import { relay } from './relay.ts'
 import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
 import { type CaughtSignals, catchSignals, exitCodeOf } from './signals.ts'
-import { type Call, type ProofKey, type RunWish, startSession, type TaskSession } from './task-session.ts'
+import { type Call, type ProofKey, type SessionWish, startSession, type TaskSession } from './task-session.ts'
 
 /** What `stint run` is asked to do. */
 export interface RunWish {
-  readonly task: RunWish
+  readonly task: SessionWish
   readonly command: readonly string[]
   readonly sandbox: 'auto' | 'require' | 'off'
   /** Names of hidden things to show. */

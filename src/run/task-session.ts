@@ -12,7 +12,7 @@ export interface ProofKey {
 export type Call = <T>(method: 'GET' | 'POST' | 'DELETE' | 'PUT', path: string, body?: unknown) => Promise<T>
 
 /** What to ask for; the session says who it is for. An absent `ttlSeconds` takes the installation's default. */
-export type RunWish = Omit<TaskWish, 'supervised' | 'proof' | 'keyThumbprint'>
+export type SessionWish = Omit<TaskWish, 'supervised' | 'proof' | 'keyThumbprint'>
 
 /** A live task of this runner. */
 export interface TaskSession {
@@ -34,7 +34,7 @@ interface IssuedToken {
 }
 
 /** Starts a supervised task bound to `key`, and keeps its token fresh until `end`. Throws StintError. */
-export async function startSession(call: Call, wish: RunWish, proof: ProofKind, key: ProofKey): Promise<TaskSession> {
+export async function startSession(call: Call, wish: SessionWish, proof: ProofKind, key: ProofKey): Promise<TaskSession> {
   const body = { ...wish, supervised: true, proof, keyThumbprint: key.thumbprint }
   const { task, gateway, ...first } = await call<{ task: Task; gateway: string } & IssuedToken>('POST', '/v1/tasks', body)
   const path = `/v1/tasks/${encodeURIComponent(task.id)}`

@@ -1,4 +1,4 @@
-import type { Environment, HostRule, Placement, Preset, Sensitivity, Target } from '../model.ts'
+import type { Placement, Preset, Sensitivity, Target } from '../model.ts'
 
 type More = Partial<Omit<Preset, 'id' | 'summary' | 'hosts'>>
 
