@@ -158,7 +158,12 @@ function joinGateway(rooms: Rooms, config: Config, { serve }: ReturnType<typeof 
         if (connector === undefined) throw new StintError('unknown_action', `no connector is called ${kind}`)
         return connector
       },
-      attach: async (proof) => identity.verify(proof),
+      async attach(proof) {
+        const { caller, isExpired } = await identity.recognise(proof)
+        if (isExpired && liveTask(rooms, caller) !== undefined)
+          throw new StintError('invalid_token', 'the task token has expired; its task is live and has a newer one')
+        return caller
+      },
       openConnection(caller) {
         const task = liveTask(rooms, caller)
         if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')

@@ -23,6 +23,19 @@ export interface Obtained {
   readonly expiresAt?: number
 }
 
+/** A refusal in words, without control characters: why and what to do in one line, and all there is to say in several. */
+export interface RefusalText {
+  readonly line: string
+  readonly text: string
+}
+
+/** An HTTP answer that says a refusal in the words of the protocol that its client speaks. */
+export interface SpokenRefusal {
+  readonly status: number
+  readonly contentType: string
+  readonly body: Uint8Array
+}
+
 /** One operation and what `describe` must answer for it; drives the contract suite. */
 export interface ConnectorSample {
   readonly operation: Partial<Operation> & Pick<Operation, 'method' | 'path'>
@@ -49,6 +62,11 @@ export interface Connector {
    * escaped slash are refused. `describe` tells policies the segment decoded, as a parameter.
    */
   takesSlash?(path: string): boolean
+  /**
+   * Says a refusal as this kind of target would, for clients that show people no HTTP error; undefined where an HTTP error tells
+   * enough. Throws nothing. The operation has the first bytes of its body where `bodyPrefix` asked for them.
+   */
+  speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
   obtain(input: ObtainInput): Promise<Obtained>
   /** Names the shape of credential an action needs, where they differ: git takes basic auth, REST a header. One lease for each. */
   variant?(action: Action): string

@@ -12,7 +12,7 @@ import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 /** The verbs that prove a connection as a whole. */
 export interface AttachVerbs {
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
-  /** identity/verify.ts. Throws `StintError`. */
+  /** identity/verify.ts; an expired token proves the caller of a task that is over. Throws `StintError`. */
   attach(proof: DpopProof): Promise<Caller>
   /** revocations/flows.ts: registers the connection, so that a revocation cuts it. Throws `task_not_live`. */
   openConnection(caller: Caller): Flow
@@ -27,7 +27,10 @@ export function isAttach(request: IncomingMessage): boolean {
   return request.url === ATTACH_PATH && request.headers.upgrade?.toLowerCase() === ATTACH_PROTOCOL
 }
 
-/** Answers an attach: 101, and from then on `adopt` reads the connection's requests; or a refusal, and the connection closes. */
+/**
+ * Answers an attach: 101, and from then on `adopt` reads the connection's requests; or a refusal, and the connection closes. A caller
+ * whose task is over is attached as well: each of its requests is refused, and recorded, where its programs can show it.
+ */
 export function createAttach(verbs: AttachVerbs, connections: Connections, adopt: (socket: Socket) => void) {
   return async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
     let headers: Record<string, string> = {}
@@ -36,7 +39,7 @@ export function createAttach(verbs: AttachVerbs, connections: Connections, adopt
       const connection = connections.of(socket)
       checkAttach(request, headers, connection)
       const proof = readDpop(headers, 'authorization', 'GET', `http://${localAuthority(socket)}${ATTACH_PATH}`)
-      connection.caller = await proveConnection(verbs, connections, socket, proof)
+      await attachCaller(verbs, connections, socket, proof)
     } catch (thrown) {
       writeRefusal(socket, refusalOf(asStintError(thrown), randomUUID()), headers, 'origin')
       return
@@ -53,6 +56,21 @@ function checkAttach(request: IncomingMessage, headers: Readonly<Record<string, 
   const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
   if (request.method !== 'GET' || hasBody || caller !== undefined || inside !== undefined || busy > 0) {
     throw malformed('a connection is attached once, at its start, by a GET')
+  }
+}
+
+async function attachCaller(verbs: AttachVerbs, connections: Connections, socket: Socket, proof: DpopProof): Promise<void> {
+  const connection = connections.of(socket)
+  try {
+    connection.caller = await verbs.attach(proof)
+    connections.bind(socket, verbs.openConnection(connection.caller))
+  } catch (thrown) {
+    const error = asStintError(thrown)
+    connection.isOver = connection.caller !== undefined && error.code === 'task_not_live'
+    if (connection.isOver) return
+    connection.caller = undefined
+    await recordRefused(verbs, proof, error)
+    throw error
   }
 }
 

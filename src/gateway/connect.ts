@@ -12,7 +12,7 @@ import type { Connection, Connections, Inside } from './connections.ts'
 import type { Dial } from './dial.ts'
 import { unknownTarget } from './http.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
-import { malformed, refusalOf, writeRefusal } from './refusal.ts'
+import { isGit, malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { openTunnel, tunnelTarget } from './tunnel.ts'
 
 /** What CONNECT needs of the rest of the product. */
@@ -40,7 +40,8 @@ interface Asked {
 
 /**
  * CONNECT (RFC 9110, section 9.3.6): a declared https host is answered with our own leaf and its requests are decided one by
- * one; a declared http host likewise in the clear; a tunnel-only host is decided and recorded once; anything else is refused.
+ * one; a declared http host likewise in the clear; a tunnel-only host is decided and recorded once; anything else is refused, for
+ * git inside, where each of its requests is.
  */
 export function createConnect(
   verbs: ConnectVerbs,
@@ -65,8 +66,8 @@ export function createConnect(
   }
 
   async function connect(asked: Asked, socket: Socket, correlationId: string): Promise<void> {
-    const place = declaredPlace(asked.place)
-    if (place === undefined) return undeclared(asked, socket, correlationId)
+    const place = placeToOpen(asked, connections.of(socket).isOver)
+    if (place === undefined) return decideOnce(asked, socket, correlationId)
     const caller = await callerOf(asked.proof, socket)
     const context = place.scheme === 'https' ? await ca.contextFor(place.host) : undefined
     if (socket.destroyed) return
@@ -84,6 +85,12 @@ export function createConnect(
     }
   }
 
+  /** git shows people what an origin says, and of an answered CONNECT no more than the number: it is let in to be refused there. */
+  function placeToOpen({ place, headers }: Asked, isOver: boolean): Inside | undefined {
+    if (!isGit(headers)) return isOver ? undefined : declaredPlace(place)
+    return declaredPlace(place) ?? (isOver || !verbs.isTunnel(place.host, place.port) ? place : undefined)
+  }
+
   function declaredPlace({ host, port }: Inside): Inside | undefined {
     for (const scheme of ['https', 'http'] as const) if (verbs.match(scheme, host, port)) return { scheme, host, port }
     return undefined
@@ -93,7 +100,7 @@ export function createConnect(
     return proof.kind === 'attached' ? proof.caller : proveConnection(verbs, connections, socket, proof)
   }
 
-  async function undeclared({ place, proof, headers }: Asked, socket: Socket, correlationId: string): Promise<void> {
+  async function decideOnce({ place, proof, headers }: Asked, socket: Socket, correlationId: string): Promise<void> {
     const isTunnel = verbs.isTunnel(place.host, place.port)
     const served = await verbs.serve({
       correlationId,

@@ -13,6 +13,8 @@ export interface Inside {
 export interface Connection {
   /** Set when the connection was proved as a whole: an attach, or a CONNECT with its own proof. */
   caller: Caller | undefined
+  /** The task of its caller is over: every request is refused, for the caller to be told so. */
+  isOver: boolean
   /** Set inside a CONNECT. */
   inside: Inside | undefined
   /** Exchanges and tunnels that are going on. */
@@ -36,7 +38,7 @@ export function createConnections(): Connections {
   function of(carrier: object): Connection {
     const found = known.get(carrier)
     if (found !== undefined) return found
-    const fresh: Connection = { caller: undefined, inside: undefined, busy: 0, isLast: false }
+    const fresh: Connection = { caller: undefined, isOver: false, inside: undefined, busy: 0, isLast: false }
     known.set(carrier, fresh)
     return fresh
   }

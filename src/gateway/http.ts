@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { Attempt, Refusal, Served } from '../broker.ts'
-import type { Connector } from '../credentials/connector.ts'
-import { asStintError, StintError } from '../errors.ts'
+import type { Connector, SpokenRefusal } from '../credentials/connector.ts'
+import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Action, Operation, Target } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import type { TakesSlash } from './canonical.ts'
 import type { Forward } from './forward.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
-import { refusalOf, renderRefusal } from './refusal.ts'
+import { refusalOf, refusalText } from './refusal.ts'
+import { refuse } from './refuse.ts'
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 
 /** What handling a request needs of the rest of the product. */
@@ -46,31 +47,47 @@ export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () 
       operation = readOperation(arrival, takesSlash)
       if (isStopping()) throw new StintError('stopping', 'the gateway is shutting down')
     } catch (thrown) {
-      return refuse(arrival, refusalOf(asStintError(thrown), correlationId), {}, true)
+      return refuse(arrival, refusalOf(asStintError(thrown), correlationId), { headers: {}, hasRest: true })
     }
-    const served = await attempt(arrival, operation, correlationId)
-    if ('refusal' in served) refuse(arrival, served.refusal, operation.headers, hasBody(arrival, operation))
+    const target = verbs.match(operation.scheme, operation.host, operation.port)
+    const { served, seen } = await attempt(arrival, operation, target, correlationId)
+    if (!('refusal' in served)) return
+    const { refusal } = served
+    const spoken = target === undefined ? undefined : speak(refusal, seen, target)
+    await refuse(arrival, refusal, { headers: operation.headers, hasRest: hasBody(arrival, operation), spoken })
   }
 
-  async function attempt(arrival: Arrival, bare: Operation, correlationId: string): Promise<Served> {
+  /** A challenge is always HTTP's own. */
+  function speak(refusal: Refusal, operation: Operation, target: Target): SpokenRefusal | undefined {
+    if (CATALOGUE[refusal.code][0] === 401) return undefined
+    return verbs.connectorOf(target).speakRefusal?.(operation, refusalText(refusal))
+  }
+
+  /** Also answers the operation with what was read of its body. */
+  async function attempt(
+    arrival: Arrival,
+    bare: Operation,
+    target: Target | undefined,
+    correlationId: string,
+  ): Promise<{ served: Served; seen: Operation }> {
     const proof = proofOf(arrival, bare)
-    const target = verbs.match(bare.scheme, bare.host, bare.port)
     const bytes =
       target === undefined || !isShown(proof) || !hasBody(arrival, bare) ? 0 : bytesToRead(verbs.connectorOf(target), bare)
     let prefix = NO_PREFIX
     try {
       if (bytes > 0) prefix = await readFirst(arrival, bytes)
     } catch (thrown) {
-      return { refusal: refusalOf(asStintError(thrown), correlationId) }
+      return { served: { refusal: refusalOf(asStintError(thrown), correlationId) }, seen: bare }
     }
-    const operation = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
-    const order = { operation, arrival, prefix, hasBody: hasBody(arrival, bare) }
-    return verbs.serve({
+    const seen = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
+    const order = { operation: seen, arrival, prefix, hasBody: hasBody(arrival, bare) }
+    const served = await verbs.serve({
       correlationId,
       proof,
-      describe: () => describe(operation, target),
+      describe: () => describe(seen, target),
       carryOut: (_permit, lease, flow) => forward(order, lease, flow),
     })
+    return { served, seen }
   }
 
   function describe(operation: Operation, target: Target | undefined): { target: Target; action: Action } {
@@ -115,41 +132,4 @@ function readFirst(arrival: Arrival, bytes: number): Promise<Prefix> {
 function hasBody(arrival: Arrival, { headers }: Operation): boolean {
   if (arrival.httpVersion === '2.0') return !arrival.endsAfterHeaders
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
-}
-
-/** How much and how long a refused body is read and dropped, so that the client gets to see the answer. */
-const LINGER = { bytes: 256 * 1024, ms: 1000 } as const
-
-function refuse(arrival: Arrival, refusal: Refusal, headers: Readonly<Record<string, string>>, hasRest: boolean): void {
-  const { reply } = arrival
-  if (reply.started || !reply.open) {
-    reply.reset()
-    return
-  }
-  const page = renderRefusal(refusal, headers, arrival.connection.inside === undefined ? 'proxy' : 'origin')
-  const isLast = hasRest && arrival.httpVersion !== '2.0'
-  if (isLast) arrival.connection.isLast = true
-  reply.start(page.status, page.reason, isLast ? [...page.headers, 'connection', 'close'] : [...page.headers])
-  const body = arrival.method === 'HEAD' ? undefined : Buffer.from(page.body)
-  if (hasRest) {
-    if (body !== undefined) reply.write(body)
-    lingerThen(arrival, () => reply.end([]))
-  } else reply.end([], body)
-}
-
-function lingerThen(arrival: Arrival, then: () => void): void {
-  const { body } = arrival
-  let left: number = LINGER.bytes
-  const stop = () => {
-    clearTimeout(timer)
-    body.off('data', onData).off('end', stop).off('close', stop)
-    then()
-  }
-  const onData = (chunk: Buffer) => {
-    left -= chunk.length
-    if (left < 0) stop()
-  }
-  const timer = setTimeout(stop, LINGER.ms)
-  if (body.readableEnded || body.destroyed) stop()
-  else body.on('data', onData).on('end', stop).on('close', stop).resume()
 }

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Refusal } from '../broker.ts'
+import type { RefusalText, SpokenRefusal } from '../credentials/connector.ts'
 import { CATALOGUE, type ErrorCode, problem, StintError } from '../errors.ts'
 import { CHALLENGE } from './proof.ts'
 
@@ -9,7 +10,7 @@ export interface Page {
   readonly status: number
   readonly reason: string
   readonly headers: readonly string[]
-  readonly body: string
+  readonly body: string | Uint8Array
 }
 
 /** How the refusal's reader is asked to prove itself: a proxy's 407 or an origin's 401 (RFC 9110, section 11.7.1). */
@@ -25,6 +26,10 @@ const PROXY_STATUS: Partial<Record<ErrorCode, string>> = {
   audit_unavailable: 'proxy_internal_error',
   store_unavailable: 'proxy_internal_error',
 }
+
+/** What one refusal may say to people: UTF-16 code units of a line, and reasons. */
+const MAX_LINE = 600
+const MAX_REASONS = 10
 
 /** The refusal of a thrown error. */
 export function refusalOf(error: StintError, correlationId: string): Refusal {
@@ -43,9 +48,21 @@ export function renderRefusal(refusal: Refusal, request: Readonly<Record<string,
   const plain = wantsText(request)
   const document = problem(code, detail, { correlationId, ...(reasons.length > 0 && { reasons }) })
   const body = plain ? textOf(refusal) : `${JSON.stringify({ ...document, status, ...approverOf(refusal) })}\n`
-  const headers = [
+  const headers = fieldsOf(refusal, plain ? 'text/plain; charset=utf-8' : 'application/problem+json', body)
+  if (status === 407) headers.push('proxy-authenticate', CHALLENGE)
+  if (status === 401) headers.push('www-authenticate', CHALLENGE)
+  return { status, reason: STATUS_CODES[status] ?? 'Refused', headers, body }
+}
+
+/** A refusal as its target's connector says it; the fields tell that it is one. */
+export function renderSpoken(refusal: Refusal, { status, contentType, body }: SpokenRefusal): Page {
+  return { status, reason: STATUS_CODES[status] ?? 'Refused', headers: fieldsOf(refusal, contentType, body), body }
+}
+
+function fieldsOf({ code, correlationId }: Refusal, contentType: string, body: string | Uint8Array): string[] {
+  return [
     'content-type',
-    plain ? 'text/plain; charset=utf-8' : 'application/problem+json',
+    contentType,
     'content-length',
     String(Buffer.byteLength(body)),
     'cache-control',
@@ -55,9 +72,6 @@ export function renderRefusal(refusal: Refusal, request: Readonly<Record<string,
     'stint-correlation-id',
     correlationId,
   ]
-  if (status === 407) headers.push('proxy-authenticate', CHALLENGE)
-  if (status === 401) headers.push('www-authenticate', CHALLENGE)
-  return { status, reason: STATUS_CODES[status] ?? 'Refused', headers, body }
 }
 
 /** Answers on a socket that no HTTP parser owns (CONNECT, Upgrade), and closes it. The reason phrase tells what tools show. */
@@ -66,7 +80,8 @@ export function writeRefusal(socket: Duplex, refusal: Refusal, request: Readonly
   const page = renderRefusal(refusal, request, role)
   const lines = [`HTTP/1.1 ${page.status} ${tellingPhrase(refusal.detail)}`]
   for (let i = 0; i < page.headers.length; i += 2) lines.push(`${page.headers[i]}: ${page.headers[i + 1]}`)
-  socket.end(`${lines.join('\r\n')}\r\nconnection: close\r\n\r\n${page.body}`, () => socket.destroy())
+  socket.write(`${lines.join('\r\n')}\r\nconnection: close\r\n\r\n`)
+  socket.end(page.body, () => socket.destroy())
 }
 
 function statusOf(code: ErrorCode, role: Role): number {
@@ -79,15 +94,36 @@ function tellingPhrase(detail: string): string {
 }
 
 function wantsText(request: Readonly<Record<string, string>>): boolean {
-  return /^(?:git|curl)\//.test(request['user-agent'] ?? '') && !(request.accept ?? '').includes('json')
+  const isTerse = isGit(request) || /^curl\//.test(request['user-agent'] ?? '')
+  return isTerse && !(request.accept ?? '').includes('json')
+}
+
+/** True for a request whose sender says that it is git. */
+export function isGit(request: Readonly<Record<string, string>>): boolean {
+  return /^git\//.test(request['user-agent'] ?? '')
+}
+
+/** A refusal for people at a terminal, whatever is in its words: why and what to do in one line, and everything in several. */
+export function refusalText(refusal: Refusal): RefusalText {
+  const why = printable(refusal.detail, MAX_LINE / 2)
+  return {
+    line: `Stint: ${why}${/[.!?]$/.test(why) ? '' : '.'} ${CATALOGUE[refusal.code][2]}`,
+    text: textOf(refusal),
+  }
 }
 
 function textOf({ code, detail, reasons, correlationId, approver }: Refusal): string {
   const [, title, next] = CATALOGUE[code]
-  const more = reasons.filter((reason) => reason !== detail)
+  const more = reasons.filter((reason) => reason !== detail).slice(0, MAX_REASONS)
   const lines = [`stint: ${title} (${code})`, detail, ...more]
   if (approver !== undefined) lines.push(`Who could consent: ${approver}`)
-  return `${[...lines, next, `Correlation id: ${correlationId}`].join('\n')}\n`
+  return `${[...lines, next, `Correlation id: ${correlationId}`].map((line) => printable(line, MAX_LINE)).join('\n')}\n`
+}
+
+/** No line end, no terminal's control sequence, no mark that turns the direction of writing. */
+function printable(text: string, most: number): string {
+  const plain = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')
+  return plain.length > most ? `${plain.slice(0, most)}…` : plain
 }
 
 function approverOf({ approver }: Refusal): { approver?: string } {

@@ -23,6 +23,8 @@ export interface Tokens {
   issue(task: Task, actors?: readonly string[]): Promise<{ token: string; expiresAt: number }>
   /** Throws `invalid_token`. Says nothing about who presents it: dpop.ts does. */
   verify(token: string): Promise<TaskClaims>
+  /** As `verify`, also for a token that expired within the last day: enough to tell its holder that the task is over. */
+  verifyLate(token: string): Promise<TaskClaims>
   /** The public keys, RFC 7517, section 5. */
   jwks(): { readonly keys: readonly JWK[] }
 }
@@ -47,6 +49,7 @@ const ALG = 'ES256'
 const TYP = 'at+jwt'
 const MAX_TOKEN_BYTES = 4096
 const MAX_ACTORS = 16
+const LATE_SECONDS = 86_400
 const REQUIRED = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti', 'task', 'owner', 'proof', 'cnf']
 const PROOF_KINDS: Readonly<Record<WorkloadProof, true>> = {
   sandbox: true,
@@ -65,7 +68,8 @@ export async function openTokens(keyFile: string, options: TokenOptions): Promis
   if (current === undefined) throw new StintError('state_unsafe', `${keyFile} holds no signing key`)
   return {
     issue: (task, actors = []) => issueToken(task, actors, current, options),
-    verify: (token) => verifyToken(token, keys, options),
+    verify: (token) => verifyToken(token, keys, options, 0),
+    verifyLate: (token) => verifyToken(token, keys, options, LATE_SECONDS),
     jwks: () => ({ keys: keys.map(({ published }) => published) }),
   }
 }
@@ -87,22 +91,29 @@ async function issueToken(task: Task, actors: readonly string[], key: SigningKey
   return { token, expiresAt: exp * 1000 }
 }
 
-async function verifyToken(token: string, keys: readonly SigningKey[], options: TokenOptions): Promise<TaskClaims> {
+/** `lateSeconds` may have gone by since it expired. */
+async function verifyToken(
+  token: string,
+  keys: readonly SigningKey[],
+  options: TokenOptions,
+  lateSeconds: number,
+): Promise<TaskClaims> {
   const { header } = parseJwt(token, MAX_TOKEN_BYTES)
   if (header.typ !== TYP || header.alg !== ALG) throw invalid('it is not a task token')
   const key = keys.find(({ kid }) => kid === header.kid)
   if (key === undefined) throw invalid('it is not signed by a key of this installation')
-  const { issuer, audience, skewSeconds: clockTolerance } = options
+  const { issuer, audience, skewSeconds } = options
   const now = options.now()
+  const clockTolerance = skewSeconds + lateSeconds
   const { payload } = await jwtVerify(token, key.publicKey, {
     ...{ algorithms: [ALG], typ: TYP, issuer, audience, requiredClaims: REQUIRED, clockTolerance, currentDate: new Date(now) },
   }).catch((thrown: unknown) => {
     throw invalid(thrown instanceof Error ? thrown.message : 'its signature does not verify')
   })
-  const { aud, exp, iat, sub } = payload
+  const { aud, exp, iat, nbf = 0, sub } = payload
   if (aud !== audience || payload.client_id !== sub) throw invalid('it is for another audience or client')
-  if (exp === undefined || exp * 1000 <= now) throw invalid('it has expired')
-  if (iat === undefined || iat > now / 1000 + clockTolerance) throw invalid('it was issued in the future')
+  if (exp === undefined || (exp + lateSeconds) * 1000 <= now) throw invalid('it has expired')
+  if (iat === undefined || Math.max(iat, nbf) > now / 1000 + skewSeconds) throw invalid('it is from the future')
   return readClaims(payload, exp * 1000)
 }
 

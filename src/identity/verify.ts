@@ -4,7 +4,7 @@ import { operatorId } from './caller-id.ts'
 import type { Dpop } from './dpop.ts'
 import type { Issuer, IssuerConfig, IssuerIo, ParsedJwt, Vouched } from './issuer.ts'
 import { MAX_TOKEN_BYTES, parseJwt } from './jwt.ts'
-import type { Tokens } from './tokens.ts'
+import type { TaskClaims, Tokens } from './tokens.ts'
 import type { UsedTokens } from './used-tokens.ts'
 import { createVouch } from './vouch.ts'
 
@@ -35,6 +35,8 @@ export type Examined =
 export interface Verify {
   /** Answers at once for `attached`. Throws `invalid_token`, `token_replayed`, `proof_replayed`, `issuer_unknown`, `issuer_unavailable`, `inside_task`, `not_operator`. */
   verify(proof: Proof): Caller | Promise<Caller>
+  /** As `verify` for a task token that may have expired, and says whether it has. It proves who asks, and gives no right to anything. */
+  recognise(proof: Proof & { kind: 'dpop' }): Promise<{ readonly caller: Caller; readonly isExpired: boolean }>
   /** Uses the token up, durably: its `jti` is `token_replayed` from now on, unless the issuer allows reuse. Throws `store_unavailable` as well. */
   verifyFederated(token: string, possession?: Possession): Promise<Vouched>
   /** The rule that admitted this very Caller value; its caps bound every task the caller starts. */
@@ -44,7 +46,7 @@ export interface Verify {
 }
 
 interface VerifyOptions {
-  readonly tokens: Pick<Tokens, 'verify'>
+  readonly tokens: Pick<Tokens, 'verify' | 'verifyLate'>
   readonly dpop: Dpop
   readonly issuers: { byIssuer(issuer: string): IssuerConfig | undefined }
   readonly used: UsedTokens
@@ -61,7 +63,7 @@ export function createVerify(options: VerifyOptions): Verify {
   const { tokens, dpop, issuers, used, kinds, io, trustDomain } = options
   const vouch = createVouch(kinds, io)
   const rules = new WeakMap<Caller, IssuerRule>()
-  return { verify, verifyFederated, examine, ruleOf: (caller) => rules.get(caller) }
+  return { verify, recognise, verifyFederated, examine, ruleOf: (caller) => rules.get(caller) }
 
   function verify(proof: Proof): Caller | Promise<Caller> {
     switch (proof.kind) {
@@ -78,8 +80,17 @@ export function createVerify(options: VerifyOptions): Verify {
     }
   }
 
-  async function verifyDpop({ token, dpop: proof, method, url }: Proof & { kind: 'dpop' }): Promise<Caller> {
-    const { taskId, workload, keyThumbprint, proof: kind, actors } = await tokens.verify(token)
+  async function verifyDpop(proof: Proof & { kind: 'dpop' }): Promise<Caller> {
+    return provedBy(await tokens.verify(proof.token), proof)
+  }
+
+  async function recognise(proof: Proof & { kind: 'dpop' }): Promise<{ caller: Caller; isExpired: boolean }> {
+    const claims = await tokens.verifyLate(proof.token)
+    return { caller: await provedBy(claims, proof), isExpired: claims.expiresAt <= io.now() }
+  }
+
+  async function provedBy(claims: TaskClaims, { token, dpop: proof, method, url }: Proof & { kind: 'dpop' }): Promise<Caller> {
+    const { taskId, workload, keyThumbprint, proof: kind, actors } = claims
     await dpop.check({ proof, method, url, token, thumbprint: keyThumbprint })
     return { id: workload, proof: kind, issuer: 'stint', keyThumbprint, taskId, actors, claims: {} }
   }

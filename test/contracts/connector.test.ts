@@ -41,6 +41,18 @@ function actionOrRefusal(connector: Connector, operation: Operation): Action | u
   }
 }
 
+/** Whatever comes, a refusal is said in a bounded answer, or left to HTTP. */
+function checkSpoken(connector: Connector, { body, ...rest }: Operation): void {
+  const prefix = connector.bodyPrefix(rest)
+  const seen = prefix === 0 || body === undefined ? rest : { ...rest, body: body.subarray(0, prefix) }
+  const spoken = connector.speakRefusal?.(seen, { line: 'Stint: no. Ask.', text: 'stint: no\nAsk.\n' })
+  if (spoken === undefined) return
+  assert.ok(spoken.status === 200 || (spoken.status >= 400 && spoken.status < 600), String(spoken.status))
+  assert.match(spoken.contentType, /^application\/[a-z0-9.+-]+$/)
+  assert.ok(spoken.body.length < 1_000_000, String(spoken.body.length))
+  assert.match(Buffer.from(spoken.body).toString(), /Stint: no\. Ask\./)
+}
+
 function checkAction(action: Action): void {
   assert.match(action.id, /^[A-Za-z][A-Za-z0-9-]*(?::{1,2}[A-Za-z0-9_-]+)+$/)
   assert.ok(ACCESS.includes(action.access))
@@ -129,11 +141,17 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
       )
       fc.assert(
         fc.property(sample, change, (known, changed) => {
-          const action = actionOrRefusal(connector, operationOf(connector, { ...known, ...changed }))
+          const operation = operationOf(connector, { ...known, ...changed })
+          const action = actionOrRefusal(connector, operation)
           if (action !== undefined) checkAction(action)
+          checkSpoken(connector, operation)
         }),
         { numRuns: 3000 },
       )
+    })
+
+    test('says a refusal of what it knows in the target’s protocol, or leaves it to HTTP', () => {
+      for (const { operation } of example.known) checkSpoken(connector, operationOf(connector, operation))
     })
 
     test('bears a huge path, query and body', () => {
@@ -146,8 +164,11 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
           { body: open },
           { body: new Uint8Array(2_000_000) },
           { body: new Uint8Array(2_000_000).fill(0x30) },
-        ])
-          actionOrRefusal(connector, operationOf(connector, { ...operation, ...change }))
+        ]) {
+          const huge = operationOf(connector, { ...operation, ...change })
+          actionOrRefusal(connector, huge)
+          checkSpoken(connector, huge)
+        }
     })
 
     test('obtains what its target’s placement asks for, without showing the secret', async () => {

@@ -35,6 +35,9 @@ interface RigOptions {
   readonly bodyPrefix?: (operation: Operation) => number
   readonly describe?: (operation: Operation) => Action
   readonly takesSlash?: (path: string) => boolean
+  readonly speakRefusal?: Connector['speakRefusal']
+  /** The task of everyone who attaches is over. */
+  readonly isOver?: boolean
   /** Waits here before the decision is durable. */
   readonly record?: () => Promise<void>
   /** Waits here before a name is resolved. */
@@ -104,6 +107,7 @@ export async function startRig(options: RigOptions) {
       options.describe ??
       ((operation) => ({ id: `http:${operation.method}`, access: 'read', resource: operation.path, parameters: {} })),
     ...(options.takesSlash && { takesSlash: options.takesSlash }),
+    ...(options.speakRefusal && { speakRefusal: options.speakRefusal }),
     obtain: async () => ({ injections: [] }),
     example: { target: targetAt({ port: 1 }), known: [], unknown: [] },
   }
@@ -133,7 +137,7 @@ export async function startRig(options: RigOptions) {
   }
   const broker = createBroker<GatewayProof>({
     verify,
-    liveTask: () => task,
+    liveTask: () => (options.isOver ? undefined : task),
     open: (about) => flows.open(about),
     request: (_caller, _task, target, action) => ({
       principal: { type: 'Workload', id: caller.id },
@@ -172,7 +176,10 @@ export async function startRig(options: RigOptions) {
     {
       serve: (attempt) => broker.serve(attempt),
       attach: async (proof) => verify(proof),
-      openConnection: (who) => flows.open({ caller: who, task }),
+      openConnection(who) {
+        if (options.isOver) throw new StintError('task_not_live', 'the task is over')
+        return flows.open({ caller: who, task })
+      },
       match: (scheme, host, port) =>
         options.targets.find((one) =>
           one.hosts.some((rule) => rule.scheme === scheme && rule.host === host && rule.port === port),

@@ -113,4 +113,14 @@ describe('G11: a stolen task token', () => {
     clock.at += 300_000
     await assert.rejects(use(await prove(owner)), withCode('invalid_token'))
   })
+
+  test('is not even recognised after that without its key, nor with a proof used before', async () => {
+    const recognise = (dpop: string) => verifier.recognise({ kind: 'dpop', token, dpop, method: 'GET', url: URL_1 })
+    const seen = await prove(owner)
+    const { caller, isExpired } = await recognise(seen)
+    assert.deepEqual([caller.taskId, isExpired], ['task_1', true])
+    await assert.rejects(recognise(seen), withCode('proof_replayed'))
+    await assert.rejects(recognise(await prove(thief)), withCode('invalid_token'))
+    await assert.rejects(recognise(''), withCode('invalid_token'))
+  })
 })

@@ -129,7 +129,17 @@ describe('what is no valid task token', () => {
   for (const [what, [claims, header]] of Object.entries(changes)) {
     test(`${what} is refused`, async () =>
       assert.rejects(tokens.verify(await signOurs(claims, header)), withCode('invalid_token')))
+    if (claims.exp === undefined || typeof claims.exp === 'string')
+      test(`${what} is refused late as well`, async () =>
+        assert.rejects(tokens.verifyLate(await signOurs(claims, header)), withCode('invalid_token')))
   }
+
+  test('one that expired is recognised for a day, and says when it expired', async () => {
+    const late = await signOurs({ exp: NOW / 1000 - 86_399 })
+    await assert.rejects(tokens.verify(late), withCode('invalid_token'))
+    assert.equal((await tokens.verifyLate(late)).expiresAt, NOW - 86_399_000)
+    await assert.rejects(tokens.verifyLate(await signOurs({ exp: NOW / 1000 - 86_400 })), withCode('invalid_token'))
+  })
 
   test('the unchanged token passes, so each refusal above is for its one change', async () => {
     await tokens.verify(await signOurs({}))

@@ -2,7 +2,7 @@ import type { Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
 import { injectionsOf } from '../protocols/placement.ts'
 import { createSlashFinder } from '../protocols/slash.ts'
-import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
+import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit, speakGitRefusal } from './git.ts'
 import { describeHttp, http } from './http.ts'
 
 /** GitLab takes a project or group by its path, and files, branches and tags by theirs (GitLab REST API, "Path parameters"). */
@@ -55,6 +55,7 @@ export const gitRest: Connector = {
   bodyPrefix: gitBodyPrefix,
   describe,
   takesSlash: (path) => findSlash(path) !== undefined,
+  speakRefusal: speakGitRefusal,
   obtain,
   variant: (action) => (isGit(action) ? 'git' : 'rest'),
   example: {

@@ -1,7 +1,8 @@
 import { StintError } from '../../errors.ts'
 import type { Action, Operation, Target } from '../../model.ts'
-import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import type { Connector, Obtained, ObtainInput, RefusalText, SpokenRefusal } from '../connector.ts'
 import { readPush } from '../protocols/git.ts'
+import { reportRefusal } from '../protocols/git-report.ts'
 import { injectionsOf } from '../protocols/placement.ts'
 
 /** Bytes of a push that are read to decide: about 500 refs. */
@@ -32,6 +33,12 @@ export function describeGit(operation: Operation, nameOf: (repository: string) =
   const isAnnouncement = query !== '' && /\/info\/refs\/*$/i.test(path)
   if (isAnnouncement || path.split(/\/|%2F/).some((part) => SERVICE.test(part))) throw unknown()
   return undefined
+}
+
+/** Says the refusal of a push in git’s own protocol; undefined for everything else. */
+export function speakGitRefusal(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined {
+  if (gitBodyPrefix(operation) === 0) return undefined
+  return reportRefusal(operation, (operation.body?.length ?? 0) >= PUSH_PREFIX, refusal)
 }
 
 /** For hosts that do not tell upper from lower case in a repository’s name: policies must not either. */
@@ -104,6 +111,7 @@ export const git: Connector = {
     if (action === undefined) throw unknown()
     return action
   },
+  speakRefusal: speakGitRefusal,
   obtain: (input) => obtainForGit(input, 'x-token-auth'),
   example: {
     target,

@@ -5,7 +5,7 @@ import { FILES, MUTATIONS, REST } from '../protocols/github-endpoints.ts'
 import { readGraphql } from '../protocols/graphql.ts'
 import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
 import { injectionsOf } from '../protocols/placement.ts'
-import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit } from './git.ts'
+import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit, speakGitRefusal } from './git.ts'
 
 const GRAPHQL_PREFIX = 65_536
 /** The part of a path that names an owner, and a repository. */
@@ -97,6 +97,7 @@ export const github: Connector = {
   placeholderVariables: ['GITHUB_TOKEN', 'GH_TOKEN'],
   bodyPrefix: (operation) => (isGraphql(operation) ? GRAPHQL_PREFIX : gitBodyPrefix(operation)),
   describe,
+  speakRefusal: speakGitRefusal,
   obtain,
   variant: (action) => (isGit(action) ? 'git' : 'rest'),
   example: {

@@ -6,6 +6,8 @@ export interface Push {
   readonly updates: readonly string[]
   readonly deletes: readonly string[]
   readonly options: readonly string[]
+  /** What its client understands, such as `report-status` and `side-band-64k`. */
+  readonly capabilities: ReadonlySet<string>
 }
 
 const COMMAND = /^(?<from>[0-9a-f]{40}|[0-9a-f]{64}) (?<to>[0-9a-f]{40}|[0-9a-f]{64}) (?<ref>.+)$/s
@@ -26,7 +28,7 @@ export function readPush(body: Uint8Array, isCut: boolean): Push {
   if (new Set(seen).size !== seen.length) throw malformed('a ref is named twice')
   const options = capabilities.has('push-options') ? [...untilFlush(packets)].map(text) : []
   const refsOf = (kind: Kind): string[] => commands.filter((one) => one.kind === kind).map(({ ref }) => ref)
-  return { creates: refsOf('create'), updates: refsOf('update'), deletes: refsOf('delete'), options }
+  return { creates: refsOf('create'), updates: refsOf('update'), deletes: refsOf('delete'), options, capabilities }
 }
 
 type Kind = 'create' | 'update' | 'delete'
@@ -37,7 +39,7 @@ function readCommands(packets: Iterator<Packet>): { commands: { kind: Kind; ref:
   const capabilities = new Set<string>()
   for (const packet of untilFlush(packets)) {
     const [line = '', after = ''] = splitOnce(text(packet), '\0')
-    for (const capability of after.split(' ')) capabilities.add(capability)
+    for (const capability of after.split(' ').filter(Boolean)) capabilities.add(capability)
     if (line.startsWith('push-cert'))
       throw new StintError('unknown_action', 'signed pushes are not understood; push without --signed')
     if (!/^shallow [0-9a-f]{40,64}$/.test(line)) commands.push(readCommand(line))

@@ -30,6 +30,7 @@ describe('a command list', () => {
       updates: ['refs/heads/main'],
       deletes: ['refs/tags/v1'],
       options: [],
+      capabilities: new Set(['report-status', 'atomic']),
     })
   })
 
