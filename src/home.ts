@@ -1,7 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { StintError } from './errors.ts'
+import { readOrCreatePrivate } from './private-file.ts'
 
 /** Where everything is in the data directory. */
 export function placesIn(home: string) {
@@ -29,16 +30,12 @@ export function prepareHome(home: string): void {
 }
 
 /** The Ed25519 key that signs checkpoints, made on the first start. Throws `state_unsafe` for one that others can read. */
-export function openAuditKey(path: string): KeyObject {
-  try {
-    const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })
-    writeFileSync(path, pem, { mode: 0o600, flag: 'wx', flush: true })
-    chmodSync(path, 0o600)
-  } catch (thrown) {
-    if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST')) throw thrown
-  }
-  if ((lstatSync(path).mode & 0o077) !== 0) throw unsafe(path, `must have mode 0600; run: chmod 600 ${path}`)
-  return createPrivateKey(readFileSync(path))
+export async function openAuditKey(path: string): Promise<KeyObject> {
+  return createPrivateKey(await readOrCreatePrivate(path, newAuditKey))
+}
+
+function newAuditKey(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
 function unsafe(path: string, what: string): StintError {

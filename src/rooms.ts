@@ -79,7 +79,7 @@ export async function openRooms(opening: Opening) {
 async function openAudit({ config, log, now, onClose, report }: Opening, { auditWriteSeconds: onWritten }: Metrics) {
   const { audit: directory, auditKey } = placesIn(config.home)
   const audit = await openLog(directory, {
-    signer: { name: `${config.trustDomain}/stint`, privateKey: openAuditKey(auditKey) },
+    signer: { name: `${config.trustDomain}/stint`, privateKey: await openAuditKey(auditKey) },
     now,
     onWritten,
     onFailure: (error) => log.error({ err: error }, 'the audit log cannot be written; requests are refused until it can'),

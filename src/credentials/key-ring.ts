@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { StintError } from '../errors.ts'
-import { createPrivate, readPrivate, replacePrivate } from '../store/private-file.ts'
+import { createPrivate, readPrivate, replacePrivate } from '../private-file.ts'
 import type { KeyEncryptionKey, KeyRing } from './seal.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StintError } from '../errors.ts'
+import { readPrivate, replacePrivate } from '../private-file.ts'
 
 /** The CA as it lies on disk, both PEM. */
 export interface CaFiles {
@@ -16,19 +17,17 @@ export interface CaFiles {
 export async function openCaFiles(dir: string, make: () => Promise<CaFiles>): Promise<CaFiles> {
   const keyFile = join(dir, 'ca.key')
   const certificateFile = join(dir, 'ca.pem')
-  const keyPem = await readIfThere(keyFile)
+  const keyPem = await readPrivate(keyFile)
   const certificatePem = await readIfThere(certificateFile)
   if (keyPem !== undefined && certificatePem !== undefined) {
-    await refuseOpenMode(keyFile)
     refuseMismatch({ keyPem, certificatePem }, certificateFile)
     return { keyPem, certificatePem }
   }
   if (certificatePem !== undefined)
     throw new StintError('state_unsafe', `${keyFile} is missing although ${certificateFile} is there`)
   const made = await make()
-  await writeDurably(keyFile, made.keyPem, 0o600)
-  await writeDurably(certificateFile, made.certificatePem, 0o644)
-  await syncDirectory(dir)
+  await replacePrivate(keyFile, made.keyPem)
+  await replacePrivate(certificateFile, made.certificatePem, 0o644)
   return made
 }
 
@@ -39,13 +38,6 @@ async function readIfThere(path: string): Promise<string | undefined> {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined
     throw new StintError('state_unsafe', `${path} cannot be read`, { cause })
   }
-}
-
-async function refuseOpenMode(path: string): Promise<void> {
-  const { mode, uid } = await stat(path)
-  if ((mode & 0o077) !== 0) throw new StintError('state_unsafe', `${path} can be used by others; its mode must be 0600`)
-  if (process.getuid !== undefined && uid !== process.getuid())
-    throw new StintError('state_unsafe', `${path} belongs to another user`)
 }
 
 function refuseMismatch(files: CaFiles, path: string): void {
@@ -59,26 +51,4 @@ function isPair({ keyPem, certificatePem }: CaFiles): boolean {
   } catch {
     return false
   }
-}
-
-async function writeDurably(path: string, text: string, mode: number): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
-  await rm(temporary, { force: true })
-  const file = await open(temporary, 'wx', mode)
-  await writeAndSync(file, text)
-  await rename(temporary, path)
-}
-
-async function writeAndSync(file: FileHandle, text: string): Promise<void> {
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r')
-  await handle.sync().finally(() => handle.close())
 }

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, jwtVerify, SignJWT } from 'jose'
 import { StintError } from '../errors.ts'
 import type { Task, WorkloadProof } from '../model.ts'
+import { readOrCreatePrivate } from '../private-file.ts'
 import { publicKeyFor } from './algorithms.ts'
 import { isRecord, parseJwt } from './jwt.ts'
-import { readOrCreate } from './key-file.ts'
 
 /** What a task token says, verified. `expiresAt` is epoch milliseconds. */
 export interface TaskClaims {
@@ -158,7 +158,7 @@ export function isThumbprint(value: unknown): value is string {
 }
 
 async function readKeys(keyFile: string): Promise<SigningKey[]> {
-  const text = await readOrCreate(keyFile, newKeySet)
+  const text = await readOrCreatePrivate(keyFile, newKeySet)
   try {
     const { keys } = JSON.parse(text) as { keys: JWK[] }
     return await Promise.all(keys.map(readKey))

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { StintError } from '../errors.ts'
+import { StintError } from './errors.ts'
 
 const MAX_BYTES = 64 * 1024
 
@@ -21,6 +21,11 @@ export async function readPrivate(path: string): Promise<string | undefined> {
   }
 }
 
+/** The text of a private file, made with `create` if there is none; whoever is second reads the first one's. Throws `state_unsafe`. */
+export async function readOrCreatePrivate(path: string, create: () => string | Promise<string>): Promise<string> {
+  return (await readPrivate(path)) ?? (await createPrivate(path, await create()))
+}
+
 /** Makes the file, whole or not at all, durable, mode 0600; one that is there already stays, and is what is answered. */
 export async function createPrivate(path: string, text: string): Promise<string> {
   await place(path, text, async (draft) => {
@@ -34,21 +39,23 @@ export async function createPrivate(path: string, text: string): Promise<string>
 }
 
 /** Puts new text in the place of the file: at any instant it holds the old text or the new one. Throws `state_unsafe`. */
-export async function replacePrivate(path: string, text: string): Promise<void> {
-  await place(path, text, (draft) => rename(draft, path))
+export async function replacePrivate(path: string, text: string, mode = 0o600): Promise<void> {
+  await place(path, text, (draft) => rename(draft, path), mode)
 }
 
 /** Refuses what others could read or have put there. Throws `state_unsafe`. */
 export function refuseUnsafe(path: string, stats: Stats, maxBytes = Number.POSITIVE_INFINITY): void {
-  const isOurs = process.getuid === undefined || (stats.uid === process.getuid() && (stats.mode & 0o077) === 0)
-  if (stats.isFile() && isOurs && stats.size <= maxBytes) return
-  throw new StintError('state_unsafe', `${path} must be a plain file of yours with mode 0600`)
+  if (!stats.isFile() || stats.size > maxBytes)
+    throw new StintError('state_unsafe', `${path} is not a plain file of a fitting size`)
+  if (process.getuid === undefined) return
+  if (stats.uid !== process.getuid()) throw new StintError('state_unsafe', `${path} belongs to another user`)
+  if ((stats.mode & 0o077) !== 0) throw new StintError('state_unsafe', `${path} must have mode 0600; run: chmod 600 ${path}`)
 }
 
-async function place(path: string, text: string, move: (draft: string) => Promise<void>): Promise<void> {
+async function place(path: string, text: string, move: (draft: string) => Promise<void>, mode = 0o600): Promise<void> {
   const draft = `${path}.${randomUUID()}`
   try {
-    await writeDurably(draft, text)
+    await writeDurably(draft, text, mode)
     await move(draft)
     await using directory = await open(dirname(path), constants.O_RDONLY)
     await directory.sync()
@@ -59,8 +66,8 @@ async function place(path: string, text: string, move: (draft: string) => Promis
   }
 }
 
-async function writeDurably(path: string, text: string): Promise<void> {
-  await using file = await open(path, 'wx', 0o600)
+async function writeDurably(path: string, text: string, mode: number): Promise<void> {
+  await using file = await open(path, 'wx', mode)
   await file.writeFile(text)
   await file.sync()
 }
