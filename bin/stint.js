@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path'
 
 // Plain JavaScript that Node 20 understands: it finds a Node that runs the rest.
 const NEEDED = 24
+/** Where Node 24 is told which process it stands for. */
+const LAUNCHER = 'STINT_LAUNCHER'
 
 if (major(process.versions.node) >= NEEDED) await startHere()
 else startOnOwnNode()
@@ -20,8 +22,17 @@ async function startHere() {
     const type = typeof rest[0] === 'string' ? rest[0] : rest[0]?.type
     if (type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...rest)
   }
+  if (process.env[LAUNCHER] !== undefined) await endWithLauncher()
   const { main } = await import('../src/cli/main.ts')
   process.exitCode = await main(process.argv.slice(2), process.env)
+}
+
+/** SIGKILL of the process that the user started is a SIGKILL of this one. */
+async function endWithLauncher() {
+  const { dieWithParent } = await import('../src/host/native.ts')
+  dieWithParent()
+  if (process.ppid !== Number(process.env[LAUNCHER])) process.exit(128 + constants.signals.SIGKILL)
+  delete process.env[LAUNCHER]
 }
 
 /** The server lives long and makes much short-lived garbage: with V8's default of 16 MiB it keeps 80 MiB more than it uses, with 4 it pauses more often. */
@@ -41,7 +52,8 @@ function startOnOwnNode() {
   // Before there is a child, so that none is lost. A terminal sends Ctrl-C to both; passing it on as well would be a second one.
   for (const name of ['SIGINT', 'SIGQUIT']) process.on(name, () => process.stdin.isTTY || child.kill(name))
   for (const name of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT']) process.on(name, () => child.kill(name))
-  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' })
+  const env = { ...process.env, [LAUNCHER]: String(process.pid) }
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit', env })
   child.on('error', (error) => fail(error.message))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }

@@ -8,6 +8,7 @@ export type NativeResult = 'done' | 'unsupported'
 interface Calls {
   getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number
   prctl(option: number, value: number, c: number, d: number, e: number): number
+  waitid(idType: number, id: number, info: Buffer, options: number): number
 }
 
 /** Where getsockopt tells the peer of a unix socket; the process id comes first in what it answers (unix(7), Darwin unix(4)). */
@@ -19,6 +20,11 @@ const PEER_OPTION: Partial<Record<NodeJS.Platform, { level: number; name: number
 /** prctl(2). */
 const PRCTL = { parentDeathSignal: 1, dumpable: 4, childSubreaper: 36 } as const
 const SIGKILL = 9
+/** waitid(2), and where siginfo_t holds si_pid on 64-bit Linux. */
+const WAIT = { noHang: 1, exited: 4, noWait: 0x01000000 } as const
+const P_ALL = 0
+const P_PID = 1
+const SIGNAL_INFO_PID = 16
 
 let loaded: Calls | 'unsupported' | undefined
 
@@ -52,6 +58,23 @@ export function becomeUndumpable(): NativeResult {
   return control(PRCTL.dumpable, 0)
 }
 
+/**
+ * Takes notice of every child that has ended and that nobody else waits for: orphans that have become this process's own. Node waits
+ * for the children it starts; `started` is the one that it may have.
+ */
+export function reapOrphans(started: number | undefined): void {
+  const calls = process.platform === 'linux' ? load() : 'unsupported'
+  if (calls === 'unsupported') return
+  const info = Buffer.alloc(128)
+  for (;;) {
+    info.fill(0)
+    if (calls.waitid(P_ALL, 0, info, WAIT.exited | WAIT.noHang | WAIT.noWait) !== 0) return
+    const pid = info.readInt32LE(SIGNAL_INFO_PID)
+    if (pid === 0 || pid === started) return
+    if (calls.waitid(P_PID, pid, info, WAIT.exited | WAIT.noHang) !== 0) return
+  }
+}
+
 /** From now on, this process is killed when the thread that started it ends. A parent that is gone already is not noticed. */
 export function dieWithParent(): NativeResult {
   return control(PRCTL.parentDeathSignal, SIGKILL)
@@ -75,9 +98,11 @@ function tryLoad(): Calls | 'unsupported' {
   try {
     const koffi: typeof Koffi = createRequire(import.meta.url)('koffi')
     const libc = koffi.load(null) // what this process has loaded, which is libc whatever its name
+    const onLinux = (prototype: string) => (process.platform === 'linux' ? libc.func(prototype) : () => -1)
     return {
       getsockopt: libc.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ void *length)'),
-      prctl: process.platform === 'linux' ? libc.func('int prctl(int option, ulong b, ulong c, ulong d, ulong e)') : () => -1,
+      prctl: onLinux('int prctl(int option, ulong b, ulong c, ulong d, ulong e)'),
+      waitid: onLinux('int waitid(int type, uint id, _Inout_ void *info, int options)'),
     }
   } catch {
     return 'unsupported'

@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { getCompileCacheDir } from 'node:module'
 import { createServer, type Server } from 'node:net'
+import { dirname, extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
 import { statOf } from '../host/process-tree.ts'
 import { admitSecret, admitTree } from './admit.ts'
-import type { Cell, Running } from './cell.ts'
+import type { Cell } from './cell.ts'
+import type { Order } from './reaper.ts'
 import { exitCodeOf } from './signals.ts'
 
 /**
@@ -14,6 +18,7 @@ import { exitCodeOf } from './signals.ts'
  */
 export async function openBareCell(runDirectory: string, why: string): Promise<Cell> {
   const server = createServer()
+  const start = startReaper()
   const port = await listen(server)
   const own = statOf(process.pid)
   const base = { server, filesAt: runDirectory, start }
@@ -35,13 +40,21 @@ async function listen(server: Server): Promise<number> {
   throw new StintError('internal', 'the loopback listener has no port')
 }
 
-async function start([file = '', ...args]: readonly string[], environment: Record<string, string>): Promise<Running> {
-  const child = spawn(file, args, { stdio: 'inherit', env: environment })
-  const { promise, resolve } = Promise.withResolvers<number>()
-  child.on('exit', (code, signal) => resolve(exitCodeOf(code, signal)))
-  child.on('error', (error) => {
-    process.stderr.write(`stint: ${file}: ${error.message}\n`)
-    resolve('code' in error && error.code === 'ENOENT' ? 127 : 126)
+/** Starts the reaper, which takes a moment, and answers what has it start the command. */
+function startReaper(): Cell['start'] {
+  const program = fileURLToPath(new URL(`./reaper${extname(import.meta.url)}`, import.meta.url))
+  const cache = getCompileCacheDir()
+  const reaper = spawn(process.execPath, ['--disable-sigusr1', program], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) },
   })
-  return { signal: (signal) => void child.kill(signal), exited: promise }
+  const { promise: exited, resolve, reject } = Promise.withResolvers<number>()
+  reaper.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)))
+  reaper.once('error', reject)
+  exited.catch(() => {}) // told to who starts the command
+  const tell = (order: Order) => void reaper.send(order, () => {}) // a reaper that is gone has ended, which says all
+  return async (command, environment) => {
+    tell({ command, environment })
+    return { signal: (signal) => tell({ signal }), exited }
+  }
 }

@@ -43,8 +43,6 @@ export interface RunWorld {
   say(line: string): void
 }
 
-const DAEMON_GRACE_MS = 1000
-
 /**
  * Runs the command under one task and answers its exit code. The task is over, and nothing the command started is left, when it
  * answers. A signal that comes before the command has started ends the run as it would have ended the command. Changes this process:
@@ -193,7 +191,8 @@ async function shownTargets(call: Call, names: readonly string[]): Promise<Shown
   return found.filter((target) => target !== undefined)
 }
 
+/** What is left after a failure; a command that ended has left nothing. */
 async function endTree(): Promise<void> {
   const own = statOf(process.pid)
-  if (own !== undefined) await killTree(own, { graceMs: DAEMON_GRACE_MS })
+  if (own !== undefined) await killTree(own, { graceMs: 0 })
 }

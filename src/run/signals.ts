@@ -5,7 +5,7 @@ import { constants } from 'node:os'
  * Signals that are handed on. SIGUSR1 and SIGUSR2 too: without a listener SIGUSR1 would open Node's debugger, through which the
  * command could take the key.
  */
-const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
+export const FORWARDED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const
 const FROM_THE_KEYBOARD: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT']
 
 /** The signals this process gets, none of them lost: from the first moment until they are let go. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { killTree, statOf } from '../../src/host/process-tree.ts'
+import { until } from '../run/start-run.ts'
 
 const bin = join(import.meta.dirname, '..', '..', 'bin', 'stint.js')
 
@@ -15,6 +19,9 @@ function install(t: TestContext, mainSource: string): string {
   mkdirSync(join(root, 'bin'))
   mkdirSync(join(root, 'src', 'cli'), { recursive: true })
   cpSync(bin, join(root, 'bin', 'stint.js'))
+  cpSync(join(bin, '..', '..', 'src', 'host'), join(root, 'src', 'host'), { recursive: true })
+  mkdirSync(join(root, 'node_modules'))
+  symlinkSync(dirname(fileURLToPath(import.meta.resolve('koffi'))), join(root, 'node_modules', 'koffi'))
   writeFileSync(join(root, 'package.json'), '{"type":"module"}')
   writeFileSync(join(root, 'src', 'cli', 'main.ts'), mainSource)
   return root
@@ -92,6 +99,19 @@ describe('bin/stint.js', () => {
     const source = 'export const main = () => new Promise(() => setInterval(() => {}, 1000))'
     const { code } = await ended(spawn(process.execPath, onNode20(install(t, source), process.execPath, first)))
     assert.equal(code, 143)
+  })
+
+  test('is killed with the process that the user started', { skip: process.platform !== 'linux' }, async (t) => {
+    const source = `export const main = async () => {
+      process.stdout.write(process.pid + ' ' + process.env.STINT_LAUNCHER)
+      await new Promise(() => setInterval(() => {}, 1000))
+    }`
+    const child = spawn(process.execPath, onNode20(install(t, source), process.execPath))
+    const [pid, leftover] = String((await once(child.stdout, 'data'))[0]).split(' ')
+    t.after(() => void killTree({ pid: Number(pid), startTime: statOf(Number(pid))?.startTime ?? 0 }, { graceMs: 0 }))
+    assert.equal(leftover, 'undefined')
+    child.kill('SIGKILL')
+    await until(() => statOf(Number(pid))?.isZombie ?? true)
   })
 
   test('shows no warning about experiments, and every other warning', async (t) => {

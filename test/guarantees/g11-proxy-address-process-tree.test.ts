@@ -95,9 +95,10 @@ test('G11: the key cannot be had from stint run: not traced, not read, not debug
   const script = `
     const { readFileSync, openSync, readlinkSync, readdirSync } = require('node:fs'); const { connect } = require('node:net')
     const attempt = (work) => { try { work(); return 'done' } catch (error) { return error.code } }
-    const parent = '/proc/' + process.ppid
+    const stint = Number(readFileSync('/proc/' + process.ppid + '/stat', 'latin1').split(') ')[1].split(' ')[1])
+    const parent = '/proc/' + stint
     const proc = { mem: attempt(() => openSync(parent + '/mem', 'r+')), environ: attempt(() => readFileSync(parent + '/environ')), fd: attempt(() => readdirSync(parent + '/fd')) }
-    process.kill(process.ppid, 'SIGUSR1')
+    for (const pid of [process.ppid, stint]) process.kill(pid, 'SIGUSR1')
     process.on('SIGUSR1', () => {})
     setTimeout(() => connect(9229, '127.0.0.1').on('error', (error) => { console.log(JSON.stringify({ ...proc, debug: error.code })) }).on('connect', () => { console.log('{"debug":"open"}'); process.exit() }), 300)`
   const user = process.getuid?.() === 0 ? { under: asNobody } : {}

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { allPids } from '../../src/host/process-tree.ts'
 import { type FakeStint, startFakeStint } from './fake-stint.ts'
 import { startRun, until } from './start-run.ts'
 
@@ -101,6 +102,31 @@ for (const [mode, flags] of [
       assert.equal(statSync(beat).size, size)
     })
 
+    test('SIGKILL of stint run ends the command and its daemons, also what ignores SIGTERM, and presence is lost', async () => {
+      const mark = `survivor-${mode}`.replaceAll(' ', '-')
+      const deaf = (ready: string) =>
+        `trap "" TERM HUP; touch ${join(fake.project, ready)}; while :; do sleep 0.05; done # ${mark}`
+      const started = startRun(fake, flags, ['sh', '-c', `setsid sh -c '${deaf(`${mark}-1`)}' & ${deaf(`${mark}-2`)}`])
+      await until(() => existsSync(join(fake.project, `${mark}-1`)) && existsSync(join(fake.project, `${mark}-2`)))
+      await until(() => fake.task().present === 1)
+      assert.ok(isRunning(mark))
+      started.child.kill('SIGKILL')
+      await until(() => !isRunning(mark) && fake.task().present === 0)
+    })
+
+    test('an orphan that ended is no zombie for long', async () => {
+      const zombies = `awk '/^State/ { state = $2 } /^PPid/ && state == "Z" && $2 == parent { n++ } END { print n + 0 }'`
+      const script = `
+        for i in 1 2 3 4 5 6 7 8; do (true & exec true); done
+        for i in $(seq 200); do
+          [ $(${zombies} parent=$PPID /proc/[0-9]*/status 2>/dev/null) = 0 ] && exit 0
+          sleep 0.05
+        done
+        exit 1`
+      const { code, stderr } = await shell(script)
+      assert.equal(code, 0, stderr)
+    })
+
     test('the environment leads to the gateway and asks for nothing', async () => {
       const { stdout } = await shell(
         'echo $STINT_TASK; echo $GITHUB_TOKEN; git config --get-all credential.helper; git ls-remote --get-url git@github.com:o/r',
@@ -144,6 +170,17 @@ for (const [mode, flags] of [
       assert.match(String(keyThumbprint), /^[\w-]{43}$/)
       assert.equal(fake.task().root?.pid, started.child.pid)
     })
+  })
+}
+
+/** Whether a process bears the mark in its arguments. */
+function isRunning(mark: string): boolean {
+  return allPids().some((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(mark)
+    } catch {
+      return false // it ended just now
+    }
   })
 }
 
