@@ -55,11 +55,13 @@ export interface BrokerVerbs<Proof> {
 export interface Broker<Proof> {
   /** Answers a refusal (a value) or the outcome. Throws nothing. */
   serve(attempt: Attempt<Proof>): Promise<Served>
+  /** Records, as an attempt, what failed before it could be served, and answers its refusal. Throws nothing. */
+  refuseUndecided(correlationId: string, caller: Caller | undefined, error: StintError): Promise<Refusal>
 }
 
 /** The broker over the verbs that the folders lend it. */
 export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
-  return { serve }
+  return { serve, refuseUndecided }
 
   async function serve(attempt: Attempt<Proof>): Promise<Served> {
     const { correlationId } = attempt
@@ -77,7 +79,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       if (permit === undefined) return { refusal: refuse(correlationId, decision) }
       return await perform(attempt, permit, flow)
     } catch (thrown) {
-      return await refuseUndecided(correlationId, caller, asStintError(thrown))
+      return { refusal: await refuseUndecided(correlationId, caller, asStintError(thrown)) }
     } finally {
       flow?.close()
     }
@@ -100,7 +102,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     }
   }
 
-  async function refuseUndecided(correlationId: string, caller: Caller | undefined, error: StintError): Promise<Served> {
+  async function refuseUndecided(correlationId: string, caller: Caller | undefined, error: StintError): Promise<Refusal> {
     const { code, detail } = error
     verbs.report(correlationId, error)
     try {
@@ -108,7 +110,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     } catch (thrown) {
       verbs.report(correlationId, thrown)
     }
-    return { refusal: { code, detail, reasons: [], correlationId } }
+    return { code, detail, reasons: [], correlationId }
   }
 }
 

@@ -146,11 +146,11 @@ function joinStop({ revocations, recorder, flows, tasks, credentials }: Rooms, r
   })
 }
 
-function joinGateway(rooms: Rooms, config: Config, { serve }: ReturnType<typeof joinRequest>): Gateway {
+function joinGateway(rooms: Rooms, config: Config, { serve, refuseUndecided }: ReturnType<typeof joinRequest>): Gateway {
   const { targets, identity, flows, ca, dial } = rooms
   return createGateway(
     {
-      serve,
+      ...{ serve, refuseUndecided },
       match: targets.match,
       isTunnel: targets.isTunnel,
       connectorOf({ connector: kind }) {

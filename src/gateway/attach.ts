@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIPv6, type Socket } from 'node:net'
-import type { Attempt, Served } from '../broker.ts'
-import { asStintError, type StintError } from '../errors.ts'
+import type { Attempt, Broker, Served } from '../broker.ts'
+import { asStintError } from '../errors.ts'
 import type { Caller, Flow } from '../model.ts'
 import { readHeaders } from './arrival.ts'
 import type { Connection, Connections } from './connections.ts'
@@ -12,6 +12,7 @@ import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 /** The verbs that prove a connection as a whole. */
 export interface AttachVerbs {
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
+  readonly refuseUndecided: Broker<GatewayProof>['refuseUndecided']
   /** identity/verify.ts; an expired token proves the caller of a task that is over. Throws `StintError`. */
   attach(proof: DpopProof): Promise<Caller>
   /** revocations/flows.ts: registers the connection, so that a revocation cuts it. Throws `task_not_live`. */
@@ -33,15 +34,16 @@ export function isAttach(request: IncomingMessage): boolean {
  */
 export function createAttach(verbs: AttachVerbs, connections: Connections, adopt: (socket: Socket) => void) {
   return async (request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> => {
+    const correlationId = randomUUID()
     let headers: Record<string, string> = {}
     try {
       headers = readHeaders(request.rawHeaders, request.httpVersion)
       const connection = connections.of(socket)
       checkAttach(request, headers, connection)
       const proof = readDpop(headers, 'authorization', 'GET', `http://${localAuthority(socket)}${ATTACH_PATH}`)
-      await attachCaller(verbs, connections, socket, proof)
+      await attachCaller(verbs, connections, socket, { proof, correlationId })
     } catch (thrown) {
-      writeRefusal(socket, refusalOf(asStintError(thrown), randomUUID()), headers, 'origin')
+      writeRefusal(socket, refusalOf(asStintError(thrown), correlationId), headers, 'origin')
       return
     }
     if (socket.destroyed) return
@@ -59,45 +61,45 @@ function checkAttach(request: IncomingMessage, headers: Readonly<Record<string, 
   }
 }
 
-async function attachCaller(verbs: AttachVerbs, connections: Connections, socket: Socket, proof: DpopProof): Promise<void> {
+/** What is shown for a connection as a whole, and the id its refusal is recorded and answered under. */
+interface Shown {
+  readonly proof: DpopProof
+  readonly correlationId: string
+}
+
+async function attachCaller(verbs: AttachVerbs, connections: Connections, socket: Socket, shown: Shown): Promise<void> {
   const connection = connections.of(socket)
   try {
-    connection.caller = await verbs.attach(proof)
+    connection.caller = await verbs.attach(shown.proof)
     connections.bind(socket, verbs.openConnection(connection.caller))
   } catch (thrown) {
     const error = asStintError(thrown)
     connection.isOver = connection.caller !== undefined && error.code === 'task_not_live'
     if (connection.isOver) return
+    const { caller } = connection
     connection.caller = undefined
-    await recordRefused(verbs, proof, error)
+    await verbs.refuseUndecided(shown.correlationId, caller, error)
     throw error
   }
 }
 
-/** Verifies the proof of a whole connection and binds it to revocations. What fails is recorded as an attempt, then thrown. */
+/** Verifies the proof of a whole connection, once, and binds it to revocations. What fails is recorded as an attempt, then thrown. */
 export async function proveConnection(
   verbs: AttachVerbs,
   connections: Connections,
   socket: Socket,
-  proof: DpopProof,
+  { proof, correlationId }: Shown,
 ): Promise<Caller> {
+  let caller: Caller | undefined
   try {
-    const caller = await verbs.attach(proof)
+    caller = await verbs.attach(proof)
     connections.bind(socket, verbs.openConnection(caller))
     return caller
   } catch (thrown) {
     const error = asStintError(thrown)
-    await recordRefused(verbs, proof, error)
+    await verbs.refuseUndecided(correlationId, caller, error)
     throw error
   }
-}
-
-/** The broker records every attempt that it serves; this one ends where it failed. */
-async function recordRefused(verbs: AttachVerbs, proof: GatewayProof, error: StintError): Promise<void> {
-  const refused = (): never => {
-    throw error
-  }
-  await verbs.serve({ correlationId: randomUUID(), proof, describe: refused, carryOut: refused })
 }
 
 /** The gateway's address as this client reached it, from the socket and not from what the client says. */

@@ -68,7 +68,7 @@ export function createConnect(
   async function connect(asked: Asked, socket: Socket, correlationId: string): Promise<void> {
     const place = placeToOpen(asked, connections.of(socket).isOver)
     if (place === undefined) return decideOnce(asked, socket, correlationId)
-    const caller = await callerOf(asked.proof, socket)
+    const caller = await callerOf(asked.proof, socket, correlationId)
     const context = place.scheme === 'https' ? await ca.contextFor(place.host) : undefined
     if (socket.destroyed) return
     Object.assign(connections.of(socket), { caller, inside: place })
@@ -96,8 +96,8 @@ export function createConnect(
     return undefined
   }
 
-  async function callerOf(proof: GatewayProof, socket: Socket): Promise<Caller> {
-    return proof.kind === 'attached' ? proof.caller : proveConnection(verbs, connections, socket, proof)
+  async function callerOf(proof: GatewayProof, socket: Socket, correlationId: string): Promise<Caller> {
+    return proof.kind === 'attached' ? proof.caller : proveConnection(verbs, connections, socket, { proof, correlationId })
   }
 
   async function decideOnce({ place, proof, headers }: Asked, socket: Socket, correlationId: string): Promise<void> {

@@ -174,7 +174,7 @@ export async function startRig(options: RigOptions) {
   }
   const gateway = createGateway(
     {
-      serve: (attempt) => broker.serve(attempt),
+      ...broker,
       attach: async (proof) => verify(proof),
       openConnection(who) {
         if (options.isOver) throw new StintError('task_not_live', 'the task is over')
