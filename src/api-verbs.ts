@@ -46,7 +46,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       probe: (id) => probe(targets.get(id), parts.dial),
     },
     tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
-    credentials: { add: vault.add, replace: vault.replace, list: vault.list, remove: vault.remove },
+    credentials: { add: vault.add, replace: vault.replace, list: vault.list, remove: vault.remove, rotateKey: vault.rotateKey },
     issuers: { ...parts.issuers, examine: identity.examine },
     revocations: { ...parts.killswitch, list: parts.revocations.list },
     policy: {

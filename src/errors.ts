@@ -73,6 +73,11 @@ export const CATALOGUE = {
     'Something other than Stint changed it. Keep the directory and compare with an earlier checkpoint.',
   ],
   store_unavailable: [503, 'The state cannot be read or written', 'The detail says why; nothing was changed.'],
+  secret_too_short: [
+    400,
+    'The secret is too short',
+    'Have a longer one made where it is issued: what is shorter could not be told from ordinary text and scrubbed from answers.',
+  ],
   credential_missing: [503, 'The target has no usable credential', 'Add it with `stint credential add`.'],
   stopping: [503, 'Stint is shutting down', 'Try again when it has restarted.'],
   upstream_timeout: [504, 'The target did not answer in time', 'Try again; `stint doctor --target` tests it.'],

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
 import { pageOver } from './paging.ts'
 import { addCredential, byName, credential, DONE, done, pageOf, pageQuery, replaceCredential } from './schemas.ts'
@@ -39,4 +40,10 @@ export const remove = endpoint({
     await verbs.credentials.remove(params.id)
     return DONE
   },
+})
+
+export const rotateKey = endpoint({
+  summary: 'Seals every credential in the vault under a new key and forgets the old one. Cut off by a crash: send it again.',
+  response: z.object({ credentials: z.number().describe('How many there are.') }).meta({ id: 'RotatedKey' }),
+  handle: async (verbs) => ({ credentials: await verbs.credentials.rotateKey() }),
 })

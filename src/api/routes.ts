@@ -60,6 +60,7 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/credentials', 'stint:Credential::list', 'read', OPERATOR, credentials.list),
   row('PUT', '/v1/credentials/:id', 'stint:Credential::replace', 'admin', OPERATOR, credentials.replace),
   row('DELETE', '/v1/credentials/:id', 'stint:Credential::remove', 'admin', OPERATOR, credentials.remove),
+  row('POST', '/v1/vault/rotate-key', 'stint:Vault::rotate', 'admin', OPERATOR, credentials.rotateKey),
 
   row('POST', '/v1/issuers', 'stint:Issuer::add', 'admin', OPERATOR, issuers.add),
   row('GET', '/v1/issuers', 'stint:Issuer::list', 'read', OPERATOR, issuers.list),

@@ -182,12 +182,14 @@ export interface ApiVerbs {
     remove(tunnel: Tunnel): Promise<unknown>
   }
   readonly credentials: {
-    /** Throws `conflict` for a taken name. */
+    /** Throws `conflict` for a taken name, `secret_too_short`. */
     add(id: string, value: Secret): Promise<unknown>
-    /** Throws `not_found`. */
+    /** Throws `not_found`, `secret_too_short`. */
     replace(id: string, value: Secret): Promise<unknown>
     list(): readonly CredentialListing[] | Promise<readonly CredentialListing[]>
     remove(id: string): Promise<unknown>
+    /** Seals them all under a new key and forgets the old one; answers how many. */
+    rotateKey(): Promise<number>
   }
   readonly issuers: {
     add(issuer: IssuerRecord): Promise<IssuerRecord>

@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import type { Secret } from '../secret.ts'
+import { type Secret, SHORTEST_SECRET_BYTES } from '../secret.ts'
 import type { Store } from '../store/store.ts'
 import { createTurns } from '../store/turns.ts'
 import { extendKeyRing, openKeyRing, shrinkKeyRing } from './key-ring.ts'
@@ -19,9 +19,9 @@ export interface CredentialListing {
 
 /** Standing credentials, sealed at rest. A change is durable when it resolves. */
 export interface Vault {
-  /** Throws `invalid_argument`, `conflict` for a taken name. */
+  /** Throws `invalid_argument`, `secret_too_short`, `conflict` for a taken name. */
   add(id: string, value: Secret): Promise<void>
-  /** A new value for the same name. Throws `invalid_argument`, `not_found`. */
+  /** A new value for the same name. Throws `invalid_argument`, `secret_too_short`, `not_found`. */
   replace(id: string, value: Secret): Promise<void>
   /** Throws `not_found`. */
   remove(id: string): Promise<void>
@@ -31,8 +31,11 @@ export interface Vault {
   open(id: string): Secret
   /** Hears the name of every credential that was replaced or removed, before the change resolves. */
   onChange(listener: (id: string) => void): void
-  /** Seals every record under a new key-encryption key and forgets the old one. Throws `state_unsafe`, `store_unavailable`. */
-  rotateKey(): Promise<void>
+  /**
+   * Seals every record under a new key-encryption key, forgets the old one and answers how many there are. Broken off at any instant,
+   * everything opens, and doing it again leaves one key. Throws `state_unsafe`, `store_unavailable`.
+   */
+  rotateKey(): Promise<number>
 }
 
 interface Sealed extends CredentialListing {
@@ -102,7 +105,7 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
   }
 
   /** A crash between the steps leaves a ring that opens everything. */
-  async function rotateKey(): Promise<void> {
+  async function rotateKey(): Promise<number> {
     ring = await extendKeyRing(keyFile, ring)
     const rewrapped = [...records.values()].map((record) => ({ ...record, sealed: rewrap(ring, record, record.sealed) }))
     await store.write(async (tx) => {
@@ -110,6 +113,7 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
     })
     for (const record of rewrapped) records.set(record.id, record)
     ring = await shrinkKeyRing(keyFile, ring)
+    return rewrapped.length
   }
 
   function known(id: string): Sealed {
@@ -129,6 +133,7 @@ function byId(a: CredentialListing, b: CredentialListing): number {
 
 function check(id: string, value: Secret): void {
   if (!ID.test(id)) throw new StintError('invalid_argument', `a credential’s name must match ${ID.source}`)
-  if (value.length === 0 || value.length > MAX_LENGTH)
-    throw new StintError('invalid_argument', `a credential takes 1 to ${MAX_LENGTH} characters`)
+  if (value.length > MAX_LENGTH) throw new StintError('invalid_argument', `a credential takes ${MAX_LENGTH} characters at most`)
+  if (Buffer.byteLength(value.reveal()) < SHORTEST_SECRET_BYTES)
+    throw new StintError('secret_too_short', `a credential takes ${SHORTEST_SECRET_BYTES} bytes or more`)
 }

@@ -1,8 +1,4 @@
-/**
- * What is shorter is not looked for: it is found in ordinary text too often, and covering that would give it away and break
- * the answer. A secret of so few bytes protects nothing anyway.
- */
-const MIN_BYTES = 8
+import { SHORTEST_SECRET_BYTES } from '../secret.ts'
 
 /** The ways in which common programs write a text, besides as it is: those that leave it alone cost nothing. */
 const SPELLINGS: readonly ((text: string) => string)[] = [
@@ -30,7 +26,7 @@ const HTML: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>':
 export function needlesOf(secrets: readonly string[]): readonly Buffer[] {
   const found = new Set<string>()
   for (const secret of secrets) {
-    if (Buffer.byteLength(secret) < MIN_BYTES) continue
+    if (Buffer.byteLength(secret) < SHORTEST_SECRET_BYTES) continue
     for (const spell of SPELLINGS) found.add(spell(secret.toWellFormed()))
     for (const text of base64Of(Buffer.from(secret))) {
       found.add(text).add(encodeURIComponent(text)).add(text.replaceAll('/', '\\/'))

@@ -174,6 +174,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       replace: async (id, value) => did('credentials.replace', fake.secrets.set(id, value)),
       list: () => [...fake.secrets.keys()].map((id) => ({ id })),
       remove: async (id) => did('credentials.remove', fake.secrets.delete(id)),
+      rotateKey: async () => did('credentials.rotateKey', fake.secrets.size),
     },
     issuers: {
       add: async (issuer) => did('issuers.add', issuer),

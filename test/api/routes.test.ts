@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { ROUTES, type Row } from '../../src/api/routes.ts'
+import { schemaText } from '../../src/policy/schema.ts'
 import { EXAMPLES } from './examples.ts'
 import { createFake, type Fake, type Running, runApi, task } from './fixture.ts'
 
@@ -35,6 +36,8 @@ describe('every route', () => {
     assert.equal(new Set(names).size, names.length)
     assert.equal(new Set(actions).size, actions.length)
     for (const action of actions) assert.match(action ?? '', /^stint:[A-Z][A-Za-z]+::[a-z]+$/)
+    const inSchema = [...schemaText.matchAll(/"(stint:[^"]+)"/g)].map(([, action]) => action)
+    assert.deepEqual(actions.toSorted(), inSchema.toSorted())
   })
 
   test('that changes anything is gated, and recorded unless the kill switch records it', () => {

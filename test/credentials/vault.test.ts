@@ -38,9 +38,9 @@ describe('the vault', () => {
 
   test('lists names, versions and times, by name', async (t) => {
     const { vault } = await open(t)
-    await vault.add('b', new Secret('1'))
-    await vault.add('a', new Secret('2'))
-    await vault.replace('b', new Secret('3'))
+    await vault.add('b', new Secret('value-one'))
+    await vault.add('a', new Secret('value-two'))
+    await vault.replace('b', new Secret('value-three'))
     assert.deepEqual(
       vault.list().map(({ id, version }) => [id, version]),
       [
@@ -55,45 +55,48 @@ describe('the vault', () => {
     const { vault, again } = await open(t)
     const heard: string[] = []
     vault.onChange((id) => heard.push(id))
-    await vault.add('token', new Secret('old'))
+    await vault.add('token', new Secret('old-value'))
     assert.deepEqual(heard, [])
-    await vault.replace('token', new Secret('new'))
-    assert.equal(vault.open('token').reveal(), 'new')
+    await vault.replace('token', new Secret('new-value'))
+    assert.equal(vault.open('token').reveal(), 'new-value')
     await vault.remove('token')
     assert.deepEqual(heard, ['token', 'token'])
     assert.throws(() => vault.open('token'), code('credential_missing'))
     assert.deepEqual((await again()).list(), [])
   })
 
-  test('refuses a taken name, an unknown one, a bad one, and values of no or endless length', async (t) => {
+  test('refuses a taken name, an unknown one, a bad one, and values that are too short or endless', async (t) => {
     const { vault } = await open(t)
-    await vault.add('token', new Secret('x'))
-    await assert.rejects(vault.add('token', new Secret('y')), code('conflict'))
-    await assert.rejects(vault.replace('other', new Secret('y')), code('not_found'))
+    await vault.add('token', new Secret('value-of-x'))
+    await assert.rejects(vault.add('token', new Secret('value-of-y')), code('conflict'))
+    await assert.rejects(vault.replace('other', new Secret('value-of-y')), code('not_found'))
     await assert.rejects(vault.remove('other'), code('not_found'))
     for (const id of ['', '../x', 'a b', 'a\n', '-a', 'x'.repeat(129)])
-      await assert.rejects(vault.add(id, new Secret('y')), code('invalid_argument'))
-    await assert.rejects(vault.add('a', new Secret('')), code('invalid_argument'))
+      await assert.rejects(vault.add(id, new Secret('value-of-y')), code('invalid_argument'))
+    for (const short of ['', '1234567', 'ü€a', 'no-nul\u0000'])
+      for (const change of [vault.add('a', new Secret(short)), vault.replace('token', new Secret(short))])
+        await assert.rejects(change, code('secret_too_short', /8 bytes/))
+    for (const [at, enough] of ['12345678', 'ü€abc', '        '].entries()) await vault.add(`enough${at}`, new Secret(enough))
     await assert.rejects(vault.add('a', new Secret('x'.repeat(65_537))), code('invalid_argument'))
-    assert.equal(vault.open('token').reveal(), 'x')
+    assert.equal(vault.open('token').reveal(), 'value-of-x')
   })
 
   test('lets names of object properties be nothing but names', async (t) => {
     const { vault } = await open(t)
     assert.throws(() => vault.open('constructor'), code('credential_missing'))
     assert.throws(() => vault.open('__proto__'), code('credential_missing'))
-    await vault.add('constructor', new Secret('x'))
-    assert.equal(vault.open('constructor').reveal(), 'x')
+    await vault.add('constructor', new Secret('value-of-x'))
+    assert.equal(vault.open('constructor').reveal(), 'value-of-x')
   })
 
   test('takes two additions of one name at once as one, and the second as a conflict', async (t) => {
     const { vault } = await open(t)
-    const results = await Promise.allSettled([vault.add('a', new Secret('1')), vault.add('a', new Secret('2'))])
+    const results = await Promise.allSettled([vault.add('a', new Secret('value-one')), vault.add('a', new Secret('value-two'))])
     assert.deepEqual(
       results.map(({ status }) => status),
       ['fulfilled', 'rejected'],
     )
-    assert.equal(vault.open('a').reveal(), '1')
+    assert.equal(vault.open('a').reveal(), 'value-one')
   })
 })
 
@@ -162,9 +165,9 @@ describe('the key file', () => {
     const { store, directory } = await open(t)
     const path = join(directory, 'other.key')
     const [one, two] = await Promise.all([openVault(store, path), openVault(store, path)])
-    await one.add('a', new Secret('x'))
+    await one.add('a', new Secret('value-of-x'))
     assert.ok(two)
-    assert.equal((await openVault(store, path)).open('a').reveal(), 'x')
+    assert.equal((await openVault(store, path)).open('a').reveal(), 'value-of-x')
   })
 
   test('that others can read, that is a link, or that holds no keys, is refused', async (t) => {
@@ -184,7 +187,7 @@ describe('the key file', () => {
 
   test('that is missing is not made anew while the vault holds something', async (t) => {
     const { vault, keyFile, again } = await open(t)
-    await vault.add('a', new Secret('x'))
+    await vault.add('a', new Secret('value-of-x'))
     await rm(keyFile)
     await assert.rejects(again(), code('state_unsafe', /restore/))
     await assert.rejects(stat(keyFile))
@@ -192,7 +195,7 @@ describe('the key file', () => {
 
   test('of another vault opens nothing', async (t) => {
     const { vault, keyFile, again } = await open(t)
-    await vault.add('a', new Secret('x'))
+    await vault.add('a', new Secret('value-of-x'))
     const other = await open(t)
     await writeFile(keyFile, await readFile(other.keyFile, 'utf8'))
     const foreign = await again()
@@ -201,19 +204,20 @@ describe('the key file', () => {
 
   test('is rotated: everything opens as before, and the old key opens nothing', async (t) => {
     const { vault, store, keyFile, again } = await open(t)
-    await vault.add('a', new Secret('one'))
-    await vault.add('b', new Secret('two'))
+    await vault.add('a', new Secret('value-one'))
+    await vault.add('b', new Secret('value-two'))
     const old = await readFile(keyFile, 'utf8')
     const bodies = async () =>
       (await store.db.selectFrom('credentials').select('sealed').orderBy('id').execute()).map(
         ({ sealed }) => sealed.split('.')[2],
       )
     const before = await bodies()
-    await vault.rotateKey()
+    assert.equal(await vault.rotateKey(), 2)
     assert.notEqual(await readFile(keyFile, 'utf8'), old)
     assert.equal((await readFile(keyFile, 'utf8')).trim().split('\n').length, 1)
     assert.deepEqual(await bodies(), before)
-    for (const one of [vault, await again()]) assert.deepEqual([one.open('a').reveal(), one.open('b').reveal()], ['one', 'two'])
+    for (const one of [vault, await again()])
+      assert.deepEqual([one.open('a').reveal(), one.open('b').reveal()], ['value-one', 'value-two'])
     await writeFile(keyFile, old)
     const outdated = await again()
     assert.throws(() => outdated.open('a'), code('state_unsafe'))
@@ -221,16 +225,16 @@ describe('the key file', () => {
 
   test('interrupted while it rotates, opens everything, and can be rotated again', async (t) => {
     const { vault, store, keyFile, again } = await open(t)
-    await vault.add('a', new Secret('one'))
+    await vault.add('a', new Secret('value-one'))
     const { write } = store
     Object.assign(store, { write: () => Promise.reject(new Error('killed here')) })
     await assert.rejects(vault.rotateKey(), /killed here/)
     Object.assign(store, { write })
     assert.equal((await readFile(keyFile, 'utf8')).trim().split('\n').length, 2)
     const after = await again()
-    assert.equal(after.open('a').reveal(), 'one')
+    assert.equal(after.open('a').reveal(), 'value-one')
     await after.rotateKey()
-    assert.equal((await again()).open('a').reveal(), 'one')
+    assert.equal((await again()).open('a').reveal(), 'value-one')
     assert.equal((await readFile(keyFile, 'utf8')).trim().split('\n').length, 1)
   })
 })

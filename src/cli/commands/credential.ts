@@ -10,7 +10,7 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,63}$/
 /** How well-known tokens begin: somebody typed the value where its name belongs. */
 const TOKEN_LIKE = /^(?:gh[a-z]_|github_pat_|glpat-|sk-|sk_|pk_|rk_|xox|npm_|pypi-|hf_|AKIA|ASIA|AIza|eyJ)|^[A-Za-z0-9_-]{36,}$/
 
-/** `stint credential add | rotate | list | remove`. A value is asked for, read from a file, a variable or a pipe; never an argument. */
+/** `stint credential add | rotate | list | remove | rotate-key`. A value is asked for, read from a file, a variable or a pipe; never an argument. */
 export const register: Register = (program, context) => {
   const credential = program.command('credential').description('the standing credentials in the vault, never shown again')
   withSource(credential.command('add <name>'))
@@ -30,6 +30,21 @@ export const register: Register = (program, context) => {
       context.output.print({ id }, () => `${id} has a new value. Now revoke the old one where it was made.`)
     })
   registerList(credential, context)
+  credential
+    .command('rotate-key')
+    .description('seal the vault under a new key and forget the old one; values stay')
+    .addHelpText(
+      'after',
+      `
+Broken off by a crash it has lost nothing: run it again. A copy of the database from before opens only with a copy of vault.key from before.`,
+    )
+    .action(async () => {
+      const rotated = await context.call<{ credentials: number }>('POST', '/v1/vault/rotate-key')
+      context.output.print(
+        rotated,
+        ({ credentials }) => `The vault has a new key; ${credentials} credentials are sealed under it.`,
+      )
+    })
 }
 
 function registerList(credential: Command, context: CommandContext): void {

@@ -1,0 +1,7 @@
+import { openVault } from '../../src/credentials/vault.ts'
+import { openStore } from '../../src/store/store.ts'
+
+/** Rotates the key of a vault again and again, and says so each time; the test kills it. */
+const [database = '', keyFile = ''] = process.argv.slice(2)
+const vault = await openVault(await openStore(database), keyFile)
+for (;;) process.stdout.write(`${await vault.rotateKey()}\n`)
