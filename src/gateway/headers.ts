@@ -19,7 +19,7 @@ const SINGLE = new Set([
   'sec-websocket-key',
 ])
 
-/** Fields with which some servers replace the method or path that was decided. */
+/** Fields with which some servers replace the method or path that was decided; to many a `_` in a name is a `-`. */
 const REWRITES = new Set([
   'x-http-method-override',
   'x-http-method',
@@ -61,9 +61,14 @@ export function checkHeaders(rawHeaders: readonly string[], httpVersion: string)
 function checkName(raw: string): string {
   const name = raw.toLowerCase()
   if (!NAME.test(raw)) refuse('a header field has a name that is not a token')
-  if (REWRITES.has(name)) refuse(`the ${name} header field would change the request after the decision`)
+  if (isRewrite(name)) refuse(`the ${name} header field would change the request after the decision`)
   if (checkedNames.size < MAX_CHECKED) checkedNames.set(raw, name)
   return name
+}
+
+/** True for a field that would change the request after the decision, also as a trailer. */
+export function isRewrite(name: string): boolean {
+  return REWRITES.has(name.replaceAll('_', '-'))
 }
 
 function addField(headers: Record<string, string>, name: string, value: string): void {

@@ -2,6 +2,7 @@ import type { Injection } from '../credentials/connector.ts'
 import type { Lease } from '../credentials/lease.ts'
 import type { Operation } from '../model.ts'
 import { authorityOf } from './arrival.ts'
+import { isRewrite } from './headers.ts'
 import type { Rewrite } from './rewrite.ts'
 import { createScrubber, type Scrubber } from './scrub.ts'
 import { chainRewrites, createSubstitution } from './substitute.ts'
@@ -140,7 +141,8 @@ function trailersFrom(raw: readonly string[], isDropped: (name: string) => boole
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase()
     const field = name.replaceAll('_', '-')
-    if (!isDropped(field) && !isForeignHop(field) && !NOT_TRAILERS.has(field)) out.push(name, raw[i + 1] ?? '')
+    if (!isDropped(field) && !isForeignHop(field) && !NOT_TRAILERS.has(field) && !isRewrite(field))
+      out.push(name, raw[i + 1] ?? '')
   }
   return out
 }

@@ -103,6 +103,21 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
       }
     })
 
+    test('refuses what asks to be taken for another method, and names what asks for another protocol, or refuses it', () => {
+      for (const { operation } of example.known) {
+        const { query = '', headers = {} } = operation
+        const more = (change: object): Operation => operationOf(connector, { ...operation, ...change })
+        for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override'])
+          assert.equal(actionOrRefusal(connector, more({ headers: { ...headers, [name]: 'DELETE' } })), undefined, name)
+        for (const one of ['_method=PURGE', 'a&%5FMethod=purge', '_HttpMethod=PURGE']) {
+          const asked = more({ query: query === '' ? one : `${query}&${one}` })
+          assert.equal(actionOrRefusal(connector, asked), undefined, asked.query)
+        }
+        const upgrade = actionOrRefusal(connector, more({ headers: { ...headers, upgrade: 'websocket' } }))
+        assert.ok(upgrade === undefined || upgrade.id === 'http:UPGRADE', upgrade?.id)
+      }
+    })
+
     for (const name of NAMES)
       test(`takes ${name} for a method, a path or a header for nothing special`, () => {
         for (const change of [

@@ -312,7 +312,13 @@ describe('trailers', () => {
     const request = await ask(rig, host, { method: 'POST', headers })
     const response = answered(request)
     request.write('body')
-    request.addTrailers({ 'x-sum': '42', authorization: 'mine', host: 'evil.test', 'cache-control': 'x' })
+    request.addTrailers({
+      'x-sum': '42',
+      authorization: 'mine',
+      host: 'evil.test',
+      'cache-control': 'x',
+      'x-http-method': 'DELETE',
+    })
     request.end()
     let text = ''
     for await (const chunk of await response) text += chunk

@@ -1,5 +1,6 @@
 import type { Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import { formPrefix, refuseOverrideInForm } from '../protocols/disguise.ts'
 import { injectionsOf } from '../protocols/placement.ts'
 import { createSlashFinder } from '../protocols/slash.ts'
 import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit, speakGitRefusal } from './git.ts'
@@ -20,8 +21,18 @@ function describe(operation: Operation): Action {
   return describeGit(operation, caselessName) ?? describeRest(operation)
 }
 
+function bodyPrefix(operation: Operation): number {
+  return Math.max(gitBodyPrefix(operation), isGitlab(operation) ? formPrefix(operation) : 0)
+}
+
+/** GitLab’s API, which is on Rack. */
+function isGitlab({ path }: Operation): boolean {
+  return path.includes('/api/v4/')
+}
+
 function describeRest(operation: Operation): Action {
   const action = describeHttp(operation)
+  if (isGitlab(operation)) refuseOverrideInForm(operation)
   const found = findSlash(operation.path)
   if (found === undefined) return action
   const { name, text } = found
@@ -52,7 +63,7 @@ export const gitRest: Connector = {
   defaultHosts: [],
   defaultPlacement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
   placeholderVariables: [],
-  bodyPrefix: gitBodyPrefix,
+  bodyPrefix,
   describe,
   takesSlash: (path) => findSlash(path) !== undefined,
   speakRefusal: speakGitRefusal,
@@ -93,6 +104,10 @@ export const gitRest: Connector = {
         action: { id: 'http:GET', access: 'read', resource: '/api/v4/projects/7/repository/tags/release%2F1' },
       },
     ],
-    unknown: [...http.example.unknown, ...git.example.unknown.slice(1)],
+    unknown: [
+      ...http.example.unknown,
+      ...git.example.unknown.slice(1),
+      { method: 'POST', path: '/api/v4/projects/7', body: new TextEncoder().encode('_method=delete') },
+    ],
   },
 }

@@ -1,6 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Action, Operation, Target } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput, RefusalText, SpokenRefusal } from '../connector.ts'
+import { refuseDisguise } from '../protocols/disguise.ts'
 import { readPush } from '../protocols/git.ts'
 import { reportRefusal } from '../protocols/git-report.ts'
 import { injectionsOf } from '../protocols/placement.ts'
@@ -22,6 +23,7 @@ export function gitBodyPrefix({ method, path }: Operation): number {
 export function describeGit(operation: Operation, nameOf: (repository: string) => string = plainName): Action | undefined {
   const { method, path, query } = operation
   const { repository, end } = PATH.exec(path)?.groups ?? {}
+  if (repository !== undefined) refuseDisguise(operation)
   const asked = `${method} ${end}${query === '' ? '' : `?${query}`}`
   if (repository !== undefined) {
     const name = nameOf(repository)

@@ -1,6 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import { formPrefix, refuseDisguise, refuseOverrideInForm } from '../protocols/disguise.ts'
 import { FILES, MUTATIONS, REST } from '../protocols/github-endpoints.ts'
 import { readGraphql } from '../protocols/graphql.ts'
 import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
@@ -28,6 +29,8 @@ function partOf({ host, path }: Operation): { part: 'api' | 'files' | 'web'; pat
 
 function describe(operation: Operation): Action {
   const { part, path } = partOf(operation)
+  refuseDisguise(operation)
+  if (part === 'api') refuseOverrideInForm(operation)
   if (isGraphql(operation)) return describeGraphql(operation)
   const action = part === 'web' ? describeGit(operation, caselessName) : undefined
   if (action !== undefined) return action
@@ -72,6 +75,11 @@ function describeGraphql({ method, query, headers, body = new Uint8Array() }: Op
   return { id: `github:${id}`, access, resource: 'graphql', parameters: { mutation: field } }
 }
 
+function bodyPrefix(operation: Operation): number {
+  if (isGraphql(operation)) return GRAPHQL_PREFIX
+  return partOf(operation).part === 'api' ? formPrefix(operation) : gitBodyPrefix(operation)
+}
+
 async function obtain(input: ObtainInput): Promise<Obtained> {
   if (isGit(input.action)) return obtainForGit(input, 'x-access-token')
   return { injections: injectionsOf(input.target.placement, input.standing) }
@@ -95,7 +103,7 @@ export const github: Connector = {
   defaultHosts: hosts,
   defaultPlacement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
   placeholderVariables: ['GITHUB_TOKEN', 'GH_TOKEN'],
-  bodyPrefix: (operation) => (isGraphql(operation) ? GRAPHQL_PREFIX : gitBodyPrefix(operation)),
+  bodyPrefix,
   describe,
   speakRefusal: speakGitRefusal,
   obtain,
@@ -154,6 +162,7 @@ export const github: Connector = {
       { ...api, method: 'POST', path: '/repos/acme/app/actions/runners/registration-token' },
       { ...api, method: 'POST', path: '/app/installations/1/access_tokens' },
       { ...api, method: 'DELETE', path: '/repos/acme/app/' },
+      { ...api, method: 'POST', path: '/repos/acme/app/issues', body: new TextEncoder().encode('_method=delete') },
       { ...graphql, body: encode({ query: 'mutation { a: addStar { id } b: deleteRef { id } }' }) },
       { ...graphql, body: encode({ query: 'mutation { ...F } fragment F on Mutation { deleteRef { id } }' }) },
       {

@@ -1,6 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector } from '../connector.ts'
+import { refuseOverride } from '../protocols/disguise.ts'
 import { injectionsOf } from '../protocols/placement.ts'
 
 /** How much each method may do (RFC 9110, section 9.2). What is not here is refused. */
@@ -14,26 +15,22 @@ const ACCESS = new Map<string, Access>([
   ['DELETE', 'destructive'],
 ])
 
-/** Headers by which some servers take another method than the one sent. */
-const OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override']
-
 /** Names a request by its method alone: `http:GET`. Throws `unknown_action` for other methods and for one in disguise. */
-export function describeHttp({ method, path, headers }: Operation): Action {
+export function describeHttp(operation: Operation): Action {
+  const { method, path, headers } = operation
   const access = ACCESS.get(method)
   if (access === undefined)
     throw new StintError('unknown_action', 'the method is not one of GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE')
-  if (OVERRIDES.some((name) => headers[name] !== undefined)) {
-    throw new StintError('unknown_action', 'a header asks for another method than the request has')
-  }
+  refuseOverride(operation)
   /** What flows after an upgrade is not seen, in either direction. */
   if (headers.upgrade !== undefined) return { id: 'http:UPGRADE', access: 'write', resource: path, parameters: { method } }
   return { id: `http:${method}`, access, resource: path, parameters: {} }
 }
 
-/** Any HTTP API: the method says what is done, the path to what. */
+/** Any HTTP API: the method says what is done, the path to what; bodies are not read. */
 export const http: Connector = {
   kind: 'http',
-  summary: 'Any HTTP API: the method says what is done, the path to what.',
+  summary: 'Any HTTP API: the method says what is done, the path to what; bodies are not read.',
   defaultHosts: [],
   defaultPlacement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
   placeholderVariables: [],
@@ -70,6 +67,7 @@ export const http: Connector = {
       { method: 'CONNECT', path: '/' },
       { method: 'get', path: '/' },
       { method: 'POST', path: '/v1/orders/7', headers: { 'x-http-method-override': 'DELETE' } },
+      { method: 'POST', path: '/v1/orders/7', query: '_method=DELETE' },
     ],
   },
 }

@@ -1,6 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector } from '../connector.ts'
+import { refuseDisguise } from '../protocols/disguise.ts'
 import { createPathTable } from '../protocols/path-table.ts'
 import { injectionsOf } from '../protocols/placement.ts'
 import { createSlashFinder, decodeSegment } from '../protocols/slash.ts'
@@ -41,7 +42,9 @@ const findSlash = createSlashFinder(['/{package}/**', '/-/package/{package}/**',
 const SCOPED = /^(\/(?:-\/package\/)?(?:@|%40)[^/%]+)\/([^/-][^/]*)/
 const PACKAGE = /^(?:@[a-z0-9~!'()*_.-]+\/)?(?!-$)[a-z0-9~!'()*_.-]+$/i
 
-function describe({ method, path }: Operation): Action {
+function describe(operation: Operation): Action {
+  refuseDisguise(operation)
+  const { method, path } = operation
   const found = find(method === 'HEAD' ? 'GET' : method, path.replace(SCOPED, '$1%2F$2'))
   if (found === undefined) throw unknown('this is not a request of the npm registry API that Stint knows')
   const { value, parameters } = found
