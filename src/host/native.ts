@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type * as Koffi from 'koffi'
 
 /** The few system calls that Node has no words for. Elsewhere, or where they cannot be loaded, they are `unsupported`. */
@@ -9,6 +9,10 @@ interface Calls {
   getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number
   prctl(option: number, value: number, c: number, d: number, e: number): number
   waitid(idType: number, id: number, info: Buffer, options: number): number
+  socket(family: number, type: number, protocol: number): number
+  send(fd: number, bytes: Buffer, length: number, flags: number): number
+  recv(fd: number, bytes: Buffer, length: number, flags: number): number
+  close(fd: number): number
 }
 
 /** Where getsockopt tells the peer of a unix socket; the process id comes first in what it answers (unix(7), Darwin unix(4)). */
@@ -26,6 +30,9 @@ const P_ALL = 0
 const P_PID = 1
 const SIGNAL_INFO_PID = 16
 
+/** socket(2): AF_NETLINK, SOCK_RAW with SOCK_CLOEXEC; recv(2): MSG_DONTWAIT. */
+const NETLINK = { family: 16, type: 0x80003, dontWait: 0x40, answerBytes: 8192 } as const
+
 let loaded: Calls | 'unsupported' | undefined
 
 /** The process that connected this accepted unix socket, as it was then. Undefined where it cannot be known. */
@@ -41,11 +48,27 @@ export function peerPid(fd: number): number | undefined {
   return pid > 0 ? pid : undefined
 }
 
-/** The file descriptor of an open socket; undefined once it is closed. Node has no public name for it. */
-export function descriptorOf(socket: Socket): number | undefined {
+/** The file descriptor of an open socket or listener; undefined once it is closed. Node has no public name for it. */
+export function descriptorOf(socket: Socket | Server): number | undefined {
   const handle: unknown = Reflect.get(socket, '_handle')
   const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined
   return typeof fd === 'number' && fd >= 0 ? fd : undefined
+}
+
+/** Asks the kernel one question over netlink(7), and answers the first packet it has at once. */
+export function askNetlink(protocol: number, question: Buffer): Buffer | undefined {
+  const calls = process.platform === 'linux' ? load() : 'unsupported'
+  if (calls === 'unsupported') return undefined
+  const fd = calls.socket(NETLINK.family, NETLINK.type, protocol)
+  if (fd < 0) return undefined
+  try {
+    if (calls.send(fd, question, question.length, 0) !== question.length) return undefined
+    const answer = Buffer.alloc(NETLINK.answerBytes)
+    const length = calls.recv(fd, answer, answer.length, NETLINK.dontWait)
+    return length > 0 ? answer.subarray(0, length) : undefined
+  } finally {
+    calls.close(fd)
+  }
 }
 
 /** From now on, orphans below this process become its children, so that no daemon leaves its tree. */
@@ -102,6 +125,10 @@ function tryLoad(): Calls | 'unsupported' {
     return {
       getsockopt: libc.func('int getsockopt(int fd, int level, int name, _Out_ void *value, _Inout_ void *length)'),
       prctl: onLinux('int prctl(int option, ulong b, ulong c, ulong d, ulong e)'),
+      socket: onLinux('int socket(int family, int type, int protocol)'),
+      send: onLinux('long send(int fd, const void *bytes, ulong length, int flags)'),
+      recv: onLinux('long recv(int fd, _Out_ void *bytes, ulong length, int flags)'),
+      close: onLinux('int close(int fd)'),
       waitid: onLinux('int waitid(int type, uint id, _Inout_ void *info, int options)'),
     }
   } catch {

@@ -1,106 +1,93 @@
-import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { isIPv4, type Socket } from 'node:net'
+import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
+import type { Server, Socket } from 'node:net'
 import { descriptorOf } from './native.ts'
-import { allPids, descendants, isDescendant, type ProcessId } from './process-tree.ts'
+import { allPids, descendants, isDescendant, type ProcessId, statOf } from './process-tree.ts'
+import { type Endpoint, findTcpSocket, type TcpSocket } from './sock-diag.ts'
 
-/** Who holds the other end of a loopback connection. */
-export interface TcpPeer {
-  /** Every process found to hold it, most often one; none when nobody of the tree does. */
-  readonly pids: readonly number[]
-  /** True when at least one holds it and every one that does is in the tree. */
-  readonly isInTree: boolean
-}
-
-const NOBODY: TcpPeer = { pids: [], isInTree: false }
-const ESTABLISHED = '01'
+/** Answers whether a process of one tree holds the other end of an accepted loopback connection. */
+export type PeerCheck = (accepted: Socket) => boolean
 
 /**
- * Finds the processes behind an accepted loopback connection and whether they are below `root` (or are it). Ask before the
- * first byte is believed. Linux only; elsewhere, and whenever anything does not fit, nobody holds it.
+ * A check for the tree of `root`, itself included. Ask before the first byte is believed. Linux and IPv4 only; elsewhere, and whenever
+ * anything does not fit, the answer is no. Quick for connections of processes that are new or of the tree.
  *
- * Its limits: it sees processes whose descriptors this user may read, so a copy of the connection held by another user's
- * process is not seen; and a process of the tree can always pass on bytes for a stranger, which no such check can notice.
+ * Its limits: a process whose descriptors this user may not read holds nothing; and a process of the tree can always share the connection
+ * with a stranger, or pass on bytes for one, which no such check can notice.
  */
-export function findTcpPeer(socket: Socket, root: ProcessId): TcpPeer {
-  const inode = peerInode(socket)
-  if (inode === undefined) return NOBODY
-  const tree = new Set([root.pid, ...descendants(root).map(({ pid }) => pid)])
-  const inside = [...tree].filter((pid) => holds(pid, inode))
-  if (inside.length === 0) return NOBODY
-  const outside = allPids().filter((pid) => !tree.has(pid) && holds(pid, inode))
-  const pids = [...inside, ...outside]
-  return { pids, isInTree: pids.every((pid) => isDescendant(pid, root)) }
+export function createPeerCheck(root: ProcessId): PeerCheck {
+  let strangers = new Set<number>()
+  return (accepted) => {
+    const client = clientOf(accepted)
+    if (client === undefined) return false
+    const isHeld = isHeldBy(candidates(), client) || isHeldBy(candidates({ anew: true }), client)
+    // If the connection is still there, the inode was its own all the while.
+    return isHeld && clientOf(accepted)?.cookie === client.cookie
+  }
+
+  /** The processes of the tree. Who was a stranger is not looked at again, unless `anew`: a pid may be used again. */
+  function candidates({ anew } = { anew: strangers.size === 0 }): ProcessId[] {
+    const pids = allPids()
+    const found = anew ? everybody() : pids.filter((pid) => !strangers.has(pid)).flatMap(member)
+    const inside = new Set(found.map(({ pid }) => pid))
+    strangers = new Set(pids.filter((pid) => !inside.has(pid)))
+    return found
+  }
+
+  function everybody(): ProcessId[] {
+    return [...member(root.pid), ...descendants(root)]
+  }
+
+  function member(pid: number): ProcessId[] {
+    const process = statOf(pid)
+    return process !== undefined && isDescendant(pid, root) ? [process] : []
+  }
+}
+
+function isHeldBy(candidates: readonly ProcessId[], { inode }: TcpSocket): boolean {
+  const name = `socket:[${inode}]`
+  return candidates.some(({ pid, startTime }) => hasDescriptor(pid, name) && statOf(pid)?.startTime === startTime)
+}
+
+/** True where the kernel answers about this listener, so that a PeerCheck works for what it accepts. */
+export function canFindPeers(listener: Server): boolean {
+  const local = listener.address()
+  const inode = inodeOf(descriptorOf(listener))
+  if (typeof local !== 'object' || local === null || inode === undefined) return false
+  return findTcpSocket(local, { address: '127.0.0.1', port: 1 })?.inode === inode
 }
 
 /**
- * The inode of the client's socket. Both ends must be established, and ours must be the very socket that was accepted: else the
- * client may have gone and another have taken its port.
+ * The client's socket. Both ends must be established, and ours must be the very socket that was accepted: else the client may have gone
+ * and another have taken its port.
  */
-function peerInode(socket: Socket): string | undefined {
-  const fd = descriptorOf(socket)
-  const { localAddress, localPort, remoteAddress, remotePort } = socket
-  if (fd === undefined || !localAddress || !localPort || !remoteAddress || !remotePort) return undefined
-  let accepted: string | undefined
-  let client: string | undefined
-  const here = endpointForms(localAddress, localPort)
-  const there = endpointForms(remoteAddress, remotePort)
-  for (const name of ['tcp', 'tcp6']) {
-    const table = readText(`/proc/net/${name}`)
-    accepted ??= findInode(table, here, there)
-    client ??= findInode(table, there, here)
-    if (accepted !== undefined && client !== undefined) return accepted === inodeOf(fd) ? client : undefined
-  }
-  return undefined
+function clientOf(accepted: Socket): TcpSocket | undefined {
+  const inode = inodeOf(descriptorOf(accepted))
+  const { localAddress, localPort, remoteAddress, remotePort } = accepted
+  if (inode === undefined || !localAddress || !localPort || !remoteAddress || !remotePort) return undefined
+  const here: Endpoint = { address: localAddress, port: localPort }
+  const there: Endpoint = { address: remoteAddress, port: remotePort }
+  const own = findTcpSocket(here, there)
+  const client = findTcpSocket(there, here)
+  return own?.isEstablished && own.inode === inode && client?.isEstablished && client.inode !== 0 ? client : undefined
 }
 
-function inodeOf(fd: number): string | undefined {
+function inodeOf(fd: number | undefined): number | undefined {
   try {
-    return String(fstatSync(fd, { bigint: true }).ino)
+    return fd === undefined ? undefined : fstatSync(fd).ino
   } catch {
-    return undefined
+    return undefined // it was closed just now
   }
 }
 
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-/** Looks up the one row `local remote ESTABLISHED` (proc_net_tcp(5)); inode 0 means that no process holds it. */
-function findInode(table: string, local: readonly string[], remote: readonly string[]): string | undefined {
-  for (const from of local) {
-    for (const to of remote) {
-      const at = table.indexOf(`: ${from} ${to} ${ESTABLISHED} `)
-      if (at === -1) continue
-      const inode = table
-        .slice(at + 2, table.indexOf('\n', at))
-        .trim()
-        .split(/\s+/)[8]
-      return inode === undefined || inode === '0' ? undefined : inode
-    }
-  }
-  return undefined
-}
-
-/** How the kernel writes an endpoint: 32-bit words, little-endian here; an IPv4 one also as mapped into IPv6. */
-function endpointForms(address: string, port: number): string[] {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0')
-  const plain = address.replace(/^::ffff:/i, '')
-  if (!isIPv4(plain)) return plain === '::1' ? [`00000000000000000000000001000000:${hexPort}`] : []
-  const word = Buffer.from(plain.split('.').map(Number)).reverse().toString('hex').toUpperCase()
-  return [`${word}:${hexPort}`, `0000000000000000FFFF0000${word}:${hexPort}`]
-}
-
-function holds(pid: number, inode: string): boolean {
-  const wanted = `socket:[${inode}]`
+/** The newest first: a connection is asked about when it is new. */
+function hasDescriptor(pid: number, name: string): boolean {
   const directory = `/proc/${pid}/fd`
   try {
-    return readdirSync(directory).some((fd) => linkOf(`${directory}/${fd}`) === wanted)
+    return readdirSync(directory)
+      .reverse()
+      .some((fd) => linkOf(`${directory}/${fd}`) === name)
   } catch {
-    return false
+    return false // it ended, or may not be read
   }
 }
 
@@ -108,6 +95,6 @@ function linkOf(path: string): string | undefined {
   try {
     return readlinkSync(path)
   } catch {
-    return undefined
+    return undefined // closed just now
   }
 }

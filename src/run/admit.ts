@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { StintError } from '../errors.ts'
 import type { ProcessId } from '../host/process-tree.ts'
-import { findTcpPeer } from '../host/tcp-peer.ts'
+import { createPeerCheck } from '../host/tcp-peer.ts'
 import type { Admission } from './relay.ts'
 
 const MAX_HEAD_BYTES = 64 * 1024
@@ -13,9 +13,9 @@ export const admitSandbox: Admission = { admit: () => {}, asks: false }
 
 /** Admits connections held by the tree below `root` and nobody else. Throws `unauthenticated`. */
 export function admitTree(root: ProcessId): Admission {
-  const admit = async (client: Socket) => {
-    if (!(await findTcpPeer(client, root)).isInTree)
-      throw new StintError('unauthenticated', 'this proxy serves one command and its children only')
+  const isInTree = createPeerCheck(root)
+  const admit = (client: Socket) => {
+    if (!isInTree(client)) throw new StintError('unauthenticated', 'this proxy serves one command and its children only')
   }
   return { admit, asks: false }
 }

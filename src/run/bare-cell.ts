@@ -7,6 +7,7 @@ import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
 import { statOf } from '../host/process-tree.ts'
+import { canFindPeers } from '../host/tcp-peer.ts'
 import { admitSecret, admitTree } from './admit.ts'
 import type { Cell } from './cell.ts'
 import type { Order } from './reaper.ts'
@@ -22,7 +23,7 @@ export async function openBareCell(runDirectory: string, why: string): Promise<C
   const port = await listen(server)
   const own = statOf(process.pid)
   const base = { server, filesAt: runDirectory, start }
-  if (own !== undefined) {
+  if (own !== undefined && canFindPeers(server)) {
     const says = `no sandbox (${why}): your files, credentials and Stint’s data directory can be read, and other networks reached, by this command`
     return { ...base, proof: 'process-tree', proxy: new URL(`http://127.0.0.1:${port}`), admission: admitTree(own), says: [says] }
   }

@@ -1,53 +1,57 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { type ProcessId, statOf } from '../../src/host/process-tree.ts'
-import { findTcpPeer } from '../../src/host/tcp-peer.ts'
+import { killTree, type ProcessId, statOf } from '../../src/host/process-tree.ts'
+import { canFindPeers, createPeerCheck } from '../../src/host/tcp-peer.ts'
 
-test('a connection of the child and one of its grandchild are in the child’s tree', async (t) => {
+test('a connection of the child, one of its grandchild, and one it inherited are in the child’s tree', async (t) => {
   const { server, port } = await listen(t)
   const child = await open(server, () => startClient(t, port))
-  assert.deepEqual(findTcpPeer(child.socket, child.root), { pids: [child.root.pid], isInTree: true })
-  const grand = await open(server, () => startClient(t, port, 'grandchild'))
-  const found = findTcpPeer(grand.socket, grand.root)
-  assert.equal(found.isInTree, true)
-  assert.notDeepEqual(found.pids, [grand.root.pid])
-})
-
-test('a connection of a sibling is not in the tree', async (t) => {
-  const { server, port } = await listen(t)
-  const child = await open(server, () => startClient(t, port))
-  const stranger = await open(server, () => startClient(t, port))
-  assert.deepEqual(findTcpPeer(stranger.socket, child.root), { pids: [], isInTree: false })
-})
-
-test('a connection over IPv6, and one over IPv4 mapped into IPv6, are found', async (t) => {
-  const v6 = await listen(t, '::1')
-  const child = await open(v6.server, () => startClient(t, v6.port, 'direct', '::1'))
-  assert.equal(findTcpPeer(child.socket, child.root).isInTree, true)
-  const both = await listen(t, '::')
-  const mapped = await open(both.server, () => startClient(t, both.port, 'direct', '::ffff:127.0.0.1'))
-  assert.equal(findTcpPeer(mapped.socket, mapped.root).isInTree, true)
-  const v4 = await listen(t)
-  const client = await open(v4.server, () => startClient(t, v4.port, 'direct', '::ffff:127.0.0.1'))
-  assert.equal(findTcpPeer(client.socket, client.root).isInTree, true)
-})
-
-test('a connection that a process outside the tree holds as well is refused', async (t) => {
-  const { server, port } = await listen(t)
-  const accepted = once(server, 'connection')
-  const mine = connect(port, '127.0.0.1')
-  t.after(() => mine.destroy())
-  const [socket]: Socket[] = await accepted
-  assert.ok(socket)
+  assert.equal(isInTree(child.socket, child.root), true)
+  const grand = await open(server, () => startClient(t, port, { under: GRANDCHILD }))
+  assert.equal(isInTree(grand.socket, grand.root), true)
+  const { mine, socket } = await connectFrom(t, server, port)
   const heir = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: ['ignore', 'ignore', 'inherit', mine] })
   t.after(() => heir.kill('SIGKILL'))
-  const found = findTcpPeer(socket, identify(heir.pid))
-  assert.deepEqual(new Set(found.pids), new Set([heir.pid, process.pid]))
-  assert.equal(found.isInTree, false)
-  assert.equal(findTcpPeer(socket, identify(process.pid)).isInTree, true)
+  assert.equal(isInTree(socket, identify(heir.pid)), true)
+})
+
+test('a connection of a sibling or of the parent is not in the tree, however often it is asked about', async (t) => {
+  const { server, port } = await listen(t)
+  const child = await open(server, () => startClient(t, port))
+  const check = createPeerCheck(child.root)
+  assert.equal(check(child.socket), true)
+  const sibling = await open(server, () => startClient(t, port))
+  const parent = await connectFrom(t, server, port)
+  for (let i = 0; i < 2; i++) assert.deepEqual([sibling.socket, parent.socket, child.socket].map(check), [false, false, true])
+})
+
+test('a process that started since the last question is found, among strangers that did as well', async (t) => {
+  const { server, port } = await listen(t)
+  const check = createPeerCheck(identify(process.pid))
+  const first = await open(server, () => startClient(t, port))
+  assert.equal(check(first.socket), true)
+  const second = await open(server, () => startClient(t, port))
+  assert.equal(check(second.socket), true)
+  assert.equal(createPeerCheck(first.root)(second.socket), false)
+})
+
+test('a process of the tree in user and pid namespaces of its own is found', {
+  skip: mayUnshare() ? false : 'no user namespaces',
+}, async (t) => {
+  const { server, port } = await listen(t)
+  const client = await open(server, () =>
+    startClient(t, port, { under: ['unshare', '--user', '--map-root-user', '--pid', '--fork'] }),
+  )
+  assert.equal(isInTree(client.socket, client.root), true)
+})
+
+test('a client that connects to IPv4 from a socket for IPv6 is found', async (t) => {
+  const { server, port } = await listen(t)
+  const client = await open(server, () => startClient(t, port, { host: '::ffff:127.0.0.1' }))
+  assert.equal(isInTree(client.socket, client.root), true)
 })
 
 test('a client that is gone, has stopped sending, or was let go, is nobody', async (t) => {
@@ -55,14 +59,14 @@ test('a client that is gone, has stopped sending, or was let go, is nobody', asy
   const gone = await open(server, () => startClient(t, port))
   gone.child.kill('SIGKILL')
   await once(gone.child, 'exit')
-  assert.deepEqual(findTcpPeer(gone.socket, gone.root), { pids: [], isInTree: false })
+  assert.equal(isInTree(gone.socket, gone.root), false)
   const closed = await open(server, () => startClient(t, port))
   closed.socket.destroy()
-  assert.deepEqual(findTcpPeer(closed.socket, closed.root), { pids: [], isInTree: false })
-  const half = await open(server, () => startClient(t, port, 'half'))
+  assert.equal(isInTree(closed.socket, closed.root), false)
+  const half = await open(server, () => startClient(t, port, { end: true }))
   half.socket.resume()
   await once(half.socket, 'end')
-  assert.deepEqual(findTcpPeer(half.socket, half.root), { pids: [], isInTree: false })
+  assert.equal(isInTree(half.socket, half.root), false)
 })
 
 test('a client that takes over the port of one that was reset is not taken for it', async (t) => {
@@ -81,17 +85,27 @@ test('a client that takes over the port of one that was reset is not taken for i
   t.after(() => heir.destroy())
   const [successor]: Socket[] = await second
   assert.ok(successor)
-  assert.equal(findTcpPeer(successor, identify(process.pid)).isInTree, true)
-  assert.equal(socket.destroyed, false)
-  assert.deepEqual(findTcpPeer(socket, identify(process.pid)), { pids: [], isInTree: false })
+  const own = createPeerCheck(identify(process.pid))
+  assert.deepEqual([own(successor), own(socket), socket.destroyed], [true, false, false])
 })
 
 test('a tree whose root pid was used again holds nothing', async (t) => {
   const { server, port } = await listen(t)
   const child = await open(server, () => startClient(t, port))
-  const reused = { ...child.root, startTime: child.root.startTime - 1 }
-  assert.equal(findTcpPeer(child.socket, reused).isInTree, false)
+  assert.equal(isInTree(child.socket, { ...child.root, startTime: child.root.startTime - 1 }), false)
 })
+
+test('the kernel says whether it can be asked about a listener', async (t) => {
+  const { server } = await listen(t)
+  assert.equal(canFindPeers(server), true)
+  const elsewhere = createServer()
+  assert.equal(canFindPeers(elsewhere), false)
+  const closed = await listen(t)
+  closed.server.close()
+  assert.equal(canFindPeers(closed.server), false)
+})
+
+const isInTree = (accepted: Socket, root: ProcessId): boolean => createPeerCheck(root)(accepted)
 
 interface Opened {
   readonly socket: Socket
@@ -108,8 +122,8 @@ async function open(server: Server, start: () => ChildProcess): Promise<Opened> 
   return { socket, child, root: identify(child.pid) }
 }
 
-async function listen(t: TestContext, host = '127.0.0.1'): Promise<{ server: Server; port: number }> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, host)
+async function listen(t: TestContext): Promise<{ server: Server; port: number }> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, '127.0.0.1')
   server.on('connection', (socket) => {
     t.after(() => socket.destroy())
     socket.on('error', () => {})
@@ -121,28 +135,39 @@ async function listen(t: TestContext, host = '127.0.0.1'): Promise<{ server: Ser
   return { server, port: address.port }
 }
 
-function startClient(
-  t: TestContext,
-  port: number,
-  how: 'direct' | 'grandchild' | 'half' = 'direct',
-  host = '127.0.0.1',
-): ChildProcess {
-  const end = how === 'half' ? '.end()' : ''
-  const direct = `require('node:net').connect({ port: ${port}, host: '${host}', allowHalfOpen: true })${end}.on('error', () => {}); process.stdin.resume().on('end', () => process.exit())`
-  const script =
-    how !== 'grandchild'
-      ? direct
-      : `require('node:child_process').spawn(process.execPath, ['-e', ${JSON.stringify(direct)}], { stdio: ['inherit', 'ignore', 'inherit'] })`
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'ignore', 'inherit'] })
-  t.after(() => {
-    child.stdin.destroy()
-    child.kill('SIGKILL')
-  })
+/** A connection of this process, and what the server has of it. */
+async function connectFrom(t: TestContext, server: Server, port: number): Promise<{ mine: Socket; socket: Socket }> {
+  const accepted = once(server, 'connection')
+  const mine = connect(port, '127.0.0.1')
+  t.after(() => mine.destroy())
+  const [socket]: Socket[] = await accepted
+  assert.ok(socket)
+  return { mine, socket }
+}
+
+const GRANDCHILD = ['sh', '-c', '"$@"; exit', 'sh']
+
+function mayUnshare(): boolean {
+  return spawnSync('unshare', ['--user', '--map-root-user', '--pid', '--fork', 'true']).status === 0
+}
+
+interface Client {
+  /** What to start it with. */
+  readonly under?: readonly string[]
+  readonly host?: string
+  /** Stops sending at once. */
+  readonly end?: boolean
+}
+
+function startClient(t: TestContext, port: number, { under = [], host = '127.0.0.1', end = false }: Client = {}): ChildProcess {
+  const script = `require('node:net').connect({ port: ${port}, host: '${host}', allowHalfOpen: true })${end ? '.end()' : ''}.on('error', () => {})`
+  const [file = '', ...args] = [...under, process.execPath, '-e', script]
+  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
+  t.after(() => killTree(identify(child.pid), { graceMs: 0 }))
   return child
 }
 
 function identify(pid: number | undefined): ProcessId {
   const found = statOf(pid ?? -1)
-  assert.ok(found)
-  return { pid: found.pid, startTime: found.startTime }
+  return { pid: pid ?? -1, startTime: found?.startTime ?? -1 }
 }
