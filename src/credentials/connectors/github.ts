@@ -2,18 +2,28 @@ import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
 import { formPrefix, refuseDisguise, refuseOverrideInForm } from '../protocols/disguise.ts'
-import { FILES, MUTATIONS, REST } from '../protocols/github-endpoints.ts'
+import { readSaid, SAID_PREFIX } from '../protocols/github-body.ts'
+import { FILES, MUTATIONS, REST, type Said } from '../protocols/github-endpoints.ts'
 import { readGraphql } from '../protocols/graphql.ts'
 import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
 import { injectionsOf } from '../protocols/placement.ts'
+import { decodeSegment } from '../protocols/slash.ts'
 import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit, speakGitRefusal } from './git.ts'
 
 const GRAPHQL_PREFIX = 65_536
 /** The part of a path that names an owner, and a repository. */
 const OWNED = /^\/(?:(?:(?:uploads\/)?repos|web|codeload|raw)\/[^/]+\/[^/]+|orgs\/[^/]+)/
-const findEndpoint = createPathTable([
-  ...REST.map(([template, id, access]) => [template, { id, access }] as const),
-  ...FILES.map(([template, id]) => [template, { id, access: 'read' as const }] as const),
+const READS = ['GET', 'HEAD']
+
+interface Endpoint {
+  readonly id: string
+  readonly access: Access
+  readonly said: Said | undefined
+}
+
+const findEndpoint = createPathTable<Endpoint>([
+  ...REST.map(([template, id, access, said]) => [template, { id, access, said }] as const),
+  ...FILES.map(([template, id]) => [template, { id, access: 'read' as const, said: undefined }] as const),
 ])
 
 /** Which part of GitHub a request is for: by host on github.com, by path on an Enterprise Server. The path is what the part sees. */
@@ -30,25 +40,39 @@ function partOf({ host, path }: Operation): { part: 'api' | 'files' | 'web'; pat
 function describe(operation: Operation): Action {
   const { part, path } = partOf(operation)
   refuseDisguise(operation)
-  if (part === 'api') refuseOverrideInForm(operation)
+  if (part === 'api' && endpointOf(operation)?.value.said === undefined) refuseOverrideInForm(operation)
   if (isGraphql(operation)) return describeGraphql(operation)
   const action = part === 'web' ? describeGit(operation, caselessName) : undefined
   if (action !== undefined) return action
-  const method = operation.method === 'HEAD' ? 'GET' : operation.method
-  const found = findEndpoint(method, path)
-  if (found !== undefined) return named(found, path)
-  if (part === 'api' && method === 'GET')
+  const found = endpointOf(operation)
+  if (found !== undefined) return named(found, path, operation)
+  if (part === 'api' && READS.includes(operation.method))
     return { id: 'github:rest::get', access: 'read', resource: resourceOf(path), parameters: {} }
   throw new StintError('unknown_action', 'this is not an endpoint of GitHub that Stint knows')
 }
 
-function named({ value, parameters }: PathMatch<{ id: string; access: Access }>, path: string): Action {
+function endpointOf(operation: Operation): PathMatch<Endpoint> | undefined {
+  const { method } = operation
+  return findEndpoint(method === 'HEAD' ? 'GET' : method, partOf(operation).path)
+}
+
+function named({ value, parameters }: PathMatch<Endpoint>, path: string, operation: Operation): Action {
   const { owner, repo, org, ...rest } = parameters
+  const { refs = [], ...said } = value.said === undefined ? {} : readSaid(operation, value.said)
+  const allRefs = [...refsIn(value.id, rest), ...refs]
   const names = {
     ...(owner !== undefined && repo !== undefined && { repository: `${owner}/${repo}`.toLowerCase() }),
     ...(org !== undefined && { org: org.toLowerCase() }),
+    ...(allRefs.length > 0 && { refs: allRefs }),
   }
-  return { id: `github:${value.id}`, access: value.access, resource: resourceOf(path), parameters: { ...rest, ...names } }
+  const { id, access } = value
+  return { id: `github:${id}`, access, resource: resourceOf(path), parameters: { ...rest, ...said, ...names } }
+}
+
+/** What the path names of branches and tags, as a push names them. */
+function refsIn(id: string, { ref, branch }: Readonly<Record<string, string>>): string[] {
+  if (branch !== undefined) return [`refs/heads/${decodeSegment(branch)}`]
+  return id.startsWith('GitRef::') && ref !== undefined ? [`refs/${decodeSegment(ref)}`] : []
 }
 
 /** GitHub does not tell upper from lower case in the names of owners and repositories; policies must not either. */
@@ -56,20 +80,22 @@ function resourceOf(path: string): string {
   return path.replace(OWNED, (owned) => owned.toLowerCase()).replace(/^\/(?:web\/)?/, '')
 }
 
+/** Also what comes close to it: nothing there is a read by its method. */
 function isGraphql(operation: Operation): boolean {
   const { part, path } = partOf(operation)
-  return part === 'api' && path === '/graphql'
+  return part === 'api' && /^\/graphql(?:\/|$)/i.test(path)
 }
 
-function describeGraphql({ method, query, headers, body = new Uint8Array() }: Operation): Action {
+function describeGraphql(operation: Operation): Action {
+  const { method, query, headers, body = new Uint8Array() } = operation
   const isJson = /^application\/json(?: *; *charset="?utf-8"?)?$/i.test(headers['content-type'] ?? '')
   const isPlain = (headers['content-encoding'] ?? 'identity') === 'identity'
-  if (method !== 'POST' || query !== '' || !isJson || !isPlain) {
+  if (method !== 'POST' || partOf(operation).path !== '/graphql' || query !== '' || !isJson || !isPlain) {
     throw new StintError('unknown_action', 'a GraphQL request is a POST of plain application/json without a query string')
   }
-  const operation = readGraphql(body, body.length >= GRAPHQL_PREFIX)
-  if (operation.kind === 'query') return { id: 'github:graphql::query', access: 'read', resource: 'graphql', parameters: {} }
-  const [field, ...more] = operation.fields
+  const request = readGraphql(body, body.length >= GRAPHQL_PREFIX)
+  if (request.kind === 'query') return { id: 'github:graphql::query', access: 'read', resource: 'graphql', parameters: {} }
+  const [field, ...more] = request.fields
   if (field === undefined || more.length > 0) throw new StintError('unknown_action', 'send one mutation in a GraphQL request')
   const [id, access] = MUTATIONS.get(field) ?? [`graphql::${field}`, 'admin']
   return { id: `github:${id}`, access, resource: 'graphql', parameters: { mutation: field } }
@@ -77,7 +103,8 @@ function describeGraphql({ method, query, headers, body = new Uint8Array() }: Op
 
 function bodyPrefix(operation: Operation): number {
   if (isGraphql(operation)) return GRAPHQL_PREFIX
-  return partOf(operation).part === 'api' ? formPrefix(operation) : gitBodyPrefix(operation)
+  if (partOf(operation).part !== 'api') return gitBodyPrefix(operation)
+  return endpointOf(operation)?.value.said === undefined ? formPrefix(operation) : SAID_PREFIX
 }
 
 async function obtain(input: ObtainInput): Promise<Obtained> {
@@ -90,8 +117,10 @@ function isGit({ id }: Action): boolean {
 }
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
-const graphql = { host: 'api.github.com', method: 'POST', path: '/graphql', headers: { 'content-type': 'application/json' } }
 const api = { host: 'api.github.com' }
+const headers = { 'content-type': 'application/json' }
+const graphql = { ...api, method: 'POST', path: '/graphql', headers }
+const contents = { ...api, method: 'PUT', path: '/repos/acme/app/contents/docs/a.md', headers }
 const hosts = ['github.com', 'api.github.com', 'uploads.github.com', 'codeload.github.com'].map(
   (host) => ({ scheme: 'https', host, port: 443 }) as const,
 )
@@ -135,6 +164,10 @@ export const github: Connector = {
         action: { id: 'github:Contents::get', access: 'read', resource: 'repos/acme/app/contents/docs/a.md' },
       },
       {
+        operation: { ...contents, body: encode({ message: 'm', content: '', branch: 'agent/docs' }) },
+        action: { id: 'github:Contents::put', access: 'write', resource: 'repos/acme/app/contents/docs/a.md' },
+      },
+      {
         operation: { ...api, method: 'GET', path: '/emojis' },
         action: { id: 'github:rest::get', access: 'read', resource: 'emojis' },
       },
@@ -163,6 +196,8 @@ export const github: Connector = {
       { ...api, method: 'POST', path: '/app/installations/1/access_tokens' },
       { ...api, method: 'DELETE', path: '/repos/acme/app/' },
       { ...api, method: 'POST', path: '/repos/acme/app/issues', body: new TextEncoder().encode('_method=delete') },
+      { ...contents, body: encode({ message: 'm', content: '' }) },
+      { ...api, method: 'GET', path: '/graphql/', query: 'query=mutation{a}' },
       { ...graphql, body: encode({ query: 'mutation { a: addStar { id } b: deleteRef { id } }' }) },
       { ...graphql, body: encode({ query: 'mutation { ...F } fragment F on Mutation { deleteRef { id } }' }) },
       {

@@ -50,9 +50,14 @@ function readCommands(packets: Iterator<Packet>): { commands: { kind: Kind; ref:
 function readCommand(line: string): { kind: Kind; ref: string } {
   const { from = '', to = '', ref = '' } = COMMAND.exec(line)?.groups ?? {}
   if (from.length === 0 || from.length !== to.length) throw malformed('a line is not a command')
-  if (!ref.startsWith('refs/') || ref.length > 1024 || BAD_REF.test(ref)) throw malformed('a ref has no valid name')
+  if (!isRefName(ref)) throw malformed('a ref has no valid name')
   if (ZERO.test(from) && ZERO.test(to)) throw malformed('a command changes nothing')
   return { kind: ZERO.test(from) ? 'create' : ZERO.test(to) ? 'delete' : 'update', ref }
+}
+
+/** True for the whole name of a ref, as git check-ref-format takes it. */
+export function isRefName(ref: string): boolean {
+  return ref.startsWith('refs/') && ref.length <= 1024 && !BAD_REF.test(ref)
 }
 
 function* untilFlush(packets: Iterator<Packet>): Generator<Uint8Array> {

@@ -2,14 +2,30 @@ import type { Access } from '../../model.ts'
 
 const REPO = '/repos/{owner}/{repo}'
 
-/** GitHub’s documented endpoints that change something, and the reads worth a name. What is not here: a GET is `rest::get`, the rest is refused. */
-export const REST: readonly (readonly [template: string, id: string, access: Access])[] = [
+/**
+ * A member of the body that says what is touched. A branch, ref or tag is among the parameters `refs`, as in a push; the revision that
+ * a workflow runs on is `ref`, and the owner of what is made `org`. One that may be absent touches nothing of the kind when it is.
+ */
+export interface Said {
+  readonly member: string
+  readonly as: 'branch' | 'ref' | 'tag' | 'revision' | 'org'
+  readonly optional?: true
+}
+
+const BRANCH: Said = { member: 'branch', as: 'branch' }
+const TAG: Said = { member: 'tag_name', as: 'tag' }
+
+/**
+ * GitHub’s documented endpoints that change something, and the reads worth a name, with what their body says of their target. What is
+ * not here: a GET is `rest::get`, the rest is refused.
+ */
+export const REST: readonly (readonly [template: string, id: string, access: Access, said?: Said])[] = [
   [`GET ${REPO}`, 'Repository::get', 'read'],
   [`PATCH ${REPO}`, 'Repository::update', 'admin'],
   [`DELETE ${REPO}`, 'Repository::delete', 'destructive'],
   [`POST ${REPO}/transfer`, 'Repository::transfer', 'admin'],
-  [`POST ${REPO}/forks`, 'Repository::fork', 'write'],
-  [`POST ${REPO}/generate`, 'Repository::create', 'write'],
+  [`POST ${REPO}/forks`, 'Repository::fork', 'write', { member: 'organization', as: 'org', optional: true }],
+  [`POST ${REPO}/generate`, 'Repository::create', 'write', { member: 'owner', as: 'org', optional: true }],
   [`PUT ${REPO}/topics`, 'Repository::set-topics', 'write'],
   [`GET ${REPO}/tarball`, 'Repository::download', 'read'],
   [`GET ${REPO}/tarball/{ref*}`, 'Repository::download', 'read'],
@@ -22,8 +38,8 @@ export const REST: readonly (readonly [template: string, id: string, access: Acc
 
   [`GET ${REPO}/contents`, 'Contents::get', 'read'],
   [`GET ${REPO}/contents/{path*}`, 'Contents::get', 'read'],
-  [`PUT ${REPO}/contents/{path*}`, 'Contents::put', 'write'],
-  [`DELETE ${REPO}/contents/{path*}`, 'Contents::delete', 'destructive'],
+  [`PUT ${REPO}/contents/{path*}`, 'Contents::put', 'write', BRANCH],
+  [`DELETE ${REPO}/contents/{path*}`, 'Contents::delete', 'destructive', BRANCH],
   [`GET ${REPO}/readme`, 'Contents::get', 'read'],
 
   ['GET /issues', 'Issue::list', 'read'],
@@ -79,11 +95,11 @@ export const REST: readonly (readonly [template: string, id: string, access: Acc
 
   [`GET ${REPO}/branches`, 'Branch::list', 'read'],
   [`GET ${REPO}/branches/{branch}`, 'Branch::get', 'read'],
-  [`POST ${REPO}/branches/{branch}/rename`, 'Branch::rename', 'write'],
+  [`POST ${REPO}/branches/{branch}/rename`, 'Branch::rename', 'write', { member: 'new_name', as: 'branch' }],
   [`PUT ${REPO}/branches/{branch}/protection`, 'Branch::protect', 'admin'],
   [`DELETE ${REPO}/branches/{branch}/protection`, 'Branch::unprotect', 'admin'],
-  [`POST ${REPO}/merges`, 'Branch::merge', 'write'],
-  [`POST ${REPO}/merge-upstream`, 'Branch::merge', 'write'],
+  [`POST ${REPO}/merges`, 'Branch::merge', 'write', { member: 'base', as: 'branch' }],
+  [`POST ${REPO}/merge-upstream`, 'Branch::merge', 'write', BRANCH],
   [`POST ${REPO}/rulesets`, 'Ruleset::create', 'admin'],
   [`PUT ${REPO}/rulesets/{id}`, 'Ruleset::update', 'admin'],
   [`DELETE ${REPO}/rulesets/{id}`, 'Ruleset::delete', 'admin'],
@@ -95,15 +111,15 @@ export const REST: readonly (readonly [template: string, id: string, access: Acc
   [`POST ${REPO}/git/trees`, 'GitObject::create', 'write'],
   [`POST ${REPO}/git/commits`, 'GitObject::create', 'write'],
   [`POST ${REPO}/git/tags`, 'GitObject::create', 'write'],
-  [`POST ${REPO}/git/refs`, 'GitRef::create', 'write'],
+  [`POST ${REPO}/git/refs`, 'GitRef::create', 'write', { member: 'ref', as: 'ref' }],
   [`PATCH ${REPO}/git/refs/{ref*}`, 'GitRef::update', 'write'],
   [`DELETE ${REPO}/git/refs/{ref*}`, 'GitRef::delete', 'destructive'],
 
   [`GET ${REPO}/releases`, 'Release::list', 'read'],
-  [`POST ${REPO}/releases`, 'Release::create', 'write'],
+  [`POST ${REPO}/releases`, 'Release::create', 'write', TAG],
   [`POST ${REPO}/releases/generate-notes`, 'Release::generate-notes', 'read'],
   [`GET ${REPO}/releases/{id}`, 'Release::get', 'read'],
-  [`PATCH ${REPO}/releases/{id}`, 'Release::update', 'write'],
+  [`PATCH ${REPO}/releases/{id}`, 'Release::update', 'write', { ...TAG, optional: true }],
   [`DELETE ${REPO}/releases/{id}`, 'Release::delete', 'destructive'],
   [`DELETE ${REPO}/releases/assets/{id}`, 'Release::delete-asset', 'destructive'],
   ['POST /uploads/repos/{owner}/{repo}/releases/{id}/assets', 'Release::upload-asset', 'write'],
@@ -115,7 +131,7 @@ export const REST: readonly (readonly [template: string, id: string, access: Acc
   [`POST ${REPO}/actions/runs/{id}/rerun`, 'WorkflowRun::rerun', 'write'],
   [`POST ${REPO}/actions/runs/{id}/rerun-failed-jobs`, 'WorkflowRun::rerun', 'write'],
   [`DELETE ${REPO}/actions/runs/{id}`, 'WorkflowRun::delete', 'destructive'],
-  [`POST ${REPO}/actions/workflows/{id}/dispatches`, 'Workflow::dispatch', 'write'],
+  [`POST ${REPO}/actions/workflows/{id}/dispatches`, 'Workflow::dispatch', 'write', { member: 'ref', as: 'revision' }],
   [`PUT ${REPO}/actions/workflows/{id}/enable`, 'Workflow::enable', 'admin'],
   [`PUT ${REPO}/actions/workflows/{id}/disable`, 'Workflow::disable', 'admin'],
   [`POST ${REPO}/dispatches`, 'Workflow::dispatch', 'write'],
@@ -154,7 +170,10 @@ export const FILES: readonly (readonly [template: string, id: string])[] = [
   ['GET /raw/{owner}/{repo}/{path*}', 'Contents::get'],
 ]
 
-/** Mutations that do what a REST endpoint does, under the same name. Others are named by their field and count as `admin`. */
+/**
+ * Mutations that do what a REST endpoint does, under the same name. Others are named by their field and count as `admin`; so do those
+ * that write to a branch or tag, which they name by an id that says nothing.
+ */
 export const MUTATIONS = new Map<string, readonly [id: string, access: Access]>([
   ['createIssue', ['Issue::create', 'write']],
   ['updateIssue', ['Issue::update', 'write']],
@@ -191,11 +210,6 @@ export const MUTATIONS = new Map<string, readonly [id: string, access: Access]>(
   ['addPullRequestReviewThreadReply', ['PullRequest::comment', 'write']],
   ['deletePullRequestReviewComment', ['PullRequest::delete-comment', 'destructive']],
   ['dismissPullRequestReview', ['PullRequest::dismiss-review', 'admin']],
-  ['mergeBranch', ['Branch::merge', 'write']],
-  ['createCommitOnBranch', ['Contents::put', 'write']],
-  ['createRef', ['GitRef::create', 'write']],
-  ['updateRef', ['GitRef::update', 'write']],
-  ['deleteRef', ['GitRef::delete', 'destructive']],
   ['createRepository', ['Repository::create', 'write']],
   ['cloneTemplateRepository', ['Repository::create', 'write']],
   ['updateRepository', ['Repository::update', 'admin']],

@@ -1,4 +1,5 @@
 import { StintError } from '../../errors.ts'
+import { readJsonObject } from './json-object.ts'
 
 /** The one operation of a GraphQL request. `fields` are the root fields of a mutation, by their names and not their aliases. */
 export type GraphqlOperation = { readonly kind: 'query' } | { readonly kind: 'mutation'; readonly fields: readonly string[] }
@@ -28,43 +29,14 @@ export function readGraphql(body: Uint8Array, isCut: boolean): GraphqlOperation 
   throw unknown('it is neither a query nor a mutation')
 }
 
+/** Beside the text nothing that could say what to run instead of it, such as the id of a stored query. */
+const KEYS = ['query', 'variables', 'operationName']
+
 function documentOf(body: Uint8Array): string {
-  const text = decode(body)
-  const value = parseJson(text)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unknown('it is not one JSON object')
-  const keys = topLevelKeys(text)
-  if (new Set(keys).size !== keys.length) throw unknown('a key is given twice')
-  if (!('query' in value) || typeof value.query !== 'string') throw unknown('it has no query text')
-  return value.query
-}
-
-function decode(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
-  } catch {
-    throw unknown('it is not UTF-8')
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw unknown('it is not JSON')
-  }
-}
-
-/** The keys of an object in JSON that is known to be valid. `JSON.parse` keeps the last of two; another server may keep the first. */
-function topLevelKeys(json: string): string[] {
-  const tokens = json.match(/"(?:\\.|[^"\\])*"|[{}[\]:]/g) ?? []
-  let depth = 0
-  return tokens
-    .filter((token, at) => {
-      if (token === '{' || token === '[') depth += 1
-      if (token === '}' || token === ']') depth -= 1
-      return depth === 1 && token.startsWith('"') && tokens[at + 1] === ':'
-    })
-    .map((token) => String(JSON.parse(token)).toLowerCase())
+  const request = readJsonObject(body, unknown)
+  if (Object.keys(request).some((key) => !KEYS.includes(key))) throw unknown('it has a key that GraphQL over HTTP does not name')
+  if (!Object.hasOwn(request, 'query') || typeof request.query !== 'string') throw unknown('it has no query text')
+  return request.query
 }
 
 function tokensOf(document: string): string[] {
