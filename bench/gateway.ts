@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { requestFor } from '../test/fakes/exchange.ts'
+import { createExchange, requestFor } from '../test/fakes/exchange.ts'
 import { latencies, requestsPerSecond } from './rig/load.ts'
 import { openWorld, rssMiB, type World } from './rig/world.ts'
 import { quantile, type Row } from './row.ts'
@@ -120,17 +120,17 @@ async function killOnce(world: World): Promise<number> {
   const startedAt = performance.now()
   const selector = { kind: 'task', id: session.task.id }
   await world.call('POST', '/v1/revocations', { selector, reason: 'measured' })
-  const [refused] = await Promise.all([
-    world.attached(session, 1).then(
-      () => false,
-      () => true,
-    ),
-    cut,
-  ])
-  if (!refused) throw new Error('a revoked task was let in')
+  const status = over(world.attached(session, 1), ([socket]) => statusOf(socket, requestFor(`${world.origin}/`)))
+  await Promise.all([status, cut])
+  if ((await status) !== 403) throw new Error(`a revoked task was answered ${await status}`)
   const took = performance.now() - startedAt
   await session.end('measured').catch(() => undefined)
   return took
+}
+
+async function statusOf(socket: Socket | undefined, request: Buffer): Promise<number> {
+  if (socket === undefined) throw new Error('no connection')
+  return createExchange(socket)(request)
 }
 
 function flowing(socket: Socket, request: Buffer): Promise<void> {

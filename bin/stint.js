@@ -35,11 +35,14 @@ async function endWithLauncher() {
   delete process.env[LAUNCHER]
 }
 
-/** The server lives long and makes much short-lived garbage: with V8's default of 16 MiB it keeps 80 MiB more than it uses, with 4 it pauses more often. */
+/**
+ * The server lives long and makes much short-lived garbage: with V8's default of 16 MiB it keeps 80 MiB more than it uses, with 4 it
+ * pauses more often. With --expose-gc it collects what large bodies leave behind (src/gateway/garbage.ts).
+ */
 function keepYoungGenerationSmall() {
   const flag = '--max-semi-space-size=8'
   if (process.execve === undefined || process.execArgv.includes(flag)) return
-  process.execve(process.execPath, [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)])
+  process.execve(process.execPath, [process.execPath, flag, '--expose-gc', ...process.execArgv, ...process.argv.slice(1)])
 }
 
 function startOnOwnNode() {

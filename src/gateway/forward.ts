@@ -7,6 +7,7 @@ import type { Flow, HostRule, Operation, Outcome } from '../model.ts'
 import { headersBack, trailersBack } from './answer.ts'
 import type { Arrival } from './arrival.ts'
 import { createDownload, type Download, mayHaveBody } from './download.ts'
+import { countGarbage } from './garbage.ts'
 import { type Plan, planOf } from './inject.ts'
 import { outcomeOf, startTally } from './outcome.ts'
 import type { Pools, Route } from './pools.ts'
@@ -148,6 +149,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#tally.bytesIn += chunk.length
+    countGarbage(chunk.length)
     if (!this.#over) this.#download?.push(chunk)
   }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Flow } from '../model.ts'
 import { breakOff } from './break-off.ts'
+import { countGarbage } from './garbage.ts'
 import type { Tally } from './outcome.ts'
 import type { Rewrite } from './rewrite.ts'
 
@@ -46,6 +47,7 @@ export function splice(client: Duplex, target: Duplex, flow: Flow, tally: Tally,
 function carry(from: Duplex, to: Duplex, through: (chunk: Buffer) => Buffer, rest?: () => Buffer | undefined): void {
   from.on('data', (chunk: Buffer) => {
     const bytes = through(chunk)
+    countGarbage(chunk.length)
     if (bytes.length > 0 && to.writable && !to.write(bytes)) from.pause()
   })
   to.on('drain', () => from.resume())

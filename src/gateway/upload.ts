@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { StintError } from '../errors.ts'
+import { countGarbage } from './garbage.ts'
 import { malformed } from './refusal.ts'
 import type { Rewrite } from './rewrite.ts'
 
@@ -75,6 +76,7 @@ export class Upload extends Readable {
   readonly #onData = (chunk: Buffer): void => {
     const bytes = this.#rewrite === undefined ? chunk : this.#rewrite.push(chunk)
     this.size += bytes.length
+    countGarbage(chunk.length)
     if (bytes.length > 0 && !this.push(bytes)) this.#source.pause()
   }
 
