@@ -3,7 +3,10 @@ import type { Counters } from './audit/writer.ts'
 import { CATALOGUE } from './errors.ts'
 import type { Effect } from './model.ts'
 
-/** What is counted. Labels take known words only, so that no caller can grow the number of series. */
+/**
+ * What is counted. Everyone may read it: totals alone. Labels take words of Stint's own only, never a name, so that nothing is told about
+ * anyone and no caller can grow the number of series.
+ */
 export interface Metrics {
   /** One decided or refused request. A code that is not known counts as `other`. */
   request(effect: Effect | 'error', code: string): void

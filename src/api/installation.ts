@@ -22,17 +22,17 @@ export const healthz = endpoint({
 })
 
 export const readyz = endpoint({
-  summary: 'Every part works: 200, or 503 and the parts that do not.',
-  response: z.object({ ready: z.boolean(), parts: z.record(z.string(), z.string()) }).meta({ id: 'Readiness' }),
+  summary: 'Every part works: 200, or 503 and the parts that do not. Why not is in `GET /v1/status`.',
+  response: z.object({ ready: z.boolean(), parts: z.record(z.string(), z.boolean()) }).meta({ id: 'Readiness' }),
   statusOf: ({ ready }) => (ready ? 200 : 503),
   handle: async (verbs) => {
     const parts = await verbs.ready()
-    return { ready: Object.values(parts).every((part) => part === 'ok'), parts }
+    return { ready: Object.values(parts).every((works) => works), parts }
   },
 })
 
 export const metrics = endpoint({
-  summary: 'Prometheus text exposition.',
+  summary: 'Prometheus text exposition: totals alone, by words of Stint’s own.',
   response: z.string(),
   produces: 'text/plain; version=0.0.4; charset=utf-8',
   handle: (verbs) => verbs.metrics(),

@@ -26,7 +26,7 @@ export interface Row {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** `:name` stands for a parameter. */
   readonly path: string
-  /** Absent on the few public rows, which show nothing but what everyone may know. */
+  /** Absent on the few public rows, which show nothing but what everyone may know (SECURITY.md). */
   readonly gate: Gate | undefined
   readonly endpoint: Endpoint
 }

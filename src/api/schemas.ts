@@ -274,6 +274,7 @@ export const status = z
     leases: z.number(),
     revocationsInForce: z.number(),
     audit: z.object({ entries: z.number(), writable: z.boolean() }),
+    store: z.string().describe('`ok`, or why the state cannot be read.'),
     policy: policyStatus,
   })
   .meta({ id: 'Status' })

@@ -124,11 +124,13 @@ export interface Status {
   readonly leases: number
   readonly revocationsInForce: number
   readonly audit: { readonly entries: number; readonly writable: boolean }
+  /** `ok`, or a sentence saying why the state cannot be read. */
+  readonly store: string
   readonly policy: PolicyStatus
 }
 
-/** Whether a part works: `ok`, or a sentence saying why not. */
-export type Readiness = Readonly<Record<string, string>>
+/** Whether each part works. Everyone may know that, and not why: `Status` says so. */
+export type Readiness = Readonly<Record<string, boolean>>
 
 /** A hashed Idempotency-Key of one caller. */
 export interface IdempotencyKey {

@@ -245,11 +245,11 @@ describe('the entrances', () => {
   })
 
   test('readyz is 503 while a part does not work', async (t) => {
-    const other = await runApi({ ...fake.verbs, ready: async () => ({ store: 'ok', audit: 'the disk is full' }) })
+    const other = await runApi({ ...fake.verbs, ready: async () => ({ store: true, audit: false }) })
     t.after(() => other.stop())
     const answer = await other.tcp('GET', '/readyz')
     assert.equal(answer.status, 503)
-    assert.deepEqual(answer.json, { ready: false, parts: { store: 'ok', audit: 'the disk is full' } })
+    assert.deepEqual(answer.json, { ready: false, parts: { store: true, audit: false } })
   })
 })
 

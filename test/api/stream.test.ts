@@ -170,7 +170,7 @@ describe('shutdown', () => {
     const fake = createFake()
     const inside = Promise.withResolvers<void>()
     const release = Promise.withResolvers<void>()
-    const api = await runApi({ ...fake.verbs, ready: () => pause(inside, release).then(() => ({ a: 'ok' })) })
+    const api = await runApi({ ...fake.verbs, ready: () => pause(inside, release).then(() => ({ a: true })) })
     t.after(() => api.stop())
     const socket = connect(api.socketPath)
     socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n')

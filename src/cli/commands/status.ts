@@ -22,6 +22,7 @@ function describe(status: Status): string {
     ['leases', String(status.leases)],
     ['revocations', `${status.revocationsInForce} in force`],
     ['audit', `${audit.entries} entries, ${audit.writable ? 'writable' : 'NOT WRITABLE: everything is refused'}`],
+    ['store', status.store === 'ok' ? undefined : `NOT WORKING: ${status.store}`],
     ['policy', `${policy.policies} policies, set ${policy.policySetHash.slice(0, 12)}`],
     ['policy refused', policy.refused],
   ])
