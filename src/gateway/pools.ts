@@ -32,6 +32,9 @@ interface Way extends Route {
 const MAX_WAYS = 512
 const MAX_HEADER_BYTES = 64 * 1024
 
+/** One for all, as for BROKEN_OFF in forward.ts. */
+const NOBODY_WAITS = new StintError('revoked', 'nobody waits for this connection')
+
 /** Pools over `dial`. */
 export function createPools(options: { dial: Dial; headersTimeoutMs: number }): Pools {
   const ways = new Map<string, Way>()
@@ -65,7 +68,7 @@ export function createPools(options: { dial: Dial; headersTimeoutMs: number }): 
       // undici connects again for a request that was aborted while it ran
       connect: (to, callback) => {
         if (way.exchanges > 0) connector(to, callback)
-        else callback(new StintError('revoked', 'nobody waits for this connection'), null)
+        else callback(NOBODY_WAITS, null)
       },
       headersTimeout: options.headersTimeoutMs,
       bodyTimeout: 0, // a silent stream may be an idle event source; the task's end cuts it
