@@ -21,6 +21,5 @@ function mostHeld(share: number): number {
 
 test('what large bodies leave behind is collected as it passes', () => {
   const [counted, uncounted] = [mostHeld(1), mostHeld(0)]
-  assert.ok(counted < 20, `${counted} MiB were held`)
-  assert.ok(uncounted > counted, `${uncounted} MiB were held without counting`)
+  assert.ok(counted < 0.75 * uncounted, `${counted} MiB were held, ${uncounted} MiB without counting`)
 })
