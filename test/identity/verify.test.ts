@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
@@ -40,10 +40,12 @@ let insideTask: (pid: number) => boolean | Promise<boolean>
 let opened: Awaited<ReturnType<typeof openTestTokens>>
 let verifier: Verify
 let store: Store
+let directory = ''
 let used: UsedTokens
 
 before(async () => {
-  store = await openStore(join(mkdtempSync(join(tmpdir(), 'stint-verify-')), 'state.db'))
+  directory = mkdtempSync(join(tmpdir(), 'stint-verify-'))
+  store = await openStore(join(directory, 'state.db'))
   clock = createClock()
   issuerKey = await newKey('k', 'ES256')
   issuer = await startIssuer([issuerKey])
@@ -54,6 +56,7 @@ after(async () => {
   issuer.close()
   await opened.remove()
   await store.close()
+  rmSync(directory, { recursive: true })
 })
 beforeEach(() => {
   used = createUsedTokens(store, clock.now)
