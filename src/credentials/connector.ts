@@ -25,6 +25,8 @@ export interface Obtained {
 
 /** A refusal in words, without control characters: why and what to do in one line, and all there is to say in several. */
 export interface RefusalText {
+  /** What it is as an HTTP error. */
+  readonly status: number
   readonly line: string
   readonly text: string
 }

@@ -107,6 +107,7 @@ export function isGit(request: Readonly<Record<string, string>>): boolean {
 export function refusalText(refusal: Refusal): RefusalText {
   const why = printable(refusal.detail, MAX_LINE / 2)
   return {
+    status: CATALOGUE[refusal.code][0],
     line: `Stint: ${why}${/[.!?]$/.test(why) ? '' : '.'} ${CATALOGUE[refusal.code][2]}`,
     text: textOf(refusal),
   }

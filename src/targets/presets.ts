@@ -55,11 +55,37 @@ export const PRESETS: readonly Preset[] = [
     placement: header('authorization', 'token '),
     placeholderVariables: ['GITEA_TOKEN'],
   }),
-  preset('git', 'Any git server over smart HTTP, and nothing else on it.', [], {
+  preset('git', 'Any git server over smart HTTP, with Git LFS, and nothing else on it.', [], {
     connector: 'git',
     asks: ['host', 'username'],
     placement: ANY_USER,
   }),
+  preset(
+    'github-lfs',
+    'Objects of Git LFS, which GitHub keeps beside its repositories and lets who has its signed addresses read and write.',
+    ['github-cloud.githubusercontent.com', 'github-cloud.s3.amazonaws.com', 'lfs.github.com'],
+    open('internal'),
+  ),
+
+  // Container registries
+  preset(
+    'docker-hub',
+    'Docker Hub; a credential is needed only to push or for private images.',
+    [
+      'registry-1.docker.io',
+      'auth.docker.io',
+      'production.cloudflare.docker.com',
+      'production.cloudfront.docker.com',
+      'docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com',
+    ],
+    { ...maybe(ANY_USER), connector: 'oci', asks: ['username'] },
+  ),
+  preset(
+    'ghcr',
+    'GitHub’s container registry; a credential is needed only to push or for private images.',
+    ['ghcr.io', 'pkg-containers.githubusercontent.com'],
+    { ...maybe({ kind: 'basic', username: 'x-access-token' }), connector: 'oci' },
+  ),
 
   // Package registries
   preset('npm', 'The npm registry; a credential is needed only to publish or for private packages.', ['registry.npmjs.org'], {

@@ -19,8 +19,16 @@ export interface Upstream {
   close(): Promise<void>
 }
 
-/** Starts it on a free loopback port; everything it keeps is under `directory`. `answer` plays another API than its own. */
-export async function startUpstream(directory: string, secret: string, answer: RequestListener = answerIt): Promise<Upstream> {
+/**
+ * Starts it on a free loopback port; everything it keeps is under `directory`. `answer` plays another API than its own, and `isAllowed`
+ * another way of showing the key.
+ */
+export async function startUpstream(
+  directory: string,
+  secret: string,
+  answer: RequestListener = answerIt,
+  isAllowed: (request: IncomingMessage, secret: string) => boolean = hasKey,
+): Promise<Upstream> {
   mkdirSync(join(directory, 'ca'), { recursive: true, mode: 0o700 })
   const ca = await openCa(join(directory, 'ca'), { now: Date.now })
   const caFile = join(directory, 'upstream-ca.pem')
@@ -38,7 +46,7 @@ export async function startUpstream(directory: string, secret: string, answer: R
     (request, response) => {
       open += 1
       response.on('close', () => (open -= 1))
-      if (!hasKey(request, secret)) return refuse(response)
+      if (!isAllowed(request, secret)) return refuse(response)
       served.push(`${request.method} ${request.url}`)
       if (request.url?.startsWith('/git/')) return serveGit(join(directory, 'git'), request, response)
       answer(request, response)

@@ -3,6 +3,7 @@ import type { Action, Operation, Target } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput, RefusalText, SpokenRefusal } from '../connector.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
 import { readPush } from '../protocols/git.ts'
+import { describeLfs, lfsPrefix, speakLfsRefusal } from '../protocols/git-lfs.ts'
 import { reportRefusal } from '../protocols/git-report.ts'
 import { injectionsOf } from '../protocols/placement.ts'
 
@@ -12,18 +13,22 @@ const SERVICE = /^git-(?:upload-pack|receive-pack|upload-archive)/i
 const PATH = /^\/(?<repository>.+)\/(?<end>info\/refs|git-upload-pack|git-receive-pack)$/
 
 /** Bytes of body that `describeGit` must see. */
-export function gitBodyPrefix({ method, path }: Operation): number {
-  return method === 'POST' && path.endsWith('/git-receive-pack') ? PUSH_PREFIX : 0
+export function gitBodyPrefix(operation: Operation): number {
+  const { method, path } = operation
+  return method === 'POST' && path.endsWith('/git-receive-pack') ? PUSH_PREFIX : lfsPrefix(operation)
 }
 
 /**
- * Names a request of git’s smart HTTP protocol (gitprotocol-http): `git:fetch`, `git:push`, `git:delete-ref`. Undefined for what
- * is not git; throws `unknown_action` for what comes close to it without being it. `nameOf` spells a repository one way.
+ * Names a request of git’s smart HTTP protocol (gitprotocol-http): `git:fetch`, `git:push`, `git:delete-ref`, or of Git LFS.
+ * Undefined for what is neither; throws `unknown_action` for what comes close to it without being it. `nameOf` spells a repository
+ * one way.
  */
 export function describeGit(operation: Operation, nameOf: (repository: string) => string = plainName): Action | undefined {
   const { method, path, query } = operation
   const { repository, end } = PATH.exec(path)?.groups ?? {}
-  if (repository !== undefined) refuseDisguise(operation)
+  const lfs = repository === undefined ? describeLfs(operation, nameOf) : undefined
+  if (repository !== undefined || lfs !== undefined) refuseDisguise(operation)
+  if (lfs !== undefined) return lfs
   const asked = `${method} ${end}${query === '' ? '' : `?${query}`}`
   if (repository !== undefined) {
     const name = nameOf(repository)
@@ -37,9 +42,9 @@ export function describeGit(operation: Operation, nameOf: (repository: string) =
   return undefined
 }
 
-/** Says the refusal of a push in git’s own protocol; undefined for everything else. */
+/** Says the refusal of a push in git’s own protocol, and one of Git LFS in its; undefined for everything else. */
 export function speakGitRefusal(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined {
-  if (gitBodyPrefix(operation) === 0) return undefined
+  if (!operation.path.endsWith('/git-receive-pack')) return speakLfsRefusal(operation, refusal)
   return reportRefusal(operation, (operation.body?.length ?? 0) >= PUSH_PREFIX, refusal)
 }
 
@@ -100,10 +105,17 @@ const target: Target = {
   placement: { kind: 'basic', username: 'x-token-auth' },
 }
 
+const batch = {
+  method: 'POST',
+  path: '/acme/app.git/info/lfs/objects/batch',
+  headers: { 'content-type': 'application/vnd.git-lfs+json' },
+}
+
 /** Any git server over smart HTTP: fetches are reads, pushes are writes on named refs, and nothing else passes. */
 export const git: Connector = {
   kind: 'git',
-  summary: 'Any git server over smart HTTP: a fetch is a read, a push is a write on named refs, nothing else passes.',
+  summary:
+    'Any git server over smart HTTP, with Git LFS: a fetch is a read, a push is a write on named refs, nothing else passes.',
   defaultHosts: [],
   defaultPlacement: { kind: 'basic', username: 'x-token-auth' },
   placeholderVariables: [],
@@ -138,13 +150,34 @@ export const git: Connector = {
         operation: { method: 'POST', path: '/acme/app/git-receive-pack', body: pushOf('refs/heads/old', '1', '0') },
         action: { id: 'git:delete-ref', access: 'destructive', resource: 'acme/app:refs/heads/old' },
       },
+      {
+        operation: { ...batch, body: encode({ operation: 'download', objects: [] }) },
+        action: { id: 'git:lfs-download', access: 'read', resource: 'acme/app' },
+      },
+      {
+        operation: { ...batch, body: encode({ operation: 'upload', ref: { name: 'refs/heads/main' }, objects: [] }) },
+        action: { id: 'git:lfs-upload', access: 'write', resource: 'acme/app' },
+      },
+      {
+        operation: { method: 'PUT', path: `/acme/app.git/info/lfs/objects/${'0'.repeat(64)}/7` },
+        action: { id: 'git:lfs-upload', access: 'write', resource: 'acme/app' },
+      },
+      {
+        operation: { method: 'POST', path: '/acme/app.git/info/lfs/locks' },
+        action: { id: 'git:lfs-lock', access: 'write', resource: 'acme/app' },
+      },
     ],
     unknown: [
       { method: 'GET', path: '/acme/app.git/HEAD' },
+      { ...batch, body: encode({ objects: [] }) },
       { method: 'POST', path: '/acme/app.git/Git-Receive-Pack' },
       { method: 'GET', path: '/acme/app.git/info/refs', query: 'service=git-upload-pack&service=git-receive-pack' },
     ],
   },
+}
+
+function encode(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
 }
 
 function pushOf(ref: string, from: string, to: string): Uint8Array {

@@ -5,6 +5,7 @@ import { gitRest } from './git-rest.ts'
 import { github } from './github.ts'
 import { http } from './http.ts'
 import { npm } from './npm.ts'
+import { oci } from './oci.ts'
 
 /** Every connector, by kind. */
-export const CONNECTORS: Readonly<Record<string, Connector>> = { git, 'git-rest': gitRest, github, http, npm }
+export const CONNECTORS: Readonly<Record<string, Connector>> = { git, 'git-rest': gitRest, github, http, npm, oci }
