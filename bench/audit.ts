@@ -24,7 +24,7 @@ const DECIDED: Decidable = {
     code: 'allowed',
     policies: ['reads'],
     policySetHash: 'ab'.repeat(32),
-    reasons: ['reads on a task’s targets are allowed'],
+    reasons: ["Reads on a target in the task's scope are allowed."],
   },
 }
 

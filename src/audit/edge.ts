@@ -21,8 +21,13 @@ export interface Edge {
   first(): number
   /** Bytes of entries held. */
   bytes(): number
-  /** Adds durable entries, copying them: `spans` as `splitBundle` gives them, `leaves` their hashes. */
+  /**
+   * Adds durable entries: `spans` as `splitBundle` gives them, `leaves` their hashes. They count at once, and are copied and hashed
+   * into the tree when that is looked at, when more come, or by `settle`; until then `body` must stay as it is.
+   */
   add(body: Buffer, spans: Uint32Array, leaves: Buffer): void
+  /** Works off what was added last, for when there is time: while the disk writes. */
+  settle(): void
   snapshot(): Snapshot
   /** The snapshot's full resources are durable: they are let go of. */
   release(snapshot: Snapshot): void
@@ -30,6 +35,12 @@ export interface Edge {
   carry(): readonly Buffer[]
   /** The bundle's bytes when it is held here. */
   bundle(index: number): Buffer | undefined
+}
+
+interface Added {
+  readonly body: Buffer
+  readonly spans: Uint32Array
+  readonly leaves: Buffer
 }
 
 /** Leaf hashes of the entries that `spans` marks in `body`, end to end. */
@@ -48,26 +59,36 @@ export function openEdge(first: number, readFull: (level: number, index: number)
   const bundles = new Map<number, Buffer[]>()
   let bytes = 0
   let start = first
+  let added: Added | undefined
   const keep = (chunk: Buffer, index: number): void => {
     const chunks = bundles.get(index)
     if (chunks === undefined) bundles.set(index, [chunk])
     else chunks.push(chunk)
     bytes += chunk.length
   }
+  const settle = (): void => {
+    if (added === undefined) return
+    const { body, spans, leaves } = added
+    added = undefined
+    const count = spans.length / 2
+    for (let from = 0; from < count; ) {
+      const size = frontier.size()
+      const to = Math.min(count, from + TILE_WIDTH - (size % TILE_WIDTH))
+      keep(Buffer.from(body.subarray((spans[from * 2] ?? 0) - 2, spans[to * 2 - 1])), Math.floor(size / TILE_WIDTH))
+      for (; from < to; from++) frontier.push(leaves.subarray(from * HASH_BYTES, (from + 1) * HASH_BYTES))
+    }
+  }
   return {
-    size: () => frontier.size(),
+    size: () => frontier.size() + (added === undefined ? 0 : added.spans.length / 2),
     first: () => start,
-    bytes: () => bytes,
+    bytes: () => bytes + (added?.body.length ?? 0),
+    settle,
     add(body, spans, leaves) {
-      const count = spans.length / 2
-      for (let from = 0; from < count; ) {
-        const size = frontier.size()
-        const to = Math.min(count, from + TILE_WIDTH - (size % TILE_WIDTH))
-        keep(Buffer.from(body.subarray((spans[from * 2] ?? 0) - 2, spans[to * 2 - 1])), Math.floor(size / TILE_WIDTH))
-        for (; from < to; from++) frontier.push(leaves.subarray(from * HASH_BYTES, (from + 1) * HASH_BYTES))
-      }
+      settle()
+      added = { body, spans, leaves }
     },
     snapshot() {
+      settle()
       const size = frontier.size()
       const bundle = (index: number, width: number): Resource => ({
         level: 'entries',
@@ -94,8 +115,12 @@ export function openEdge(first: number, readFull: (level: number, index: number)
         if (level === 'entries' && bundles.delete(index)) bytes -= chunks.reduce((sum, chunk) => sum + chunk.length, 0)
       }
     },
-    carry: () => [...bundles.keys()].sort((a, b) => a - b).flatMap((index) => bundles.get(index) ?? []),
+    carry() {
+      settle()
+      return [...bundles.keys()].sort((a, b) => a - b).flatMap((index) => bundles.get(index) ?? [])
+    },
     bundle(index) {
+      settle()
       const chunks = bundles.get(index)
       return chunks === undefined ? undefined : Buffer.concat(chunks)
     },

@@ -99,7 +99,8 @@ export function createWriter(options: WriterOptions) {
     inFlight = batch.length
     const startedAt = performance.now()
     const written = into.append(bytes)
-    const leaves = hashLeaves(body, spans) // while the thread pool writes
+    edge.settle() // this and the next while the thread pool writes
+    const leaves = hashLeaves(body, spans)
     try {
       await written
     } catch (error) {
