@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs'
+import { resolve } from 'node:path'
 import { StintError } from '../errors.ts'
 import { HIDDEN } from './hide.ts'
 import { realPath } from './paths.ts'
@@ -21,6 +22,15 @@ export function checkAllowed(allowed: readonly string[]): void {
   const unknown = allowed.find((name) => !names.includes(name))
   if (unknown !== undefined)
     throw new StintError('invalid_argument', `--allow takes one of ${names.join(', ')}; it was ${JSON.stringify(unknown)}`)
+}
+
+/** The paths given, free of symlinks. Throws `invalid_argument` for one that is not there. */
+export function checkShown(paths: readonly string[]): string[] {
+  return paths.map((path) => {
+    const real = realPath(resolve(path))
+    if (real === undefined) throw new StintError('invalid_argument', `--show ${path}: there is no such file or directory`)
+    return real
+  })
 }
 
 /** Everything of the HIDDEN table that exists for a user with these homes, and what the environment's variables point at. */

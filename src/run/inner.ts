@@ -10,6 +10,8 @@ import { delimiter, join } from 'node:path'
 export interface Become {
   readonly command: readonly string[]
   readonly environment: Record<string, string>
+  /** Why the program that the user means is not to be found here. */
+  readonly unseen?: string
 }
 
 const server = createServer()
@@ -20,14 +22,14 @@ server.listen(0, '127.0.0.1', () => {
 process.once('message', (message) => become(message as Become))
 process.once('disconnect', () => process.exit(1))
 
-function become({ command, environment }: Become): void {
+function become({ command, environment, unseen }: Become): void {
   process.removeAllListeners('disconnect')
   process.disconnect()
   closeInherited()
   // A caught signal is back at its default after execve; Node ignores these two, and the command would inherit that.
   for (const signal of ['SIGPIPE', 'SIGXFSZ'] as const) process.on(signal, () => {})
   const [name = '', ...rest] = command
-  const file = find(name, environment.PATH ?? '')
+  const file = find(name, environment.PATH ?? '', unseen)
   if (isProgram(file)) process.execve?.(file, [name, ...rest], environment)
   // As execvp(3) does: what is executable and no program is a script for the shell.
   process.execve?.('/bin/sh', ['/bin/sh', file, ...rest], environment)
@@ -48,16 +50,16 @@ function closeInherited(): void {
   }
 }
 
-function find(name: string, path: string): string {
-  if (name.includes('/')) return check(name)
-  for (const directory of path.split(delimiter)) if (isExecutable(join(directory, name))) return join(directory, name)
-  return give(127, `${name}: command not found in the sandbox`)
-}
-
-function check(file: string): string {
-  if (isExecutable(file)) return file
-  const exists = statSync(file, { throwIfNoEntry: false }) !== undefined
-  return exists ? give(126, `${file}: cannot be run`) : give(127, `${file}: not found in the sandbox`)
+/** The program's file. Ends with what a shell ends with when there is none, or none that can be run. */
+function find(name: string, path: string, unseen: string | undefined): string {
+  const places = name.includes('/') ? [name] : path.split(delimiter).map((directory) => join(directory, name))
+  const file = places.find(isExecutable)
+  const interpreter = file && interpreterOf(file)
+  if (file !== undefined && (interpreter === undefined || isExecutable(interpreter))) return file
+  if (unseen !== undefined) return give(126, unseen)
+  if (file !== undefined) return give(126, `${name}: its interpreter ${interpreter} is not in the sandbox`)
+  const exists = name.includes('/') && statSync(name, { throwIfNoEntry: false }) !== undefined
+  return exists ? give(126, `${name}: cannot be run`) : give(127, `${name}: command not found in the sandbox`)
 }
 
 function isExecutable(file: string): boolean {
@@ -69,17 +71,27 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** ELF or `#!`: what execve(2) takes. */
+/** What a script names in its first line (execve(2)). A call that failed for the want of it would end Node with a stack trace. */
+function interpreterOf(file: string): string | undefined {
+  return /^#![ \t]*(\S+)/.exec(headOf(file) ?? '')?.[1]
+}
+
+/** ELF or `#!`: what execve(2) takes. What may be executed and not read is left to the kernel. */
 function isProgram(file: string): boolean {
+  const head = headOf(file)
+  return head === undefined || head.startsWith('\x7fELF') || head.startsWith('#!')
+}
+
+/** As many bytes as the kernel reads for an interpreter; undefined when they may not be read. */
+function headOf(file: string): string | undefined {
   try {
-    const head = Buffer.alloc(4)
+    const head = Buffer.alloc(256)
     const fd = openSync(file, 'r')
-    readSync(fd, head, 0, 4, 0)
+    const length = readSync(fd, head, 0, head.length, 0)
     closeSync(fd)
-    return head.toString('latin1') === '\x7fELF' || head.toString('latin1', 0, 2) === '#!'
+    return head.toString('latin1', 0, length)
   } catch {
-    // It may be executable and not readable: then only the kernel can tell.
-    return true
+    return undefined
   }
 }
 

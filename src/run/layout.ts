@@ -4,6 +4,8 @@ import { StintError } from '../errors.ts'
 import type { HiddenPath } from './hidden-paths.ts'
 import { aliasesOf } from './mount-aliases.ts'
 import { between, isWithin, realPath, statOf } from './paths.ts'
+import { belongings, EMPTIED_DIRECTORIES, isShared } from './places.ts'
+import type { ProgramFile } from './program.ts'
 
 /** One step in building the sandbox's filesystem; later steps cover earlier ones. */
 export type Step =
@@ -13,7 +15,7 @@ export type Step =
   | { readonly kind: 'link'; readonly to: string; readonly at: string }
   | { readonly kind: 'masked-directory' | 'masked-file'; readonly at: string }
 
-/** What the filesystem must be like. All paths absolute; `directory` and `homes` free of symlinks. */
+/** What the filesystem must be like. All paths absolute; all but those of `hidden` and `program` free of symlinks. */
 export interface LayoutWish {
   /** The working directory: the one place whose changes stay. */
   readonly directory: string
@@ -21,6 +23,10 @@ export interface LayoutWish {
   readonly hidden: readonly HiddenPath[]
   /** Names of hidden things to show. */
   readonly allowed: readonly string[]
+  /** Other paths to show, read-only. */
+  readonly shown: readonly string[]
+  /** What the command's start needs: shown with what belongs to it, where the user named it. */
+  readonly program: readonly ProgramFile[]
   /** Stint's own: the data directory and whatever else must not exist inside. Masked, under every name. */
   readonly forbidden: readonly string[]
   /** Unix sockets that are listening on this machine; those in sight are masked. */
@@ -28,10 +34,7 @@ export interface LayoutWish {
   readonly mountinfo: string
 }
 
-/** Directories that are empty inside: other users' homes, sockets, other programs' temporary files. */
-const EMPTIED = ['/tmp', '/var/tmp', '/run', '/var/run', '/home', '/root', '/mnt', '/media']
-
-/** Read-only islands inside EMPTIED that hold programs. */
+/** Read-only islands in emptied directories that hold programs. */
 const KEPT = ['/run/current-system', '/run/wrappers', '/run/opengl-driver', '/home/linuxbrew/.linuxbrew']
 
 /** Directories of a home that are rebuilt entry by entry, so that what is hidden is not there at all and new files can be made. */
@@ -52,34 +55,73 @@ const CACHES = [
   '.local/share/pnpm/store',
 ]
 
+/** What the sandbox has of its own. */
+const KERNEL = /^\/(proc|sys)(\/|$)|^\/dev(\/(shm|pts|mqueue))?$/
+
 /** Files of a repository that run as programs outside, later, and that no review of a change shows. */
 const GUARDED = ['.git/hooks', '.git/config']
 
 /**
- * The sandbox's filesystem: the machine read-only, EMPTIED and other people's things gone, the user's homes rebuilt without what is
- * hidden, the working directory writable. Throws `invalid_argument` when the working directory cannot be had without giving more.
+ * The sandbox's filesystem: the machine read-only, shared places and other people's things gone, the user's homes rebuilt without what is
+ * hidden, the program shown, the working directory writable. Throws `invalid_argument` for a place that cannot be had without giving more.
  */
 export function planLayout(wish: LayoutWish): Step[] {
-  refuseUnsafe(wish)
+  refuseUnsafe(wish.directory, 'the working directory', wish)
+  for (const path of wish.shown) refuseUnsafe(path, '--show', wish)
   const steps: Step[] = [{ kind: 'read-only', from: '/', at: '/' }]
-  for (const at of EMPTIED) if (statOf(at)?.isDirectory()) steps.push({ kind: 'scratch', at })
+  for (const at of EMPTIED_DIRECTORIES) if (statOf(at)?.isDirectory()) steps.push({ kind: 'scratch', at })
   for (const at of KEPT) if (statOf(at)?.isDirectory()) steps.push({ kind: 'read-only', from: at, at })
-  const gone = shownNot(wish)
-  for (const home of wish.homes) steps.push(...rebuild(home, '', gone, wish.forbidden))
-  steps.push(...shown(wish), { kind: 'writable', from: wish.directory, at: wish.directory })
-  const covers = [...guards(wish.directory), ...masks(steps, wish, gone)]
+  for (const home of wish.homes) steps.push(...rebuild(home, '', shownNot(wish), wish.forbidden))
+  steps.push(...allowances(wish), ...wish.shown.map((at) => ({ kind: 'read-only', from: at, at }) as const))
+  const workplace: Step = { kind: 'writable', from: wish.directory, at: wish.directory }
+  for (const { path } of wish.program.filter(({ isNamed }) => isNamed))
+    if (!isSeen([...steps, workplace], path)) steps.push(...show(path, wish))
+  steps.push(workplace)
+  const covers = [...guards(wish.directory), ...masks(steps, wish)]
   return [...steps, ...pins(wish.directory, covers), ...covers]
 }
 
-function refuseUnsafe({ directory, homes, hidden, allowed, forbidden }: LayoutWish): void {
-  const refuse = (why: string) => {
-    throw new StintError('invalid_argument', `the working directory ${directory} ${why}; change to the directory of a project`)
+function refuseUnsafe(path: string, what: string, wish: LayoutWish): void {
+  const refuse = (why: string, next: string) => {
+    throw new StintError('invalid_argument', `${what} ${path} ${why}; ${next}`)
   }
-  if (directory === '/' || homes.some((home) => isWithin(home, directory))) refuse('holds a home directory')
-  if (EMPTIED.some((path) => isWithin(path, directory))) refuse('is shared with other programs')
-  if (forbidden.some((path) => isWithin(directory, path))) refuse('is in Stint’s data directory')
-  const inside = hidden.find(({ name, real }) => !allowed.includes(name) && isWithin(directory, real))
-  if (inside) refuse(`is in ${inside.shown}, which is hidden (--allow ${inside.name} shows it)`)
+  const narrower = 'choose a directory in it'
+  if (path === '/' || wish.homes.some((home) => isWithin(home, path))) refuse('holds a home directory', narrower)
+  if (EMPTIED_DIRECTORIES.some((emptied) => isWithin(emptied, path))) refuse('is shared with other programs', narrower)
+  if (KERNEL.test(path)) refuse('is the kernel’s', 'choose another')
+  const unwanted = whyUnwanted(path, wish)
+  if (unwanted !== undefined) refuse(...unwanted)
+}
+
+/** Says that a path lies in something that must not be seen, under whatever name, and what to do about it. */
+function whyUnwanted(path: string, wish: LayoutWish): [why: string, next: string] | undefined {
+  const lies = (real: string) => [real, ...aliasesOf(real, wish.mountinfo)].some((name) => isWithin(path, name))
+  if (wish.forbidden.some(lies)) return ['is in Stint’s data directory, which no command sees', 'choose another']
+  const hidden = shownNot(wish).find(({ real }) => lies(real))
+  return hidden && [`is in ${hidden.shown}, which is hidden`, `--allow ${hidden.name} shows it`]
+}
+
+/** Shows a program's file with what belongs to it; nothing where it may not be seen. */
+function show(file: string, wish: LayoutWish): Step[] {
+  if (whyUnwanted(file, wish) !== undefined) return []
+  const at = propertyOf(file, wish)
+  return statOf(at)?.isSymbolicLink() ? link(at) : [{ kind: 'read-only', from: at, at }]
+}
+
+/** The largest of a program's belongings that are not also others'. */
+function propertyOf(file: string, { homes }: LayoutWish): string {
+  const others = [...homes, ...homes.flatMap((home) => CACHES.map((cache) => join(home, cache)))]
+  const isOwn = (path: string) => !isShared(path) && !others.some((other) => isWithin(other, path))
+  return belongings(file).find(isOwn) ?? file
+}
+
+/** Says which file of the program does not show inside, and what to do about it; undefined when all do. */
+export function whyNotSeen(steps: readonly Step[], wish: LayoutWish): string | undefined {
+  const missing = wish.program.find(({ path }) => !isSeen(steps, path))
+  if (missing === undefined) return undefined
+  const { path } = missing
+  const [why, next] = whyUnwanted(path, wish) ?? ['does not show in the sandbox', `--show ${propertyOf(path, wish)} shows it`]
+  return `${path} ${why}; ${next}`
 }
 
 function shownNot({ hidden, allowed }: LayoutWish): readonly HiddenPath[] {
@@ -117,7 +159,7 @@ function link(path: string): Step[] {
 }
 
 /** What `--allow` shows although it would not be there: where a program keeps its state, writable. */
-function shown({ hidden, allowed }: LayoutWish): Step[] {
+function allowances({ hidden, allowed }: LayoutWish): Step[] {
   return hidden
     .filter(({ name }) => allowed.includes(name))
     .map(({ real, writable }) => ({ kind: writable ? 'writable' : 'read-only', from: real, at: real }))
@@ -136,10 +178,10 @@ function guards(directory: string): Step[] {
 }
 
 /** Covers what must not be seen and still is, under every name it has. */
-function masks(steps: readonly Step[], wish: LayoutWish, gone: readonly HiddenPath[]): Step[] {
-  const kept = shown(wish)
+function masks(steps: readonly Step[], wish: LayoutWish): Step[] {
+  const kept = allowances(wish)
   const sockets = wish.sockets.filter((socket) => !kept.some(({ at }) => isWithin(socket, at)))
-  const unwanted = [...wish.forbidden, ...gone.map(({ real }) => real), ...sockets]
+  const unwanted = [...wish.forbidden, ...shownNot(wish).map(({ real }) => real), ...sockets]
   const all = new Set(unwanted.flatMap((path) => [path, ...aliasesOf(path, wish.mountinfo)]))
   const seen = [...all].filter((path) => isSeen(steps, path) && realPath(path) === path).sort()
   const outermost = seen.filter((path) => !seen.some((other) => other !== path && isWithin(path, other)))
@@ -148,9 +190,8 @@ function masks(steps: readonly Step[], wish: LayoutWish, gone: readonly HiddenPa
 
 /** True when the host's file at `path` shows at that path after these steps. */
 function isSeen(steps: readonly Step[], path: string): boolean {
-  const covering = steps.filter((step) => isWithin(path, step.at))
-  const last = covering.at(-1)
-  return last?.kind === 'read-only' || last?.kind === 'writable'
+  const last = steps.findLast((step) => isWithin(path, step.at))
+  return last?.kind === 'read-only' || last?.kind === 'writable' || (last?.kind === 'link' && last.at === path)
 }
 
 /** The Unix sockets that are bound to a path which is still there, from the text of /proc/net/unix (unix(7)). */

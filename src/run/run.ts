@@ -9,10 +9,11 @@ import { openBareCell } from './bare-cell.ts'
 import { findBubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
 import { buildEnvironment, type ShownTarget } from './environment.ts'
-import { checkAllowed, findHidden } from './hidden-paths.ts'
+import { checkAllowed, checkShown, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
 import { isWithin, realPath } from './paths.ts'
 import { holdPresence } from './presence.ts'
+import { programFiles } from './program.ts'
 import { relay } from './relay.ts'
 import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
@@ -26,6 +27,8 @@ export interface RunWish {
   readonly sandbox: 'auto' | 'require' | 'off'
   /** Names of hidden things to show. */
   readonly allowed: readonly string[]
+  /** Paths to show that would not be there. */
+  readonly shown: readonly string[]
   /** Names of variables to pass on whatever they look like. */
   readonly passed: readonly string[]
 }
@@ -51,6 +54,7 @@ export interface RunWorld {
  */
 export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
   checkAllowed(wish.allowed)
+  checkShown(wish.shown)
   const signals = catchSignals()
   try {
     becomeUndumpable()
@@ -96,11 +100,14 @@ async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): P
   const bubblewrap = await findBubblewrap(world.environment.PATH ?? '', runDirectory)
   if (typeof bubblewrap !== 'string') {
     const homes = homesOf(world.environment)
+    const directory = process.cwd()
     return openSandboxedCell({
       bubblewrap,
       runDirectory,
       homes,
-      directory: process.cwd(),
+      directory,
+      shown: checkShown(wish.shown),
+      program: programFiles(wish.command[0] ?? '', directory, world.environment.PATH ?? ''),
       hidden: findHidden(homes, world.environment),
       allowed: wish.allowed,
       forbidden: [world.home, ...world.otherHomes].flatMap((path) => realPath(path) ?? []),

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
 import { descendants, type ProcessId, statOf as processOf } from '../host/process-tree.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
+import type { Become } from './inner.ts'
 import type { Step } from './layout.ts'
 import { RUN_FILES } from './run-directory.ts'
 
@@ -19,7 +20,7 @@ export interface Sandbox {
   readonly server: Server
   readonly port: number
   /** Turns what waits inside into the command, and answers its process as seen from here. */
-  become(command: readonly string[], environment: Record<string, string>): Promise<ProcessId | undefined>
+  become(what: Become): Promise<ProcessId | undefined>
 }
 
 export interface SandboxWish {
@@ -61,10 +62,10 @@ export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
   const { server, port } = await takeListener(child)
   return { child, server, port, become }
 
-  async function become(command: readonly string[], environment: Record<string, string>): Promise<ProcessId | undefined> {
+  async function become(what: Become): Promise<ProcessId | undefined> {
     const inside = commandBelow(await reaperPid)
     const left = once(child, 'disconnect')
-    child.send({ command, environment })
+    child.send(what)
     await left
     return inside
   }

@@ -3,30 +3,27 @@ import { type ProcessId, statOf } from '../host/process-tree.ts'
 import { admitSandbox } from './admit.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
-import type { HiddenPath } from './hidden-paths.ts'
-import { planLayout, socketsIn } from './layout.ts'
+import { type LayoutWish, planLayout, socketsIn, whyNotSeen } from './layout.ts'
 import { isWithin, realPath } from './paths.ts'
 import { INNER_DIRECTORY, openSandbox } from './sandbox.ts'
 import { exitCodeOf } from './signals.ts'
 
-/** What the sandbox is made from. Paths absolute and free of symlinks. */
-export interface SandboxedCellWish {
+/** What the sandbox is made from. */
+export interface SandboxedCellWish extends Omit<LayoutWish, 'sockets' | 'mountinfo'> {
   readonly bubblewrap: Bubblewrap
   readonly runDirectory: string
-  readonly directory: string
-  readonly homes: readonly string[]
-  readonly hidden: readonly HiddenPath[]
-  readonly allowed: readonly string[]
-  /** Stint's data directories. */
-  readonly forbidden: readonly string[]
   readonly runtimeDirectory: string | undefined
 }
 
 /** Opens the sandbox; nothing of the command runs yet. Throws `sandbox_unavailable`, or `invalid_argument` for where it would work. */
 export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> {
   const { bubblewrap, runDirectory, directory, runtimeDirectory } = wish
-  const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8')
-  const steps = planLayout({ ...wish, mountinfo, sockets: socketsIn(readFileSync('/proc/net/unix', 'utf8')) })
+  const machine = {
+    mountinfo: readFileSync('/proc/self/mountinfo', 'utf8'),
+    sockets: socketsIn(readFileSync('/proc/net/unix', 'utf8')),
+  }
+  const steps = planLayout({ ...wish, ...machine })
+  const unseen = whyNotSeen(steps, { ...wish, ...machine })
   const sandbox = await openSandbox({ bubblewrap, steps, runDirectory, workingDirectory: directory, runtimeDirectory })
   return {
     proof: 'sandbox',
@@ -38,7 +35,7 @@ export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> 
     async start(command, environment) {
       const { promise, resolve } = Promise.withResolvers<number>()
       sandbox.child.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)))
-      const first = await sandbox.become(command, insideOf(environment))
+      const first = await sandbox.become({ command, environment: insideOf(environment), ...(unseen !== undefined && { unseen }) })
       return { signal: (signal) => deliver(first, signal), exited: promise }
     },
   }

@@ -276,8 +276,17 @@ test('G13: what is allowed by name is shown, and nothing else', async () => {
 
 test('G13: a working directory that would give more away is refused before a task starts', async () => {
   const before = fake.tasks.size
+  const link = (name: string, to: string) => {
+    symlinkSync(to, join(fake.project, name))
+    return join(fake.project, name)
+  }
+  mkdirSync(join(fake.home, 'deep'))
   for (const [cwd, why] of [
     [fake.user, /holds a home/],
+    [link('to-home', fake.user), /holds a home/],
+    [link('to-data', fake.home), /data directory/],
+    [link('to-root', '/'), /holds a home/],
+    [join(fake.home, 'deep'), /data directory/],
     ['/', /holds a home/],
     ['/var/tmp', /shared/],
     [fake.home, /data directory/],
@@ -289,6 +298,27 @@ test('G13: a working directory that would give more away is refused before a tas
     assert.match(stderr, why)
   }
   assert.equal(fake.tasks.size, before)
+})
+
+test('G13: a working directory that gives nothing more away is taken, also through a symlink', async () => {
+  symlinkSync(fake.project, join(fake.directory, 'to-project'))
+  const script = `pwd -P; cat "${fake.home}/vault.db" "${fake.user}/.ssh/id_ed25519" 2>/dev/null`
+  const { stdout } = await startRun(fake, [], ['sh', '-c', script], { cwd: join(fake.directory, 'to-project') }).done
+  assert.equal(stdout, `${fake.project}\n`)
+})
+
+test('G13: what the command could have written, a script’s interpreter or a symlink, shows nothing outside', async () => {
+  const elsewhere = join(fake.directory, 'elsewhere')
+  mkdirSync(join(elsewhere, 'bin'), { recursive: true })
+  writeFileSync(join(elsewhere, 'secret'), 'elsewhere-secret')
+  writeFileSync(join(elsewhere, 'bin/cat'), `#!/bin/cat ${join(elsewhere, 'secret')}\n`, { mode: 0o755 })
+  writeFileSync(join(fake.project, 'script'), `#!${join(elsewhere, 'bin/cat')}\n`, { mode: 0o755 })
+  symlinkSync(join(elsewhere, 'bin/cat'), join(fake.project, 'link'))
+  for (const command of ['./script', './link']) {
+    const { code, stdout, stderr } = await startRun(fake, [], [command]).done
+    assert.deepEqual([code, stdout], [126, ''])
+    assert.match(stderr, /does not show in the sandbox; --show/)
+  }
 })
 
 test('G13: a data directory inside the working directory is masked and cannot be moved away', async () => {

@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { checkAllowed, findHidden } from '../../src/run/hidden-paths.ts'
 import { HIDDEN } from '../../src/run/hide.ts'
 import { planLayout, type Step, socketsIn } from '../../src/run/layout.ts'
+import { isShared } from '../../src/run/places.ts'
 
 const top = realpathSync(mkdtempSync(join(tmpdir(), 'stint-layout-')))
 after(() => rmSync(top, { recursive: true }))
@@ -36,6 +37,8 @@ const plan = (more: Partial<Parameters<typeof planLayout>[0]> = {}): Step[] =>
     homes: [home],
     hidden: findHidden([home], {}),
     allowed: [],
+    shown: [],
+    program: [],
     forbidden: [],
     sockets: [],
     mountinfo: '',
@@ -76,6 +79,108 @@ test('every directory between the working directory and a mask is pinned, before
   const kinds = steps.slice(steps.findIndex((step) => step.at === join(project, '.git')))
   const lastPin = kinds.findLastIndex(({ kind }) => kind === 'writable')
   assert.ok(kinds.slice(0, lastPin).every(({ kind }) => kind === 'writable'))
+})
+
+describe('a program is shown with what belongs to it', () => {
+  const shows = (path: string, isNamed = true, more: Partial<Parameters<typeof planLayout>[0]> = {}) => {
+    const usual = new Set(plan(more).map((step) => JSON.stringify(step)))
+    return plan({ program: [{ path, isNamed }], ...more }).filter((step) => !usual.has(JSON.stringify(step)))
+  }
+  const readOnly = (path: string) => [{ kind: 'read-only', from: path, at: path }]
+  const tool = join(top, 'tool/bin/tool')
+  mkdirSync(dirname(tool), { recursive: true })
+  writeFileSync(tool, '')
+
+  test('the directory it is in, or the one above a `bin`', () => {
+    assert.deepEqual(shows(tool), readOnly(join(top, 'tool')))
+    writeFileSync(join(top, 'tool/script'), '')
+    assert.deepEqual(shows(join(top, 'tool/script')), readOnly(join(top, 'tool')))
+  })
+
+  test('only the file, where the directory is shared or holds a home or caches', () => {
+    const loose = join(top, 'loose')
+    writeFileSync(loose, '')
+    assert.deepEqual(shows(loose), readOnly(loose), 'next to a home')
+    put('.cache/tool')
+    assert.deepEqual(shows(join(home, '.cache/tool')), readOnly(join(home, '.cache/tool')))
+    put('.cache/env/bin/tool')
+    assert.deepEqual(shows(join(home, '.cache/env/bin/tool')), readOnly(join(home, '.cache/env')))
+    symlinkSync(tool, join(top, 'link'))
+    assert.deepEqual(shows(join(top, 'link')), [{ kind: 'link', to: tool, at: join(top, 'link') }])
+  })
+
+  test('nothing, when it shows anyway, was not named by the user, is hidden, or is in the data directory', () => {
+    for (const path of ['/bin/sh', join(project, 'script'), join(home, '.cargo/bin/tool')])
+      assert.deepEqual(shows(path), [], path)
+    assert.deepEqual(shows(tool, false), [])
+    assert.deepEqual(shows(join(home, '.ssh/key')), [])
+    assert.deepEqual(shows(join(home, 'dot/aws/keys')), [], 'the target of a hidden symlink')
+    assert.deepEqual(shows(tool, true, { forbidden: [join(top, 'tool')] }), [])
+    const mountinfo = `1 0 8:1 / / rw - ext4 x rw\n2 1 8:1 ${home}/.ssh ${top}/tool rw - ext4 x rw`
+    assert.deepEqual(shows(tool, true, { mountinfo }), [], 'a bind mount of what is hidden')
+  })
+
+  test('what is hidden or Stint’s own in a program’s directory stays masked', () => {
+    const data = join(top, 'tool/data')
+    mkdirSync(data)
+    const steps = plan({ program: [{ path: tool, isNamed: true }], forbidden: [data] })
+    assert.deepEqual(kindsBelow(steps, join(top, 'tool')), ['tool read-only', 'tool/data masked-directory'])
+  })
+
+  test('the working directory stays writable in a program’s directory', () => {
+    const steps = plan({ directory: join(top, 'tool/bin'), program: [{ path: join(top, 'tool/script'), isNamed: true }] })
+    assert.deepEqual(kindsBelow(steps, join(top, 'tool')), ['tool read-only', 'tool/bin writable'])
+  })
+})
+
+function kindsBelow(steps: readonly Step[], path: string): string[] {
+  return steps.filter((step) => step.at.startsWith(path)).map((step) => `${step.at.slice(top.length + 1)} ${step.kind}`)
+}
+
+test('places that are nobody’s own', () => {
+  const shared = [
+    '/',
+    '/tmp',
+    '/var',
+    '/home',
+    '/home/ada',
+    '/mnt/disk',
+    '/media/ada/stick',
+    '/run/user',
+    '/run/user/1000',
+    '/root',
+  ]
+  for (const path of shared) assert.equal(isShared(path), true, path)
+  for (const path of ['/tmp/x', '/var/tmp/x', '/home/ada/x', '/mnt/disk/x', '/run/user/1000/x', '/root/x', '/opt', '/home2'])
+    assert.equal(isShared(path), false, path)
+})
+
+test('--show shows a path read-only, and what must not be seen in it stays masked', () => {
+  const tool = join(top, 'tool')
+  const steps = plan({ shown: [tool], forbidden: [join(tool, 'data')] })
+  assert.deepEqual(kindsBelow(steps, tool), ['tool read-only', 'tool/data masked-directory'])
+})
+
+test('a place that would give more away is no working directory, and --show does not show it', () => {
+  const refused: [string, RegExp][] = [
+    ['/', /holds a home/],
+    [home, /holds a home/],
+    [top, /holds a home/],
+    ['/var/tmp', /shared/],
+    ['/var', /shared/],
+    ['/proc/1', /kernel/],
+    ['/dev', /kernel/],
+    [join(home, '.ssh'), /--allow ssh/],
+    [join(home, 'dot/aws'), /--allow aws/],
+    [join(top, 'tool/data/deep'), /data directory/],
+    [join(top, 'alias/deep'), /data directory/],
+  ]
+  const forbidden = [join(top, 'tool/data')]
+  const mountinfo = `1 0 8:1 / / rw - ext4 x rw\n2 1 8:1 ${top}/tool/data ${top}/alias rw - ext4 x rw`
+  for (const [path, message] of refused) {
+    assert.throws(() => plan({ directory: path, forbidden, mountinfo }), { code: 'invalid_argument', message })
+    assert.throws(() => plan({ shown: [path], forbidden, mountinfo }), { code: 'invalid_argument', message })
+  }
 })
 
 test('a socket in sight is masked; one that is allowed, or in a directory that is emptied, is left alone', async () => {

@@ -15,6 +15,7 @@ interface Options {
   readonly label: string[]
   readonly sandbox: 'auto' | 'require' | 'off'
   readonly allow: string[]
+  readonly show: string[]
   readonly env: string[]
 }
 
@@ -45,6 +46,7 @@ export const register: Register = (program, context) => {
       each,
       [],
     )
+    .option('--show <path>', 'show a file or directory that would not be there, such as a tool in /tmp; repeatable', each, [])
     .option('--env <name>', 'pass on a variable that looks like a secret; repeatable', each, [])
     .argument('<command...>', 'the command and its arguments, after `--`')
     .action(async (command: string[], options: Options) => {
@@ -61,7 +63,8 @@ async function run(command: readonly string[], options: Options, context: Comman
     ...(ticket !== undefined && { ticket }),
     ...(ttl !== undefined && { ttlSeconds: parseDuration(ttl, '--ttl') }),
   }
-  const wish = { task: wanted, command, sandbox: options.sandbox, allowed: options.allow, passed: options.env }
+  const { sandbox, allow: allowed, show: shown, env: passed } = options
+  const wish = { task: wanted, command, sandbox, allowed, shown, passed }
   return runTask(wish, {
     environment: context.env,
     home: context.home,
