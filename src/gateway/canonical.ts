@@ -1,6 +1,5 @@
-import { isIPv4, isIPv6 } from 'node:net'
-import { domainToASCII, domainToUnicode } from 'node:url'
 import { StintError } from '../errors.ts'
+import { spellHost } from '../spell-host.ts'
 import { isPlainHost, isPlainPath } from './plain.ts'
 
 /** A request target as it arrived. Attacker-controlled. `target` is origin-form: path, then an optional `?query`. */
@@ -31,8 +30,6 @@ const UNRESERVED = /^[A-Za-z0-9._~-]$/
 const DISGUISED = /%(?:25)*(?:2[Ff]|5[Cc]|3[Bb]|[01][0-9A-Fa-f]|7[Ff]|[Cc]2(?:%|%25)[89][0-9A-Fa-f])|%(?:25)+2[Ee]/
 /** A segment of nothing but dots and blanks; some servers trim those to a dot segment. */
 const DOT_SEGMENT = /\/(?:\.|%20)+(?:\/|$)/
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
-const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/
 
 /**
  * Spells a request target one way, before the decision: what is decided is what is sent (RFC 3986, section 6.2.2). Throws
@@ -84,31 +81,8 @@ function readPort(text: string): number {
 /** One spelling of a host name or address; see `canonicalAuthority`. Throws `malformed_request`. */
 export function canonicalHost(text: string): string {
   if (isPlainHost(text)) return text
-  if (text.startsWith('[')) return canonicalIpv6(text)
-  if (!VISIBLE.test(text)) refuse('the host is not in ASCII; other letters are written in punycode')
-  const lower = text.toLowerCase()
-  const host = lower.endsWith('.') ? lower.slice(0, -1) : lower
-  if (host.length > 253) refuse('the host name is too long')
-  const labels = host.split('.')
-  if (!labels.every((label) => LABEL.test(label))) refuse('the host is neither a name nor an address')
-  if (NUMERIC_LABEL.test(labels.at(-1) ?? '') && !isIPv4(host)) refuse('an IPv4 address is written as four decimal numbers')
-  if (host.includes('xn--') && !isPunycode(host)) refuse('the host holds a label that is not valid punycode')
-  return host
-}
-
-/** Every label that claims to be punycode is, and has no other spelling. */
-function isPunycode(host: string): boolean {
-  const unicode = domainToUnicode(host)
-  return !unicode.includes('xn--') && domainToASCII(unicode) === host
-}
-
-function canonicalIpv6(text: string): string {
-  const inner = text.slice(1, -1)
-  if (!text.endsWith(']') || !isIPv6(inner) || inner.includes('%'))
-    refuse('the host is not an IPv6 address in brackets without a zone')
-  const host = new URL(`http://${text}/`).hostname
-  if (host.startsWith('[::ffff:')) refuse('an IPv4 address is written as one, not mapped into IPv6')
-  return host
+  const isDotted = text.endsWith('.') && !text.startsWith('[')
+  return spellHost(isDotted ? text.slice(0, -1) : text, (why) => refuse(`the host ${why}`))
 }
 
 function canonicalPath(path: string, takesSlash: (path: string) => boolean): string {
