@@ -44,7 +44,7 @@ describe('unmodified programs work under a task, and hold no key', () => {
     const commit = 'git -c user.name=demo -c user.email=demo@example.com commit -qam two'
     const pushed = await world.run('code', shell(`cd clone && ${commit} && git push origin HEAD:main`))
     assert.notEqual(pushed.code, 0)
-    assert.match(pushed.stderr, /remote rejected.*approval/)
+    assert.match(pushed.stderr, /remote rejected.*consent of the task/)
     assert.equal(world.code.served.filter((line) => line.startsWith('POST') && line.endsWith('git-receive-pack')).length, 0)
   })
 
