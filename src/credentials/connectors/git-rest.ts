@@ -1,9 +1,8 @@
 import type { Action, Operation } from '../../model.ts'
-import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import type { Connector } from '../connector.ts'
 import { formPrefix, refuseOverrideInForm } from '../protocols/disguise.ts'
-import { injectionsOf } from '../protocols/placement.ts'
 import { createSlashFinder } from '../protocols/slash.ts'
-import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit, speakGitRefusal } from './git.ts'
+import { caselessName, describeGit, git, gitBesideRest, gitBodyPrefix } from './git.ts'
 import { describeHttp, http } from './http.ts'
 
 /** GitLab takes a project or group by its path, and files, branches and tags by theirs (GitLab REST API, "Path parameters"). */
@@ -46,15 +45,6 @@ function lowerCase(path: string): string {
   return path.toLowerCase().replaceAll(/%[0-9a-f]{2}/g, (octet) => octet.toUpperCase())
 }
 
-async function obtain(input: ObtainInput): Promise<Obtained> {
-  if (isGit(input.action)) return obtainForGit(input, 'x-token-auth')
-  return { injections: injectionsOf(input.target.placement, input.standing) }
-}
-
-function isGit({ id }: Action): boolean {
-  return id.startsWith('git:')
-}
-
 /** A code host with git and REST on one host: GitLab, Gitea, Forgejo, Bitbucket. */
 export const gitRest: Connector = {
   kind: 'git-rest',
@@ -66,9 +56,7 @@ export const gitRest: Connector = {
   bodyPrefix,
   describe,
   takesSlash: (path) => findSlash(path) !== undefined,
-  speakRefusal: speakGitRefusal,
-  obtain,
-  variant: (action) => (isGit(action) ? 'git' : 'rest'),
+  ...gitBesideRest('x-token-auth'),
   example: {
     target: {
       ...git.example.target,

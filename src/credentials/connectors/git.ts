@@ -1,11 +1,12 @@
 import { StintError } from '../../errors.ts'
 import type { Action, Operation, Target } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput, RefusalText, SpokenRefusal } from '../connector.ts'
+import { isCoded } from '../protocols/body-type.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
 import { readPush } from '../protocols/git.ts'
 import { describeLfs, lfsPrefix, speakLfsRefusal } from '../protocols/git-lfs.ts'
 import { reportRefusal } from '../protocols/git-report.ts'
-import { injectionsOf } from '../protocols/placement.ts'
+import { injectionsOf, obtainPlaced } from '../protocols/placement.ts'
 
 /** Bytes of a push that are read to decide: about 500 refs. */
 const PUSH_PREFIX = 65_536
@@ -43,7 +44,7 @@ export function describeGit(operation: Operation, nameOf: (repository: string) =
 }
 
 /** Says the refusal of a push in git’s own protocol, and one of Git LFS in its; undefined for everything else. */
-export function speakGitRefusal(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined {
+function speakGitRefusal(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined {
   if (!operation.path.endsWith('/git-receive-pack')) return speakLfsRefusal(operation, refusal)
   return reportRefusal(operation, (operation.body?.length ?? 0) >= PUSH_PREFIX, refusal)
 }
@@ -58,10 +59,23 @@ function plainName(repository: string): string {
 }
 
 /** A git server takes the secret as a password, whatever the placement for other requests is. */
-export async function obtainForGit({ target, standing }: ObtainInput, username: string): Promise<Obtained> {
+async function obtainForGit({ target, standing }: ObtainInput, username: string): Promise<Obtained> {
   const { placement } = target
   const isGit = placement.kind === 'header' || placement.kind === 'query'
   return { injections: injectionsOf(isGit ? { kind: 'basic', username } : placement, standing) }
+}
+
+/**
+ * What a host with git and REST is: one credential in two shapes, as git takes it and where the placement says, each with a lease of
+ * its own, and refusals that git shows.
+ */
+export function gitBesideRest(username: string): Pick<Required<Connector>, 'obtain' | 'variant' | 'speakRefusal'> {
+  const isGit = ({ id }: Action): boolean => id.startsWith('git:')
+  return {
+    obtain: (input) => (isGit(input.action) ? obtainForGit(input, username) : obtainPlaced(input)),
+    variant: (action) => (isGit(action) ? 'git' : 'rest'),
+    speakRefusal: speakGitRefusal,
+  }
 }
 
 function fetched(repository: string): Action {
@@ -73,9 +87,9 @@ function announced(repository: string): Action {
   return { id: 'git:push', access: 'read', resource: repository, parameters: { repository, refs: [] } }
 }
 
-function pushed(repository: string, { headers, body = new Uint8Array() }: Operation): Action {
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-    throw new StintError('unknown_action', 'a compressed push is not read')
+function pushed(repository: string, operation: Operation): Action {
+  if (isCoded(operation)) throw new StintError('unknown_action', 'a compressed push is not read')
+  const { body = new Uint8Array() } = operation
   /** git asks so whether it may push at all, before it sends much. */
   if (body.length === 4 && body.every((byte) => byte === 0x30)) return announced(repository)
   const { creates, updates, deletes, options } = readPush(body, body.length >= PUSH_PREFIX)

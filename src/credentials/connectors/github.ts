@@ -1,14 +1,14 @@
 import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
-import type { Connector, Obtained, ObtainInput } from '../connector.ts'
+import type { Connector } from '../connector.ts'
+import { bodyType, isCoded } from '../protocols/body-type.ts'
 import { formPrefix, refuseDisguise, refuseOverrideInForm } from '../protocols/disguise.ts'
 import { readSaid, SAID_PREFIX } from '../protocols/github-body.ts'
 import { FILES, MUTATIONS, REST, type Said } from '../protocols/github-endpoints.ts'
 import { readGraphql } from '../protocols/graphql.ts'
 import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
-import { injectionsOf } from '../protocols/placement.ts'
 import { decodeSegment } from '../protocols/slash.ts'
-import { caselessName, describeGit, git, gitBodyPrefix, obtainForGit, speakGitRefusal } from './git.ts'
+import { caselessName, describeGit, git, gitBesideRest, gitBodyPrefix } from './git.ts'
 
 const GRAPHQL_PREFIX = 65_536
 /** The part of a path that names an owner, and a repository. */
@@ -87,10 +87,9 @@ function isGraphql(operation: Operation): boolean {
 }
 
 function describeGraphql(operation: Operation): Action {
-  const { method, query, headers, body = new Uint8Array() } = operation
-  const isJson = /^application\/json(?: *; *charset="?utf-8"?)?$/i.test(headers['content-type'] ?? '')
-  const isPlain = (headers['content-encoding'] ?? 'identity') === 'identity'
-  if (method !== 'POST' || partOf(operation).path !== '/graphql' || query !== '' || !isJson || !isPlain) {
+  const { method, query, body = new Uint8Array() } = operation
+  const isJson = bodyType(operation) === 'application/json' && !isCoded(operation)
+  if (method !== 'POST' || partOf(operation).path !== '/graphql' || query !== '' || !isJson) {
     throw new StintError('unknown_action', 'a GraphQL request is a POST of plain application/json without a query string')
   }
   const request = readGraphql(body, body.length >= GRAPHQL_PREFIX)
@@ -105,15 +104,6 @@ function bodyPrefix(operation: Operation): number {
   if (isGraphql(operation)) return GRAPHQL_PREFIX
   if (partOf(operation).part !== 'api') return gitBodyPrefix(operation)
   return endpointOf(operation)?.value.said === undefined ? formPrefix(operation) : SAID_PREFIX
-}
-
-async function obtain(input: ObtainInput): Promise<Obtained> {
-  if (isGit(input.action)) return obtainForGit(input, 'x-access-token')
-  return { injections: injectionsOf(input.target.placement, input.standing) }
-}
-
-function isGit({ id }: Action): boolean {
-  return id.startsWith('git:')
 }
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -134,9 +124,7 @@ export const github: Connector = {
   placeholderVariables: ['GITHUB_TOKEN', 'GH_TOKEN'],
   bodyPrefix,
   describe,
-  speakRefusal: speakGitRefusal,
-  obtain,
-  variant: (action) => (isGit(action) ? 'git' : 'rest'),
+  ...gitBesideRest('x-access-token'),
   example: {
     target: {
       ...git.example.target,

@@ -2,7 +2,7 @@ import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
-import { injectionsOf } from '../protocols/placement.ts'
+import { obtainPlaced } from '../protocols/placement.ts'
 
 /** How much each method may do (RFC 9110, section 9.2). What is not here is refused. */
 const ACCESS = new Map<string, Access>([
@@ -36,7 +36,7 @@ export const http: Connector = {
   placeholderVariables: [],
   bodyPrefix: () => 0,
   describe: describeHttp,
-  obtain: async ({ target, standing }) => ({ injections: injectionsOf(target.placement, standing) }),
+  obtain: obtainPlaced,
   example: {
     target: {
       id: 'orders',

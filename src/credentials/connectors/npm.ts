@@ -3,7 +3,7 @@ import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector } from '../connector.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
 import { createPathTable } from '../protocols/path-table.ts'
-import { injectionsOf } from '../protocols/placement.ts'
+import { obtainPlaced } from '../protocols/placement.ts'
 import { createSlashFinder, decodeSegment } from '../protocols/slash.ts'
 
 /**
@@ -70,7 +70,7 @@ export const npm: Connector = {
   bodyPrefix: () => 0,
   describe,
   takesSlash: (path) => findSlash(path) !== undefined,
-  obtain: async ({ target, standing }) => ({ injections: injectionsOf(target.placement, standing) }),
+  obtain: obtainPlaced,
   example: {
     target: {
       id: 'npm',

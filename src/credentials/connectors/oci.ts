@@ -3,7 +3,7 @@ import type { Access, Action, Operation } from '../../model.ts'
 import type { Connector, Obtained, ObtainInput } from '../connector.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
 import { readTokenRequest } from '../protocols/oci-token.ts'
-import { injectionsOf } from '../protocols/placement.ts'
+import { obtainPlaced } from '../protocols/placement.ts'
 
 /** OCI Distribution Specification 1.1, "Pull" and the sections after it: the names of repositories, tags and digests. */
 const NAME = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/
@@ -95,8 +95,8 @@ function describeToken({ method, query }: Operation): Action {
 }
 
 /** Only who hands out tokens is shown the credential; the caller shows the token by itself. */
-async function obtain({ action, target, standing }: ObtainInput): Promise<Obtained> {
-  return { injections: action.id === TOKEN ? injectionsOf(target.placement, standing) : [] }
+async function obtain(input: ObtainInput): Promise<Obtained> {
+  return input.action.id === TOKEN ? obtainPlaced(input) : { injections: [] }
 }
 
 function unknown(): StintError {

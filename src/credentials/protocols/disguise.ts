@@ -1,5 +1,6 @@
 import { StintError } from '../../errors.ts'
 import type { Operation } from '../../model.ts'
+import { isCoded } from './body-type.ts'
 
 /** Bytes of a form that are read to decide. */
 const FORM_PREFIX = 65_536
@@ -40,10 +41,9 @@ export function formPrefix(operation: Operation): number {
  * `body_too_large` for a form that goes on beyond what is read.
  */
 export function refuseOverrideInForm(operation: Operation): void {
-  const { headers, body = new Uint8Array() } = operation
+  const { body = new Uint8Array() } = operation
   if (!isForm(operation) || body.length === 0) return
-  const isPlain = (headers['content-encoding'] ?? 'identity') === 'identity'
-  if (!isPlain || body.length >= FORM_PREFIX)
+  if (isCoded(operation) || body.length >= FORM_PREFIX)
     throw new StintError('body_too_large', 'the form is compressed or larger than what is read to decide; send JSON, or less')
   const text = Buffer.from(body).toString('latin1')
   if (parametersOf(text).some(([name]) => PARAMETER.test(name)) || PART.test(plainOf(text)))

@@ -1,6 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 import type { RefusalText, SpokenRefusal } from '../connector.ts'
+import { bodyType, isCoded } from './body-type.ts'
 import { isRefName } from './git.ts'
 import { readJsonObject } from './json-object.ts'
 
@@ -44,9 +45,9 @@ export function describeLfs(operation: Operation, nameOf: (repository: string) =
   return undefined
 }
 
-function describeBatch({ headers, query, body = new Uint8Array() }: Operation, repository: string): Action {
-  const isJson = new RegExp(`^${MEDIA_TYPE.replaceAll(/[.+]/g, '\\$&')}(?: *; *charset="?utf-8"?)?$`, 'i')
-  if (query !== '' || !isJson.test(headers['content-type'] ?? '') || (headers['content-encoding'] ?? 'identity') !== 'identity')
+function describeBatch(operation: Operation, repository: string): Action {
+  const { query, body = new Uint8Array() } = operation
+  if (query !== '' || bodyType(operation) !== MEDIA_TYPE || isCoded(operation))
     throw unknown('it is not plain JSON of its own type')
   if (body.length >= BATCH_PREFIX)
     throw new StintError('body_too_large', 'the Git LFS batch is larger than what is read to decide')

@@ -1,6 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Operation } from '../../model.ts'
 import type { RefusalText, SpokenRefusal } from '../connector.ts'
+import { bodyType, isCoded } from './body-type.ts'
 import { type Push, readPush } from './git.ts'
 
 /** A packet's length has four hex digits and 65520 for its most; one of them is the side band's number. */
@@ -14,9 +15,9 @@ const RESULT = 'application/x-git-receive-pack-result'
  * band also the whole text. Undefined for what is no push, cannot be read, or has a client that takes no report. `isCut` says that
  * more body follows than was read.
  */
-export function reportRefusal({ headers, body }: Operation, isCut: boolean, refusal: RefusalText): SpokenRefusal | undefined {
-  const isRead = headers['content-type'] === REQUEST && headers['content-encoding'] === undefined
-  const push = isRead && body !== undefined ? tryRead(body, isCut) : undefined
+export function reportRefusal(operation: Operation, isCut: boolean, refusal: RefusalText): SpokenRefusal | undefined {
+  const { body = new Uint8Array() } = operation
+  const push = bodyType(operation) === REQUEST && !isCoded(operation) ? tryRead(body, isCut) : undefined
   if (push === undefined || !takesReport(push)) return undefined
   const refs = [...push.creates, ...push.updates, ...push.deletes]
   if (refs.length === 0) return undefined

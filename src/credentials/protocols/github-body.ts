@@ -1,12 +1,14 @@
 import { StintError } from '../../errors.ts'
 import type { Operation } from '../../model.ts'
+import { bodyType, isCoded } from './body-type.ts'
 import { isRefName } from './git.ts'
 import type { Said } from './github-endpoints.ts'
 import { readJsonObject } from './json-object.ts'
 
 /** Bytes of a body that are read for what it says of its target: a file of about 190 KB, in base64. */
 export const SAID_PREFIX = 262_144
-const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json(?: *; *charset="?utf-8"?)?$/i
+const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json$/
+const FORM_TYPES = ['', 'application/x-www-form-urlencoded']
 
 /** Parameters of an action: `refs` are whole names, and at most one text stands beside them. */
 export interface SaidFacts {
@@ -20,13 +22,13 @@ export interface SaidFacts {
  * everyone, and `body_too_large` for one that goes on beyond what is read.
  */
 export function readSaid(operation: Operation, said: Said): SaidFacts {
-  const { headers, query, body = new Uint8Array() } = operation
+  const { query, body = new Uint8Array() } = operation
   if (query !== '') throw unknown('it has a query as well')
-  if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw unknown('it is compressed')
+  if (isCoded(operation)) throw unknown('it is compressed')
   if (body.length >= SAID_PREFIX)
     throw new StintError('body_too_large', 'the body is larger than what is read to decide; push large files with git')
   if (body.length === 0 && said.optional) return {}
-  checkType(headers['content-type'] ?? '', body)
+  checkType(bodyType(operation), body)
   const request = readJsonObject(body, unknown)
   const value = Object.hasOwn(request, said.member) ? request[said.member] : undefined
   if ((value === undefined || value === null) && said.optional) return {}
@@ -35,9 +37,11 @@ export function readSaid(operation: Operation, said: Said): SaidFacts {
 }
 
 /** GitHub reads JSON whatever its type says, and its own examples say form; as a form, such a body must have nothing to say. */
-function checkType(type: string, body: Uint8Array): void {
-  const isForm = /^(?:application\/x-www-form-urlencoded)?$/i.test(type) && !body.includes(0x26) && !body.includes(0x3b)
-  if (!JSON_TYPE.test(type) && !isForm) throw unknown('it is not of type application/json')
+function checkType(type: string | undefined, body: Uint8Array): void {
+  const isJson = type !== undefined && JSON_TYPE.test(type)
+  const isOneName = !body.includes(0x26) && !body.includes(0x3b)
+  if (!isJson && !(type !== undefined && FORM_TYPES.includes(type) && isOneName))
+    throw unknown('it is not of type application/json')
 }
 
 function named({ as, member }: Said, value: string): SaidFacts {

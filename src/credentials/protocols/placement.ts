@@ -1,7 +1,7 @@
 import { StintError } from '../../errors.ts'
 import type { Placement } from '../../model.ts'
 import type { Secret } from '../../secret.ts'
-import type { Injection } from '../connector.ts'
+import type { Injection, Obtained, ObtainInput } from '../connector.ts'
 
 /** What a header, a username and password, and a URL can all carry. */
 const CARRIED = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
@@ -14,4 +14,9 @@ export function injectionsOf(placement: Placement, standing: Secret | undefined)
     throw new StintError('credential_missing', 'the credential has characters that a request cannot carry, such as a line break')
   }
   return [{ ...placement, value: standing }]
+}
+
+/** The standing secret as it is, where the target wants it. Throws `credential_missing`. */
+export async function obtainPlaced({ target, standing }: Pick<ObtainInput, 'target' | 'standing'>): Promise<Obtained> {
+  return { injections: injectionsOf(target.placement, standing) }
 }
