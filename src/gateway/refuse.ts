@@ -6,7 +6,7 @@ import { type Page, renderRefusal, renderSpoken } from './refusal.ts'
 
 /** How much and how long a refused body is read and dropped, so that the client gets to see the answer. */
 const LINGER: Patience = { bytes: 256 * 1024, ms: 1000 }
-/** The same where the answer may come only after the body, as clients that speak another protocol over HTTP want it. */
+/** The same where the answer is no HTTP error and may come only after the body, as clients of a protocol over HTTP want it. */
 const SPOKEN: Patience = { bytes: 64 * 1024 * 1024, ms: 30_000 }
 
 interface Patience {
@@ -25,9 +25,10 @@ export interface Refused {
 
 /** Answers a refusal. Breaks off where an answer has begun. */
 export async function refuse(arrival: Arrival, refusal: Refusal, { headers, hasRest, spoken }: Refused): Promise<void> {
-  const isHeard = spoken !== undefined && (!hasRest || (await drop(arrival.body, SPOKEN)))
+  const isError = spoken === undefined || spoken.status >= 400
+  const isThrough = !hasRest || (!isError && (await drop(arrival.body, SPOKEN)))
   const role = arrival.connection.inside === undefined ? 'proxy' : 'origin'
-  if (isHeard) answer(arrival, renderSpoken(refusal, spoken), false)
+  if (spoken !== undefined && (isError || isThrough)) answer(arrival, renderSpoken(refusal, spoken), !isThrough)
   else answer(arrival, renderRefusal(refusal, headers, role), hasRest)
 }
 

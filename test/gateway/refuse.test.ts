@@ -54,6 +54,17 @@ describe('a refusal in the target’s own words', () => {
     assert.deepEqual(rig.outcomes(), [])
   })
 
+  test('comes at once where it is an HTTP error', async () => {
+    const said = { status: 413, contentType: 'application/x-said', body: Buffer.from('no') }
+    const { rig, host } = await play({ denies: () => true, speakRefusal: () => said })
+    const socket = await rig.attach()
+    socket.write(`POST http://${host}/ HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 2000000\r\n\r\n`)
+    const { status, head, body } = answerOf(await readAll(socket))
+    assert.deepEqual([status, body], [413, 'no'])
+    assert.match(head, /^content-type: application\/x-said$/m)
+    assert.match(head, /^connection: close$/im)
+  })
+
   test('gives way to an HTTP error where the body goes on for too long', async () => {
     const { rig, host } = await play({ denies: () => true, speakRefusal })
     const socket = await rig.attach()
