@@ -18,12 +18,8 @@ describe('completion', () => {
   after(() => api.stop())
   const complete = async (...words: string[]): Promise<string[]> => {
     const { out } = await runCli(api.home, 'complete', '--', ...words)
-    return out.trim() === ''
-      ? []
-      : out
-          .trimEnd()
-          .split('\n')
-          .map((line) => line.replace(/\t.*/, ''))
+    const [also, ...values] = out.trimEnd().split('\n')
+    return [...(also === 'nothing' ? [] : [`(${also})`]), ...values.map((line) => line.replace(/\t.*/, ''))]
   }
 
   test('offers commands, and below a command what belongs there', async () => {
@@ -50,13 +46,43 @@ describe('completion', () => {
   test('takes words that are no name of anything for what they are', async () => {
     assert.deepEqual(await complete('revoke', '--reason', ''), [])
     assert.deepEqual(await complete('run', '--task', ''), [])
-    assert.deepEqual(await complete('run', '--', 'git', ''), [])
+    assert.deepEqual(await complete('run', '--', 'git', ''), ['(command)'])
+    assert.deepEqual(await complete('task', 'list', '--', ''), [])
     assert.deepEqual(await complete('nonsense', 'x', '--wat', ''), [])
+  })
+
+  test('says where files belong, and after which word a command’s own words begin', async () => {
+    assert.deepEqual(await complete('run', '--show', ''), ['(files)'])
+    assert.deepEqual(await complete('audit', 'verify', '--key', 'k'), ['(files)'])
+    assert.deepEqual(await complete('policy', 'test', ''), ['(files)'])
+    assert.deepEqual(await complete('run', '--task', 'x', '--', ''), ['(command)'])
+    assert.deepEqual(await complete('run', '--task', '--', ''), await complete('run', '--task', 'x', ''))
+  })
+
+  test('offers a name with what tells it from others, and none that a shell would read as more than a word', async () => {
+    const purpose = 'read\tmy\nissues \u001b[31m'
+    const list = fake.verbs.tasks.list
+    fake.verbs.tasks.list = async (...given) => {
+      const page = await list(...given)
+      const [task] = page.items
+      assert.ok(task)
+      return {
+        ...page,
+        items: [
+          { ...task, purpose },
+          { ...task, id: 'task_$(reboot)' },
+          { ...task, id: 'a b' },
+        ],
+      }
+    }
+    const { out } = await runCli(api.home, 'complete', '--', 'task', 'end', '')
+    fake.verbs.tasks.list = list
+    assert.equal(out, 'nothing\ntask_1\tread my issues \\u{1b}[31m\n')
   })
 
   test('offers nothing, and no error, when the server cannot be asked', async () => {
     const { code, out, err } = await runCli('/nowhere', 'complete', '--', 'task', 'end', '')
-    assert.deepEqual([code, out.trim(), err], [0, '', ''])
+    assert.deepEqual([code, out, err], [0, 'nothing\n', ''])
   })
 
   test('in bash completes what is typed, and runs nothing of it', async (t) => {
@@ -67,7 +93,7 @@ describe('completion', () => {
     const program = join(directory, 'program.sh')
     writeFileSync(
       program,
-      `stint() { printf '%s\\n' "$@" >&3; printf 'task_1\\tone\\ntask_2\\ttwo\\n'; }
+      `stint() { printf '%s\\n' "$@" >&3; printf 'nothing\\ntask_1\\tone\\ntask_2\\ttwo\\n'; }
 exec 3>${directory}/words
 ${out}
 COMP_WORDS=(stint revoke --reason '"$(touch ${trap})"' '\`touch ${trap}\`' --task ''); COMP_CWORD=6
