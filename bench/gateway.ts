@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createExchange, requestFor } from '../test/fakes/exchange.ts'
 import { latencies, requestsPerSecond } from './rig/load.ts'
 import { openWorld, rssMiB, type World } from './rig/world.ts'
@@ -28,6 +29,7 @@ export async function bench(): Promise<Row[]> {
 async function idle({ stint }: World): Promise<Row> {
   stint.server.kill('SIGTERM')
   await stint.restart()
+  await sleep(1000)
   const value = rssMiB(stint.server.pid ?? 0)
   return { name: 'idle RSS', value, unit: 'MiB', bar: '≤ 160', holds: value <= 160 }
 }
