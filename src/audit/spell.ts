@@ -25,14 +25,16 @@ export function whole(value: number): number {
 
 /** RFC 3339 in UTC with milliseconds. */
 export function timestamp(epochMs: number): string {
-  if (epochMs !== lastMs) {
-    lastText = new Date(epochMs).toISOString()
-    lastMs = epochMs
+  const ms = ((epochMs % 1000) + 1000) % 1000
+  if (epochMs - ms !== second) {
+    secondText = new Date(epochMs - ms).toISOString().slice(0, -4)
+    second = epochMs - ms
   }
-  return lastText
+  return `${secondText}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z`
 }
-let lastMs = Number.NaN
-let lastText = ''
+/** Spelling a date takes long, and most entries are of the same second. */
+let second = Number.NaN
+let secondText = ''
 
 /** SHA-256, hex, of a request's JSON, its keys in the order they were set. */
 export function digestOf(request: unknown): string {

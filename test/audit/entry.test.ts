@@ -7,7 +7,7 @@ import { fastPattern } from '../../src/audit/pattern.ts'
 import { Permit } from '../../src/audit/permit.ts'
 import { createRecorder, type Decidable } from '../../src/audit/record.ts'
 import { createSettle } from '../../src/audit/settle.ts'
-import { digestOf, systemEntry } from '../../src/audit/spell.ts'
+import { digestOf, systemEntry, timestamp } from '../../src/audit/spell.ts'
 import { decided, NOW } from './rig.ts'
 
 /** Everything the writers write for these facts. */
@@ -163,4 +163,12 @@ test('a request has another digest when anything in it differs', () => {
   assert.equal(digestOf(request), digestOf(structuredClone(request)))
   assert.notEqual(digestOf(request), digestOf({ ...request, action: 'y' }))
   assert.notEqual(digestOf({ a: '1' }), digestOf({ a: 1 }))
+})
+
+test('a time is spelled as Date spells it, whichever came before', () => {
+  fc.assert(
+    fc.property(fc.array(fc.date({ noInvalidDate: true })), (dates) => {
+      for (const date of dates) assert.equal(timestamp(date.getTime()), date.toISOString())
+    }),
+  )
 })
