@@ -51,7 +51,11 @@ export const CATALOGUE = {
     'Private, loopback, link-local and metadata addresses need `--private-network` on the target.',
   ],
   host_not_in_lease: [403, 'The credential is not for this host', 'The lease names its hosts; nothing is sent elsewhere.'],
-  not_found: [404, 'There is no such thing', 'The detail names what was looked for.'],
+  not_found: [
+    404,
+    'There is no such thing',
+    'Check the name: each kind of thing has a `list` command, such as `stint target list`.',
+  ],
   conflict: [409, 'It conflicts with what exists', 'The detail says what is in the way.'],
   idempotency_mismatch: [422, 'This Idempotency-Key was used for another request', 'Use a new key for a different request.'],
   body_too_large: [

@@ -40,6 +40,8 @@ export interface Searchable {
 }
 
 const BUNDLES_PER_CALL = 2048
+/** The most that a clock is taken to have been set back between two entries. */
+const CLOCK_STEP_MS = 3_600_000
 /** The last millisecond of the year 9999: the times of entries, which have four digits for the year, compare as texts up to here. */
 export const LATEST = 253_402_300_799_999
 
@@ -73,6 +75,7 @@ export function openSearch(log: Searchable): Search {
     for (let index = Math.ceil(before / TILE_WIDTH) - 1; index >= 0; index--) {
       if (canSkip(index, wanted)) continue
       if (left-- === 0) return { items, next: String((index + 1) * TILE_WIDTH) }
+      if (isBefore(summaries.get(index + 1), filter.since)) return { items }
       for (const entry of (await read(index, wanted)).reverse()) {
         if (entry.index >= before) continue
         items.push(entry)
@@ -81,6 +84,11 @@ export function openSearch(log: Searchable): Search {
       await turn()
     }
     return { items }
+  }
+
+  /** A clock may have been set back, so entries a while before `since` are still looked at. */
+  function isBefore(summary: Summary | undefined, since: number | undefined): boolean {
+    return summary !== undefined && since !== undefined && Date.parse(summary.latest) + CLOCK_STEP_MS < since
   }
 
   async function* tail({ from, ...filter }: Parameters<Search['tail']>[0], signal: AbortSignal): AsyncGenerator<FoundEntry> {

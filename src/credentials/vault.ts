@@ -118,7 +118,7 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
 
   function known(id: string): Sealed {
     const record = records.get(id)
-    if (record === undefined) throw new StintError('not_found', 'there is no such credential')
+    if (record === undefined) throw new StintError('not_found', `there is no credential ${id}`)
     return record
   }
 

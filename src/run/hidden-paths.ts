@@ -38,7 +38,9 @@ export function findHidden(homes: readonly string[], environment: NodeJS.Process
   return HIDDEN.flatMap(({ name, paths, variables = [], writable = false }) => {
     const known = paths.flatMap((shown) => expand(shown, homes).map((path) => ({ shown, path })))
     const pointed = variables.flatMap((variable) => pathsIn(environment[variable])).map((path) => ({ shown: path, path }))
-    return [...known, ...pointed].flatMap(({ shown, path }) => existing({ name, shown, path, writable }))
+    const named = new Set(known.map(({ path }) => path))
+    const all = [...known, ...pointed.filter(({ path }) => !named.has(path))]
+    return all.flatMap(({ shown, path }) => existing({ name, shown, path, writable }))
   })
 }
 

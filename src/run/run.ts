@@ -14,6 +14,7 @@ import { hideVariables } from './hide-variables.ts'
 import { isWithin, realPath } from './paths.ts'
 import { holdPresence } from './presence.ts'
 import { programFiles } from './program.ts'
+import { refusalsOf } from './refusals.ts'
 import { relay } from './relay.ts'
 import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
@@ -142,6 +143,16 @@ async function runIn(cell: Cell, wish: RunWish, world: RunWorld, signals: Caught
     await session
       .end('the command ended')
       .catch((thrown) => world.say(`the task could not be ended now (${asStintError(thrown).detail}); it ends by itself`))
+    await sayRefusals(world, session.task)
+  }
+}
+
+/** Many programs do not show what a proxy answers. */
+async function sayRefusals({ call, say }: RunWorld, task: Task): Promise<void> {
+  try {
+    for (const line of await refusalsOf(call, task)) say(line)
+  } catch (thrown) {
+    say(`what was refused cannot be shown now (${asStintError(thrown).detail}); see: stint audit search --task ${task.id}`)
   }
 }
 

@@ -89,7 +89,7 @@ export async function createTargets(store: Store, connectors?: readonly string[]
 
   function get(id: string): Target {
     const target = targets.get(id)
-    if (target === undefined) throw new StintError('not_found', 'there is no such target')
+    if (target === undefined) throw new StintError('not_found', `there is no target ${id}`)
     return target
   }
 
@@ -109,7 +109,7 @@ export async function createTargets(store: Store, connectors?: readonly string[]
 
   async function removeTunnel(tunnel: Tunnel): Promise<void> {
     const found = tunnels.get(keyOf(tunnel))
-    if (found === undefined) throw new StintError('not_found', 'there is no such tunnel')
+    if (found === undefined) throw new StintError('not_found', `there is no tunnel to ${tunnel.host}:${tunnel.port}`)
     await store.write(async (tx, changed) => {
       await tx.deleteFrom('tunnels').where('host', '=', found.host).where('port', '=', found.port).execute()
       changed('tunnel', keyOf(tunnel))

@@ -131,7 +131,7 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     const known = live.known(id) ?? ends.unwritten(id)
     if (known !== undefined) return known
     const row = await store.db.selectFrom('tasks').selectAll().where('id', '=', id).executeTakeFirst()
-    if (row === undefined) throw new StintError('not_found', 'there is no such task')
+    if (row === undefined) throw new StintError('not_found', `there is no task ${id}`)
     return fromRow(row)
   }
 

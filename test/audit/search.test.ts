@@ -192,3 +192,26 @@ test('a summary never says no to what a bundle holds', () => {
     }),
   )
 })
+
+test('a search since a time stops at the stretch an hour before it, and finds what a clock set back left there', async () => {
+  const log = await openTestLog(freshDirectory())
+  let at = NOW
+  const recorder = createRecorder(log, { now: () => at })
+  const recordAt = (hours: number, count: number): Promise<unknown> => {
+    at = NOW + hours * 3_600_000
+    return Promise.all(Array.from({ length: count }, (_, i) => recorder.record(decided({ correlationId: `h${hours}_${i}` }))))
+  }
+  for (const hours of [0, 1, 2, 3, 4, 10, 9.5, 10]) await recordAt(hours, 256)
+  const read: number[] = []
+  const bundle = (index: number): Promise<Buffer> => {
+    read.push(index)
+    return log.bundle(index)
+  }
+  const search = openSearch({ ...log, bundle })
+  const found = await search.search({ since: NOW + 9.4 * 3_600_000, limit: 5000 })
+  assert.equal(found.items.length, 3 * 256)
+  assert.deepEqual(read, [7, 6, 5, 4])
+  const late = await search.search({ since: NOW + 9.9 * 3_600_000, limit: 5000 })
+  assert.equal(late.items.length, 2 * 256)
+  await log.close()
+})
