@@ -1,6 +1,10 @@
 import { globSync } from 'node:fs'
+import module from 'node:module'
 import { basename, join } from 'node:path'
 import { type Bench, type Row, tableOf } from './row.ts'
+
+// As bin/stint.js does, so that threads start as they do there.
+module.enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'stint'))
 
 /** `npm run bench [-- name…] [-- --json]`: every bench file, or the named ones; ratios against a baseline in the same run. */
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-'))

@@ -4,7 +4,8 @@ import { HASH_BYTES, levelsOf, MAX_ENTRY_BYTES, nodesAt, TILE_WIDTH } from './ti
 /** SHA-256 of nothing: the root of the empty tree (RFC 6962, section 2.1). */
 export const EMPTY_ROOT: Buffer = Buffer.from(hash('sha256', '', 'hex'), 'hex')
 
-// One-shot hashing with a hex result is the fastest that node:crypto has: half the time of a Buffer result.
+// One-shot hashing with a text result is the fastest that node:crypto has: half the time of a Buffer result; binary is a byte in each
+// character.
 // Views come from a plain Uint8Array, whose subarray is faster than Buffer's.
 const leaf = new Uint8Array(1 + MAX_ENTRY_BYTES)
 const leafCopy = Buffer.from(leaf.buffer)
@@ -15,7 +16,7 @@ const fold = Buffer.alloc((TILE_WIDTH + 1) * HASH_BYTES)
 /** Writes the leaf hash of `bytes[start, end)`, SHA-256(0x00 ‖ entry), into `out`. Entries are at most 65535 bytes. */
 export function leafHashInto(out: Buffer, at: number, bytes: Buffer, start: number, end: number): void {
   bytes.copy(leafCopy, 1, start, end)
-  out.write(hash('sha256', leaf.subarray(0, 1 + end - start), 'hex'), at, HASH_BYTES, 'hex')
+  out.write(hash('sha256', leaf.subarray(0, 1 + end - start), 'binary'), at, HASH_BYTES, 'binary')
 }
 
 /** SHA-256(0x00 ‖ entry). Throws RangeError for more than 65535 bytes. */
@@ -40,7 +41,7 @@ export function foldHashes(hashes: Uint8Array, count: number): Buffer {
     const pairs = width >> 1
     for (let i = 0; i < pairs; i++) {
       fold.copy(node, 1, i * 2 * HASH_BYTES, (i + 1) * 2 * HASH_BYTES)
-      fold.write(hash('sha256', node, 'hex'), i * HASH_BYTES, HASH_BYTES, 'hex')
+      fold.write(hash('sha256', node, 'binary'), i * HASH_BYTES, HASH_BYTES, 'binary')
     }
     // An odd one out moves up unhashed, which is what splitting at the largest power of two comes to.
     if (width % 2 === 1) fold.copyWithin(pairs * HASH_BYTES, (width - 1) * HASH_BYTES, width * HASH_BYTES)
