@@ -9,8 +9,19 @@ export const EXIT_CODES = {
   2: 'The command line is not valid.',
   3: 'Stint is not running on this data directory.',
   4: 'It was denied.',
+  125: '`stint run` failed before the command was started.',
 } as const
 export type ExitCode = keyof typeof EXIT_CODES
+
+/**
+ * The failure of a command that ends as another one does, before that one was started: 125, as of env(1) and timeout(1), so that it is
+ * not taken for the other one's. A command line that is not valid stays one.
+ */
+export class NotStarted extends Error {
+  constructor(cause: unknown) {
+    super('the command was not started', { cause })
+  }
+}
 
 /** The exit code of an error code: what HTTP calls forbidden or unauthorised is denied. */
 export function exitCodeOf(code: ErrorCode): ExitCode {
@@ -23,9 +34,10 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
 /** Writes what went wrong and what to do next, and answers the exit code. One JSON line under `--json`. */
 export function report(thrown: unknown, json: boolean, err: Sink): ExitCode {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
-  const { code, detail, operatorDetail } = asStintError(thrown)
+  const isNotStarted = thrown instanceof NotStarted
+  const { code, detail, operatorDetail } = asStintError(isNotStarted ? thrown.cause : thrown)
   const next = CATALOGUE[code][2]
-  const exit = exitCodeOf(code)
+  const exit = isNotStarted && code !== 'invalid_argument' ? 125 : exitCodeOf(code)
   const words = operatorDetail === undefined ? detail : `${detail} (${operatorDetail})`
   if (json) err.write(`${JSON.stringify({ code, detail: words, next, exit })}\n`)
   else err.write(`stint: ${oneLine(words)}\nnext: ${next}\n`)

@@ -19,7 +19,8 @@ Every command takes \`--json\` and \`--home\`. Results go to standard output, ev
 |---|---|
 ${codes.join('\n')}
 
-\`stint run\` ends with the exit code of the command it ran.
+\`stint run\` ends with the exit code of the command it ran, as a shell has it: 126 when it cannot be run, 127 when there is none, 128 and the
+number of the signal that ended it.
 
 ${everyCommand(program).map(section).join('\n')}`
 }

@@ -4,6 +4,7 @@
  * ends. Only who kills both at once leaves the command running.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { becomeSubreaper, reapOrphans } from '../host/native.ts'
 import { killTree, statOf } from '../host/process-tree.ts'
 import { exitCodeOf, FORWARDED } from './signals.ts'
@@ -30,10 +31,17 @@ function start([file = '', ...args]: readonly string[], environment: Record<stri
   const child = spawn(file, args, { stdio: 'inherit', env: environment })
   child.on('exit', (code, signal) => void endWith(exitCodeOf(code, signal)))
   child.on('error', (error) => {
-    process.stderr.write(`stint: ${file}: ${error.message}\n`)
-    void endWith('code' in error && error.code === 'ENOENT' ? 127 : 126)
+    const [code, why] = problemOf(file, error)
+    process.stderr.write(`stint: ${file}: ${why}\n`)
+    void endWith(code)
   })
   return child
+}
+
+/** The exit code that a shell has for a program that cannot be started, and the reason in words. */
+function problemOf(file: string, error: NodeJS.ErrnoException): [code: 126 | 127, why: string] {
+  if (error.code !== 'ENOENT') return [126, `cannot be run (${error.code ?? error.message})`]
+  return file.includes('/') && existsSync(file) ? [126, 'its interpreter is not there'] : [127, 'command not found']
 }
 
 async function endWith(code: number): Promise<void> {

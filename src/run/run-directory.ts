@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { getCACertificates } from 'node:tls'
 import { promisify } from 'node:util'
 import { StintError } from '../errors.ts'
@@ -44,7 +44,7 @@ function readCa(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new StintError('not_running', 'there is no CA in the data directory yet', { cause })
+    throw new StintError('not_running', `Stint has not been started on ${dirname(file)} yet`, { cause })
   }
 }
 

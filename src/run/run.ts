@@ -55,6 +55,7 @@ export interface RunWorld {
  */
 export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
   checkAllowed(wish.allowed)
+  workingDirectory()
   checkShown(wish.shown)
   const signals = catchSignals()
   try {
@@ -101,7 +102,7 @@ async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): P
   const bubblewrap = await findBubblewrap(world.environment.PATH ?? '', runDirectory)
   if (typeof bubblewrap !== 'string') {
     const homes = homesOf(world.environment)
-    const directory = process.cwd()
+    const directory = workingDirectory()
     return openSandboxedCell({
       bubblewrap,
       runDirectory,
@@ -117,6 +118,15 @@ async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): P
   }
   if (wish.sandbox === 'require') throw new StintError('sandbox_unavailable', bubblewrap)
   return openBareCell(runDirectory, bubblewrap)
+}
+
+/** Free of symlinks. */
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch (cause) {
+    throw new StintError('invalid_argument', 'the working directory has been removed; change to one that is there', { cause })
+  }
 }
 
 /** The home the environment names and the one the machine has on record, without those inside another. */
@@ -140,15 +150,18 @@ async function runIn(cell: Cell, wish: RunWish, world: RunWorld, signals: Caught
     closeRelay()
     await endTree()
     leave()
-    await session
-      .end('the command ended')
-      .catch((thrown) => world.say(`the task could not be ended now (${asStintError(thrown).detail}); it ends by itself`))
-    await sayRefusals(world, session.task)
+    await endSession(session, world)
   }
 }
 
-/** Many programs do not show what a proxy answers. */
-async function sayRefusals({ call, say }: RunWorld, task: Task): Promise<void> {
+/** Ends the task and tells what it was refused, since many programs do not show what a proxy answers. */
+async function endSession({ task, end }: TaskSession, { call, say }: RunWorld): Promise<void> {
+  try {
+    await end('the command ended')
+  } catch (thrown) {
+    say(`the task could not be ended now (${asStintError(thrown).detail}); it ends by itself`)
+    return
+  }
   try {
     for (const line of await refusalsOf(call, task)) say(line)
   } catch (thrown) {
@@ -177,10 +190,17 @@ async function describe(cell: Cell, wish: RunWish, world: RunWorld, session: Tas
     gitConfig: wish.allowed.includes('git') ? undefined : file('gitConfig'),
     targets: await shownTargets(world.call, scope.targets),
   })
-  world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${new Date(expiresAt).toLocaleTimeString()}`)
+  world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${untilWords(expiresAt)}`)
   for (const line of cell.says) world.say(line)
   if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
   return environment
+}
+
+/** The local time, with the day where it is another. */
+function untilWords(epochMs: number): string {
+  const at = new Date(epochMs)
+  const time = at.toTimeString().slice(0, 8)
+  return at.toDateString() === new Date().toDateString() ? time : `${at.toDateString()} ${time}`
 }
 
 /** Starts the command and waits for it. At no moment is a signal for it lost: in the turn that starts it, they are handed on. */

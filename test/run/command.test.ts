@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { allPids } from '../../src/host/process-tree.ts'
+import { runCli } from '../cli/run-cli.ts'
 import { type FakeStint, startFakeStint } from './fake-stint.ts'
 import { startRun, until } from './start-run.ts'
 
@@ -29,6 +30,14 @@ for (const [mode, flags] of [
       assert.equal((await shell('exit 0')).code, 0)
     })
 
+    test('what Stint says is told from what the command says, and a normal end needs no words', async () => {
+      const { stderr } = await shell('echo own >&2')
+      const lines = stderr.trimEnd().split('\n')
+      assert.equal(lines.at(-1), 'own')
+      assert.ok(lines.length > 2)
+      for (const line of lines.slice(0, -1)) assert.match(line, /^stint: /)
+    })
+
     test('a command ended by a signal is 128 and its number', async () => {
       assert.equal((await shell('kill -9 $$')).code, 137)
       assert.equal((await shell('kill -TERM $$')).code, 143)
@@ -37,9 +46,15 @@ for (const [mode, flags] of [
     test('a command that is not there is 127, one that cannot be run 126, and the task is over', async () => {
       const missing = await run('no-such-command')
       assert.equal(missing.code, 127)
-      assert.match(missing.stderr, /no-such-command: /)
+      assert.match(missing.stderr, /^stint: no-such-command: command not found/m)
       writeFileSync(join(fake.project, 'plain'), 'text')
-      assert.equal((await run('./plain')).code, 126)
+      const plain = await run('./plain')
+      assert.equal(plain.code, 126)
+      assert.match(plain.stderr, /^stint: \.\/plain: cannot be run/m)
+      writeFileSync(join(fake.project, 'broken'), '#!/no/such/interpreter\n', { mode: 0o755 })
+      const broken = await run('./broken')
+      assert.equal(broken.code, 126)
+      assert.match(broken.stderr, /^stint: \.\/broken: its interpreter/m)
       assert.equal(fake.task().state, 'ended')
     })
 
@@ -190,8 +205,8 @@ test('a server that refuses the task ends stint run with its code, and nothing i
   fake.refuseStart = 'scope_exceeded'
   try {
     const { code, stdout, stderr } = await startRun(fake, [], ['echo', 'ran']).done
-    assert.deepEqual([code, stdout], [1, ''])
-    assert.match(stderr, /^scope_exceeded: /m)
+    assert.deepEqual([code, stdout], [125, ''])
+    assert.match(stderr, /^stint: as told\nnext: /m)
   } finally {
     fake.refuseStart = undefined
   }
@@ -201,9 +216,27 @@ test('without a server nothing is run, and nothing is left in the temporary dire
   await fake.stopApi()
   const { code, stdout, stderr } = await startRun(fake, [], ['echo', 'ran'], { env: { TMPDIR: fake.project } }).done
   await fake.startApi()
-  assert.deepEqual([code, stdout], [1, ''])
-  assert.match(stderr, /^not_running: /m)
+  assert.deepEqual([code, stdout], [125, ''])
+  assert.match(stderr, /^stint: Stint is not running on this data directory\nnext: .*stint start/m)
   assert.deepEqual(runDirectories(), [])
+})
+
+test('a working directory that was removed is said to be', async () => {
+  const gone = join(fake.project, 'gone')
+  mkdirSync(gone)
+  const under = (argv: readonly string[]) => ['sh', '-c', 'rmdir "$PWD"; exec "$@"', 'sh', ...argv]
+  const { code, stderr } = await startRun(fake, [], ['true'], { cwd: gone, under }).done
+  assert.equal(code, 2)
+  assert.match(stderr, /^stint: the working directory has been removed/)
+})
+
+test('a run without a target, or without a command, is told what is missing', async () => {
+  const noTarget = await runCli(fake.home, 'run', '--task', 'x', '--', 'true')
+  assert.equal(noTarget.code, 2)
+  assert.match(noTarget.err, /--target <id>/)
+  const noCommand = await runCli(fake.home, 'run', '--task', 'x', '--target', 'github')
+  assert.equal(noCommand.code, 2)
+  assert.match(noCommand.err, /command/)
 })
 
 test('a bad argument is refused before anything is asked', async () => {
@@ -211,8 +244,10 @@ test('a bad argument is refused before anything is asked', async () => {
   const bad = [
     ['--ttl', 'soon'],
     ['--allow', 'everything'],
+    ['--show', '/no/such/file'],
     ['--sandbox', 'maybe'],
+    ['--task', ' '],
   ]
-  for (const flags of bad) assert.equal((await startRun(fake, flags, ['true']).done).code, 1, flags.join(' '))
+  for (const flags of bad) assert.equal((await startRun(fake, flags, ['true']).done).code, 2, flags.join(' '))
   assert.equal(fake.tasks.size, before)
 })

@@ -146,6 +146,7 @@ export async function startFakeStint(): Promise<FakeStint> {
     const say = (status: number, body: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     const task = fake.tasks.get(id)
+    if (noun === 'audit') return void say(200, { items: [] })
     if (noun === 'targets' && id === 'github') return void say(200, shownTarget)
     if (noun === 'tasks' && id === '' && fake.refuseStart) return void say(403, problem(fake.refuseStart, 'as told'))
     if (noun === 'tasks' && id === '') await fake.holdStart?.()

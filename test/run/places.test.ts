@@ -110,6 +110,6 @@ describe('one line says why a program that is there does not start, and what wou
   test('and --show shows it', async () => {
     assert.equal((await run(['./odd'], { cwd: at('x') }, ['--show', at('tool')])).stdout, 'interpreted\n')
     const missing = await run(['./odd'], { cwd: at('x') }, ['--show', at('nowhere')])
-    assert.match(missing.stderr, /^invalid_argument: --show .*nowhere: there is no such file/)
+    assert.match(missing.stderr, /^stint: --show .*nowhere: there is no such file/)
   })
 })

@@ -6,12 +6,12 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { createClient } from '../../src/cli/client.ts'
 import { generateKey, makeProof } from '../../src/identity/dpop.ts'
 import { admitSandbox, admitSecret } from '../../src/run/admit.ts'
 import { attach } from '../../src/run/attach.ts'
 import { type Admission, relay } from '../../src/run/relay.ts'
 import { startSession, type TaskSession } from '../../src/run/task-session.ts'
-import { callAt } from './call.ts'
 import { type FakeStint, startFakeStint } from './fake-stint.ts'
 
 let fake: FakeStint
@@ -29,7 +29,7 @@ beforeEach(async () => {
     prove: (request: { method: string; url: string; token: string }) => makeProof(key, request),
   }
   session = await startSession(
-    callAt(fake.home),
+    createClient(() => fake.home).call,
     { purpose: 'p', targets: ['github'], actions: ['*'], labels: [] },
     'sandbox',
     proofKey,

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { FakeStint } from './fake-stint.ts'
 
-const PROGRAM = fileURLToPath(new URL('./stint-run.ts', import.meta.url))
+export const PROGRAM = fileURLToPath(new URL('../../bin/stint.js', import.meta.url))
 
 export interface Started {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { createClient } from '../../src/cli/client.ts'
 import { holdPresence } from '../../src/run/presence.ts'
 import { startSession, type TaskSession } from '../../src/run/task-session.ts'
-import { callAt } from './call.ts'
 import { type FakeStint, startFakeStint } from './fake-stint.ts'
 import { startRun, until } from './start-run.ts'
 
@@ -16,7 +16,7 @@ after(() => fake.close())
 
 const key = { thumbprint: 'k', prove: async () => 'proof' }
 const start = (): Promise<TaskSession> =>
-  startSession(callAt(fake.home), { purpose: 'p', targets: [], actions: ['*'], labels: [] }, 'sandbox', key)
+  startSession(createClient(() => fake.home).call, { purpose: 'p', targets: [], actions: ['*'], labels: [] }, 'sandbox', key)
 
 test('presence is held while it runs, comes back after a restart of the server, and is let go at the end', async () => {
   const { task, end } = await start()
@@ -82,4 +82,18 @@ test('a run survives a restart of the server', async () => {
   run.child.stdin.end('go\n')
   const { code, stdout } = await run.done
   assert.deepEqual([code, stdout, fake.task().state], [0, 'ready\nhello from upstream\n', 'ended'])
+})
+
+test('a server that is gone when the command ends costs one line, and not the exit code', async () => {
+  const run = startRun(fake, ['--sandbox', 'off'], ['sh', '-c', 'echo ready; read -r go; exit 7'], { keepInput: true })
+  await once(run.child.stdout, 'data')
+  await fake.stopApi()
+  run.child.stdin.end('go\n')
+  const { code, stderr } = await run.done
+  await fake.startApi()
+  assert.equal(code, 7)
+  const [, ...last] = stderr.slice(stderr.indexOf('no sandbox')).trimEnd().split('\n')
+  assert.deepEqual(last, [
+    'stint: the task could not be ended now (Stint is not running on this data directory); it ends by itself',
+  ])
 })

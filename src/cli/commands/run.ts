@@ -1,25 +1,35 @@
 import { Option } from 'commander'
 import { homeDirectory } from '../../config.ts'
+import { StintError } from '../../errors.ts'
 import { parseDuration } from '../../run/duration.ts'
 import { HIDDEN } from '../../run/hide.ts'
 import type { ProofKey } from '../../run/task-session.ts'
 import type { CommandContext, Register } from '../command.ts'
+import { NotStarted } from '../failure.ts'
 
 interface Options {
   readonly task: string
   readonly target: string[]
-  readonly action: string[]
+  readonly action?: string[]
   readonly owner?: string
   readonly ttl?: string
   readonly ticket?: string
-  readonly label: string[]
+  readonly label?: string[]
   readonly sandbox: 'auto' | 'require' | 'off'
-  readonly allow: string[]
-  readonly show: string[]
-  readonly env: string[]
+  readonly allow?: string[]
+  readonly show?: string[]
+  readonly env?: string[]
 }
 
-const each = (value: string, before: string[]): string[] => [...before, value]
+const each = (value: string, before: string[] = []): string[] => [...before, value]
+
+const MORE = `
+It ends as the command ends; with 125 when Stint failed before the command was started.
+
+Examples:
+  $ stint run --task "fix issue 42" --target github -- gh issue view 42
+  $ stint run --task "look into the outage" --target orders --action "http:GET" --ttl 30m -- bash
+  $ stint run --task "nightly sync" --target github --sandbox require --ticket OPS-7 -- ./sync.sh`
 
 /** Adds `stint run`. It exits as the command does; a failure before the command has started is thrown. */
 export const register: Register = (program, context) => {
@@ -28,42 +38,40 @@ export const register: Register = (program, context) => {
     .description('run a command under a task: it acts on the targets named, holding no credential, until it exits')
     .usage('--task <purpose> --target <id> [options] -- <command...>')
     .requiredOption('--task <purpose>', 'what it is for, in words')
-    .requiredOption('--target <id>', 'a system it may act on; repeatable', each, [])
+    .requiredOption('--target <id>', 'a system it may act on; repeatable', each)
     .option(
       '--action <id>',
       'an action it may do, `*` at the end matches a prefix; repeatable (default: all that policy allows)',
       each,
-      [],
     )
     .option('--owner <person>', 'who answers for it (default: you)')
     .option('--ttl <duration>', 'how long at most, such as 15m')
     .option('--ticket <reference>', 'the ticket it belongs to')
-    .option('--label <label>', 'a label for policies to match; repeatable', each, [])
+    .option('--label <label>', 'a label for policies to match; repeatable', each)
     .addOption(new Option('--sandbox <when>', 'confine the command').choices(['auto', 'require', 'off']).default('auto'))
-    .option(
-      '--allow <hidden>',
-      `show something that is hidden; repeatable: ${HIDDEN.map(({ name }) => name).join(', ')}`,
-      each,
-      [],
-    )
-    .option('--show <path>', 'show a file or directory that would not be there, such as a tool in /tmp; repeatable', each, [])
-    .option('--env <name>', 'pass on a variable that looks like a secret; repeatable', each, [])
+    .option('--allow <hidden>', `show something that is hidden; repeatable: ${HIDDEN.map(({ name }) => name).join(', ')}`, each)
+    .option('--show <path>', 'show a file or directory that would not be there, such as a tool in /tmp; repeatable', each)
+    .option('--env <name>', 'pass on a variable that looks like a secret; repeatable', each)
     .argument('<command...>', 'the command and its arguments, after `--`')
+    .addHelpText('after', MORE)
     .action(async (command: string[], options: Options) => {
-      process.exitCode = await run(command, options, context)
+      process.exitCode = await run(command, options, context).catch((thrown) => {
+        throw new NotStarted(thrown)
+      })
     })
 }
 
 async function run(command: readonly string[], options: Options, context: CommandContext): Promise<number> {
   const { runTask } = await import('../../run/run.ts')
-  const { task: purpose, target: targets, action, label: labels, owner, ticket, ttl } = options
+  const { task: purpose, target: targets, action: actions = ['*'], label: labels = [], owner, ticket, ttl } = options
+  if (purpose.trim() === '') throw new StintError('invalid_argument', '--task says in words what the command is for')
   const wanted = {
-    ...{ purpose, targets, labels, actions: action.length > 0 ? action : ['*'] },
+    ...{ purpose, targets, labels, actions },
     ...(owner !== undefined && { owner }),
     ...(ticket !== undefined && { ticket }),
     ...(ttl !== undefined && { ttlSeconds: parseDuration(ttl, '--ttl') }),
   }
-  const { sandbox, allow: allowed, show: shown, env: passed } = options
+  const { sandbox, allow: allowed = [], show: shown = [], env: passed = [] } = options
   const wish = { task: wanted, command, sandbox, allowed, shown, passed }
   return runTask(wish, {
     environment: context.env,
@@ -71,7 +79,7 @@ async function run(command: readonly string[], options: Options, context: Comman
     otherHomes: [homeDirectory({ ...context.env, STINT_HOME: '' })],
     call: context.call,
     generateKey: newKey,
-    say: (line) => context.output.say(line),
+    say: (line) => context.output.say(`stint: ${line}`),
   })
 }
 
