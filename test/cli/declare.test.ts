@@ -130,7 +130,7 @@ describe('stint target', () => {
     assert.match((await run('target', 'list')).stdout, /^gone +http +https:\/\/gone\.test/m)
     await json('target', 'remove', 'gone')
     assert.doesNotMatch((await run('target', 'list')).stdout, /gone/)
-    assert.match(await refused('target', 'show', 'gone'), /no such target/)
+    assert.match(await refused('target', 'show', 'gone'), /there is no target gone/)
     assert.match((await run('target', 'presets')).stdout, /^anthropic +The Anthropic API\.$/m)
   })
 })
@@ -174,8 +174,8 @@ describe('stint credential', () => {
     assert.match(await refused('credential', 'add', 'huge', '--from-env', 'LONG'), /larger/)
     await run('credential', 'add', 'taken', '--from-env', 'MY_TOKEN')
     assert.match(await refused('credential', 'add', 'taken', '--from-env', 'MY_TOKEN'), /rotate/)
-    assert.match(await refused('credential', 'rotate', 'absent', '--from-env', 'MY_TOKEN'), /no such credential/)
-    assert.match(await refused('credential', 'remove', 'absent'), /no such credential/)
+    assert.match(await refused('credential', 'rotate', 'absent', '--from-env', 'MY_TOKEN'), /there is no credential absent/)
+    assert.match(await refused('credential', 'remove', 'absent'), /there is no credential absent/)
   })
 
   test('rotates and removes', async () => {
