@@ -27,13 +27,18 @@ export interface World {
 
 /** Starts everything; `env` adds settings. */
 export async function openWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
+  await using opened = new AsyncDisposableStack() // closed again if something of it fails
   const directory = mkdtempSync(join(tmpdir(), 'stint-world-'))
+  opened.defer(() => rmSync(directory, { recursive: true, force: true }))
   const workspace = join(directory, 'workspace')
   mkdirSync(workspace)
   const secret = `upstream-key-${crypto.randomUUID()}`
   const api = await startUpstream(join(directory, 'api'), secret)
+  opened.defer(() => api.close())
   const code = await startUpstream(join(directory, 'code'), secret)
+  opened.defer(() => code.close())
   const stint = await startStint(env)
+  opened.defer(() => stint.stop())
   const { call } = createClient(() => stint.home)
   await succeed(stint.cli(['target', 'add', 'api', '--environment', 'development', ...declared(api)]))
   await succeed(stint.cli(['target', 'add', 'code', '--connector', 'git', '--environment', 'production', ...declared(code)]))
@@ -42,16 +47,13 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     const wish = ['--task', 'exercise Stint', '--target', target, '--ttl', '5m', ...options]
     return stint.spawn(['run', ...wish, '--', ...command], { cwd: workspace, stdio: ['pipe', 'pipe', 'pipe'] })
   }
+  const kept = opened.move()
   return {
     ...{ stint, api, code, secret, workspace, call, begin },
     apiUrl: `https://localhost:${api.port}`,
     gitUrl: `https://localhost:${code.port}/git/demo.git`,
     run: (target, command, options) => finish(begin(target, command, options)),
-    async close() {
-      await stint.stop()
-      await Promise.all([api.close(), code.close()])
-      rmSync(directory, { recursive: true, force: true })
-    },
+    close: () => kept.disposeAsync(),
   }
 }
 

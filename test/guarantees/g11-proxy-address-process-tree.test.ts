@@ -1,39 +1,20 @@
 /** G11: a stolen proxy address is useless from another process. Here: without a sandbox, where the address is reachable by all. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { after, before, beforeEach, test } from 'node:test'
+import { after, beforeEach, test } from 'node:test'
 import { promisify } from 'node:util'
-import { type FakeStint, startFakeStint } from '../run/fake-stint.ts'
-import { type Started, startRun, until } from '../run/start-run.ts'
+import { startFakeStint } from '../run/fake-stint.ts'
+import { hold, startRun } from '../run/start-run.ts'
 
-let fake: FakeStint
-before(async () => {
-  fake = await startFakeStint()
-})
+const fake = await startFakeStint()
 beforeEach(() => {
   fake.seen.length = 0
 })
 after(() => fake.close())
 
-/** A run that has written its proxy's address to a file and waits. */
-async function stealAddress(
-  script = '',
-): Promise<{ address: URL; run: Started; finish(): Promise<{ code: number | null; stdout: string }> }> {
-  const file = join(fake.project, `address-${Math.random()}`)
-  const go = `${file}.go`
-  const command = `echo $HTTP_PROXY > ${file}.new; mv ${file}.new ${file}; while [ ! -e ${go} ]; do sleep 0.02; done; ${script}`
-  const run = startRun(fake, ['--sandbox', 'off'], ['sh', '-c', command])
-  await until(() => existsSync(file))
-  const finish = () => {
-    writeFileSync(go, '')
-    return run.done
-  }
-  return { address: new URL(readFileSync(file, 'utf8').trim()), run, finish }
-}
+const stealAddress = (script = '') => hold(fake, ['--sandbox', 'off'], script)
 
 function use(address: URL): Promise<{ status: number | undefined; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number | undefined; body: string }>()

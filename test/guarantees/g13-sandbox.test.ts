@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type FakeStint, startFakeStint } from '../run/fake-stint.ts'
-import { askInside, PROGRAM, startRun, until } from '../run/start-run.ts'
+import { askInside, isRunning, PROGRAM, startRun, until } from '../run/start-run.ts'
 
 interface Found {
   readonly vault: Record<string, string>
@@ -206,30 +206,25 @@ test('G13: no descriptor is left open for the command but the standard three', a
 })
 
 test('G13: a daemon does not outlive the task', async () => {
-  const pidFile = join(fake.project, 'daemon')
-  const command = [
-    'sh',
-    '-c',
-    `setsid nohup sh -c 'echo started > ${pidFile}; while :; do echo alive >> ${pidFile}; sleep 0.05; done' >/dev/null 2>&1 & sleep 0.3; exit 3`,
-  ]
-  const { code } = await startRun(fake, [], command).done
-  assert.equal(code, 3)
-  const size = readFileSync(pidFile).length
-  assert.ok(size > 0)
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  assert.equal(readFileSync(pidFile).length, size)
+  const ready = join(fake.project, 'daemon')
+  const daemon = `setsid nohup sh -c 'trap "" TERM HUP; touch ${ready}; while :; do sleep 0.05; done # daemon-of-task' >/dev/null 2>&1 &`
+  const run = startRun(fake, [], ['sh', '-c', `${daemon} while [ ! -e ${ready}.go ]; do sleep 0.02; done; exit 3`])
+  await until(() => existsSync(ready))
+  assert.ok(isRunning('daemon-of-task'))
+  writeFileSync(`${ready}.go`, '')
+  assert.equal((await run.done).code, 3)
+  assert.ok(!isRunning('daemon-of-task'))
 })
 
 test('G13: killing stint run kills everything inside, and its presence is lost', async () => {
-  const beat = join(fake.project, 'beat')
-  const run = startRun(fake, [], ['sh', '-c', `setsid sh -c 'while :; do echo x >> ${beat}; sleep 0.05; done' & wait`])
-  await until(() => existsSync(beat) && fake.task().present === 1)
+  const ready = join(fake.project, 'beat')
+  const loop = `touch ${ready}; while :; do sleep 0.05; done # inside-the-killed`
+  const run = startRun(fake, [], ['sh', '-c', `setsid sh -c '${loop}' & wait`])
+  await until(() => existsSync(ready) && fake.task().present === 1)
+  assert.ok(isRunning('inside-the-killed'))
   run.child.kill('SIGKILL')
   await run.done
-  await until(() => fake.task().present === 0)
-  const size = readFileSync(beat).length
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  assert.equal(readFileSync(beat).length, size)
+  await until(() => fake.task().present === 0 && !isRunning('inside-the-killed'))
 })
 
 test('G13: bind mounts of the data directory are masked too', async () => {

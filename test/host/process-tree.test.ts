@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { descendants, environmentOf, isDescendant, killTree, type ProcessId, statOf } from '../../src/host/process-tree.ts'
+import { until } from '../run/start-run.ts'
+import { identify } from './identify.ts'
 
 const native = JSON.stringify(new URL('../../src/host/native.ts', import.meta.url).href)
 
@@ -132,12 +133,6 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return line
 }
 
-function identify(pid: number): ProcessId {
-  const found = statOf(pid)
-  assert.ok(found, `there is no process ${pid}`)
-  return { pid, startTime: found.startTime }
-}
-
 function isRunning(process: ProcessId): boolean {
   const now = statOf(process.pid)
   return now?.startTime === process.startTime && !now.isZombie
@@ -145,12 +140,4 @@ function isRunning(process: ProcessId): boolean {
 
 function readStat(pid: number): string {
   return readFileSync(`/proc/${pid}/stat`, 'utf8')
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (condition()) return
-    await delay(10)
-  }
-  assert.fail('it did not happen')
 }

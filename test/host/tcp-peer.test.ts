@@ -3,8 +3,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { killTree, type ProcessId, statOf } from '../../src/host/process-tree.ts'
+import { killTree, type ProcessId } from '../../src/host/process-tree.ts'
 import { canFindPeers, createPeerCheck } from '../../src/host/tcp-peer.ts'
+import { identify } from './identify.ts'
 
 test('a connection of the child, one of its grandchild, and one it inherited are in the child’s tree', async (t) => {
   const { server, port } = await listen(t)
@@ -163,11 +164,7 @@ function startClient(t: TestContext, port: number, { under = [], host = '127.0.0
   const script = `require('node:net').connect({ port: ${port}, host: '${host}', allowHalfOpen: true })${end ? '.end()' : ''}.on('error', () => {})`
   const [file = '', ...args] = [...under, process.execPath, '-e', script]
   const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  t.after(() => killTree(identify(child.pid), { graceMs: 0 }))
+  const root = identify(child.pid)
+  t.after(() => killTree(root, { graceMs: 0 }))
   return child
-}
-
-function identify(pid: number | undefined): ProcessId {
-  const found = statOf(pid ?? -1)
-  return { pid: pid ?? -1, startTime: found?.startTime ?? -1 }
 }

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
-import { allPids } from '../../src/host/process-tree.ts'
+import { after, describe, test } from 'node:test'
 import { runCli } from '../cli/run-cli.ts'
-import { type FakeStint, startFakeStint } from './fake-stint.ts'
-import { startRun, until } from './start-run.ts'
+import { startFakeStint } from './fake-stint.ts'
+import { isRunning, startRun, until } from './start-run.ts'
 
-let fake: FakeStint
-before(async () => {
-  fake = await startFakeStint()
-})
+const fake = await startFakeStint()
 after(() => fake.close())
 
 for (const [mode, flags] of [
@@ -185,17 +181,6 @@ for (const [mode, flags] of [
       assert.match(String(keyThumbprint), /^[\w-]{43}$/)
       assert.equal(fake.task().root?.pid, started.child.pid)
     })
-  })
-}
-
-/** Whether a process bears the mark in its arguments. */
-function isRunning(mark: string): boolean {
-  return allPids().some((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(mark)
-    } catch {
-      return false // it ended just now
-    }
   })
 }
 

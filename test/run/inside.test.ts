@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, test } from 'node:test'
-import { statOf } from '../../src/host/process-tree.ts'
 import { createInsideCheck } from '../../src/run/inside.ts'
+import { identify } from '../host/identify.ts'
 
 const children: (() => void)[] = []
 afterEach(() => {
@@ -21,17 +21,11 @@ async function family(env: Record<string, string> = {}): Promise<{ parent: numbe
   return { parent: process_.pid ?? 0, child: Number(String(said)) }
 }
 
-function rootOf(pid: number): { pid: number; startTime: number } {
-  const stat = statOf(pid)
-  assert.ok(stat)
-  return { pid: stat.pid, startTime: stat.startTime }
-}
-
 test('what is below a registered root is inside, the root itself is not, and nothing is after it is forgotten', async () => {
   const check = createInsideCheck()
   const { parent, child } = await family()
   assert.deepEqual([check.isInside(parent), check.isInside(child)], [false, false])
-  check.register('task_1', rootOf(parent))
+  check.register('task_1', identify(parent))
   assert.deepEqual([check.isInside(parent), check.isInside(child), check.isInside(process.pid)], [false, true, false])
   check.forget('task_1')
   assert.equal(check.isInside(child), false)
@@ -46,7 +40,7 @@ test('a process started with STINT_TASK is inside, and so is a child of it that 
 test('a reused pid is not taken for the root', async () => {
   const { parent, child } = await family()
   const check = createInsideCheck()
-  check.register('task_1', { pid: parent, startTime: rootOf(parent).startTime - 1 })
+  check.register('task_1', { pid: parent, startTime: identify(parent).startTime - 1 })
   assert.equal(check.isInside(child), false)
 })
 
@@ -57,7 +51,7 @@ test('a process that cannot be found out about is inside', () => {
 test('a run started from inside another run is inside, although it is a root itself', async () => {
   const { parent, child } = await family()
   const check = createInsideCheck()
-  check.register('outer', rootOf(parent))
-  check.register('inner', rootOf(child))
+  check.register('outer', identify(parent))
+  check.register('inner', identify(child))
   assert.equal(check.isInside(child), true)
 })

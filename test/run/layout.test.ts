@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { checkAllowed, findHidden } from '../../src/run/hidden-paths.ts'
 import { HIDDEN } from '../../src/run/hide.ts'
 import { planLayout, type Step, socketsIn } from '../../src/run/layout.ts'
 import { isShared } from '../../src/run/places.ts'
+import { scratch } from './scratch.ts'
 
-const top = realpathSync(mkdtempSync(join(tmpdir(), 'stint-layout-')))
-after(() => rmSync(top, { recursive: true }))
-const home = join(top, 'home')
+const { top, at: inTop, put: putIn } = scratch()
+const home = inTop('home')
 const project = join(home, 'project')
-function put(path: string): void {
-  mkdirSync(dirname(join(home, path)), { recursive: true })
-  writeFileSync(join(home, path), 'x')
-}
+const put = (path: string) => putIn(`home/${path}`, 'x')
 for (const path of [
   '.ssh/key',
   '.config/gh/hosts',

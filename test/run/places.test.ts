@@ -1,37 +1,23 @@
 /** Where a sandboxed command may be and work: programs in places that are empty inside, working directories of every kind. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
-import { type FakeStint, startFakeStint } from './fake-stint.ts'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { startFakeStint } from './fake-stint.ts'
+import { scratch } from './scratch.ts'
 import { type RunOptions, startRun } from './start-run.ts'
 
-let fake: FakeStint
-const top = realpathSync(mkdtempSync(join(tmpdir(), 'stint-places-')))
-const at = (path: string) => join(top, path)
-before(async () => {
-  fake = await startFakeStint()
-})
-after(async () => {
-  await fake.close()
-  rmSync(top, { recursive: true })
-})
-
-function put(path: string, content: string): string {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, content)
-  chmodSync(path, 0o755)
-  return path
-}
-put(at('tool/bin/tool'), '#!/bin/sh\ncat "$(dirname "$0")/../data"\n')
-put(at('tool/data'), 'data')
-put(at('x/script'), '#!/bin/sh\necho "$PWD"\n')
-put(at('x/odd'), `#!${at('tool/bin/interpreter')}\n`)
-put(at('tool/bin/interpreter'), '#!/bin/sh\necho interpreted\n')
-put(at('x/broken'), '#!/no/such/interpreter\n')
-put(at('x/empty'), '')
+const fake = await startFakeStint()
+after(() => fake.close())
+const { at, put } = scratch()
+put('tool/bin/tool', '#!/bin/sh\ncat "$(dirname "$0")/../data"\n')
+put('tool/data', 'data')
+put('x/script', '#!/bin/sh\necho "$PWD"\n')
+put('x/odd', `#!${at('tool/bin/interpreter')}\n`)
+put('tool/bin/interpreter', '#!/bin/sh\necho interpreted\n')
+put('x/broken', '#!/no/such/interpreter\n')
+put('x/empty', '')
 mkdirSync(at('x/deep'))
 symlinkSync('x', at('link'))
 
@@ -49,7 +35,7 @@ describe('programs', () => {
     assert.equal((await run([at('tool/bin/tool')])).stdout, 'data')
     const env = { PATH: `${at('tool/bin')}:${process.env.PATH}` }
     assert.equal((await run(['tool'], { env })).stdout, 'data')
-    put(at('tool/bin/change'), '#!/bin/sh\necho changed > "$(dirname "$0")/../data"\n')
+    put('tool/bin/change', '#!/bin/sh\necho changed > "$(dirname "$0")/../data"\n')
     const { code, stderr } = await run(['change'], { env })
     assert.match(stderr, /Read-only file system/)
     assert.notEqual(code, 0)
@@ -63,7 +49,7 @@ describe('programs', () => {
   test('bring no socket in sight', async () => {
     const server = createServer((socket) => socket.end('reached')).listen(at('tool/socket'))
     try {
-      put(at('tool/bin/call'), `#!/bin/sh\ncurl -sS --unix-socket ${at('tool/socket')} http://x/ 2>&1\n`)
+      put('tool/bin/call', `#!/bin/sh\ncurl -sS --unix-socket ${at('tool/socket')} http://x/ 2>&1\n`)
       assert.match((await run([at('tool/bin/call')])).stdout, /connect/i)
     } finally {
       server.close()

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
 import { programFiles } from '../../src/run/program.ts'
+import { scratch } from './scratch.ts'
 
-const top = realpathSync(mkdtempSync(join(tmpdir(), 'stint-program-')))
-after(() => rmSync(top, { recursive: true }))
-const project = join(top, 'project')
-const at = (path: string) => join(top, path)
-function put(path: string, content: string, mode = 0o755): void {
-  mkdirSync(dirname(at(path)), { recursive: true })
-  writeFileSync(at(path), content)
-  chmodSync(at(path), mode)
-}
+const { top, at, put } = scratch()
+const project = at('project')
 put('project/script', `#!${at('python/bin/python')} -u\n`)
 put('project/plain', 'echo\n')
 put('tools/script', `#! ${at('python/bin/python')} -u\n`)

@@ -1,9 +1,13 @@
 /** Starts `stint run` in a process of its own, against a fake Stint. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { allPids } from '../../src/host/process-tree.ts'
 import type { FakeStint } from './fake-stint.ts'
 
 export const PROGRAM = fileURLToPath(new URL('../../bin/stint.js', import.meta.url))
@@ -63,4 +67,39 @@ export async function until(holds: () => boolean): Promise<void> {
     if (left === 0) throw new Error(`never came true: ${holds}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+/** Whether a process of this machine, inside a sandbox or not, bears the mark in its arguments. */
+export function isRunning(mark: string): boolean {
+  return allPids().some((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(mark)
+    } catch {
+      return false // it ended just now
+    }
+  })
+}
+
+/** A run whose command waits until it is told to go on. */
+export interface Held {
+  /** The address of its proxy. */
+  readonly address: URL
+  readonly run: Started
+  /** A file whose appearance has it go on with `script`. */
+  readonly go: string
+  finish(): Started['done']
+}
+
+/** Starts one, and waits until its command is there. */
+export async function hold(fake: FakeStint, flags: readonly string[], script = ''): Promise<Held> {
+  const file = join(fake.project, `address-${randomUUID()}`)
+  const go = `${file}.go`
+  const wait = `echo $HTTP_PROXY > ${file}.new; mv ${file}.new ${file}; while [ ! -e ${go} ]; do sleep 0.02; done`
+  const run = startRun(fake, flags, ['sh', '-c', `${wait}; ${script}`])
+  await until(() => existsSync(file))
+  const finish = () => {
+    writeFileSync(go, '')
+    return run.done
+  }
+  return { address: new URL(readFileSync(file, 'utf8').trim()), run, go, finish }
 }

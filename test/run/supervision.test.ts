@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { createClient } from '../../src/cli/client.ts'
 import { holdPresence } from '../../src/run/presence.ts'
 import { startSession, type TaskSession } from '../../src/run/task-session.ts'
-import { type FakeStint, startFakeStint } from './fake-stint.ts'
+import { startFakeStint } from './fake-stint.ts'
 import { startRun, until } from './start-run.ts'
 
-let fake: FakeStint
-before(async () => {
-  fake = await startFakeStint()
-})
+const fake = await startFakeStint()
 after(() => fake.close())
 
 const key = { thumbprint: 'k', prove: async () => 'proof' }

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { type FakeStint, startFakeStint } from './fake-stint.ts'
+import { after, test } from 'node:test'
+import { startFakeStint } from './fake-stint.ts'
 import { type Started, startRun } from './start-run.ts'
 
-let fake: FakeStint
-before(async () => {
-  fake = await startFakeStint()
-})
+const fake = await startFakeStint()
 after(() => fake.close())
 
 /** Runs in a terminal of its own. */
