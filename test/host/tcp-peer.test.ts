@@ -72,23 +72,36 @@ test('a client that is gone, has stopped sending, or was let go, is nobody', asy
 
 test('a client that takes over the port of one that was reset is not taken for it', async (t) => {
   const { server, port } = await listen(t)
-  const first = once(server, 'connection')
-  const attacker = connect({ port, host: '127.0.0.1' })
-  const [socket]: Socket[] = await first
-  assert.ok(socket)
-  assert.equal(socket.remotePort, attacker.localPort, 'the socket remembers its ports from now on')
-  assert.equal(socket.localPort, port)
-  const { localPort } = attacker
-  attacker.resetAndDestroy()
-  await once(attacker, 'close')
-  const second = once(server, 'connection')
-  const heir = connect({ port, host: '127.0.0.1', ...(localPort === undefined ? {} : { localPort }) })
-  t.after(() => heir.destroy())
-  const [successor]: Socket[] = await second
-  assert.ok(successor)
+  const { socket, successor } = await takenOver(t, server, port)
   const own = createPeerCheck(identify(process.pid))
   assert.deepEqual([own(successor), own(socket), socket.destroyed], [true, false, false])
 })
+
+/** A connection that its client reset, and another from the same port. Where a stranger was quicker to take the port, once more. */
+async function takenOver(t: TestContext, server: Server, port: number): Promise<{ socket: Socket; successor: Socket }> {
+  for (;;) {
+    const first = once(server, 'connection')
+    const attacker = connect({ port, host: '127.0.0.1' })
+    const [socket]: Socket[] = await first
+    assert.ok(socket)
+    assert.equal(socket.remotePort, attacker.localPort, 'the socket remembers its ports from now on')
+    assert.equal(socket.localPort, port)
+    const { localPort } = attacker
+    attacker.resetAndDestroy()
+    await once(attacker, 'close')
+    const second = once(server, 'connection')
+    const heir = connect({ port, host: '127.0.0.1', ...(localPort === undefined ? {} : { localPort }) })
+    t.after(() => heir.destroy())
+    const isTaken = await once(heir, 'connect').then(
+      () => false,
+      (error) => error.code === 'EADDRINUSE' || Promise.reject(error),
+    )
+    if (isTaken) continue
+    const [successor]: Socket[] = await second
+    assert.ok(successor)
+    return { socket, successor }
+  }
+}
 
 test('a tree whose root pid was used again holds nothing', async (t) => {
   const { server, port } = await listen(t)
