@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { visibleNode } from './visible-node.ts'
 
 /** `npm test [-- part-of-a-path…]`: every test file, or those whose path holds one of the words. */
 const root = join(import.meta.dirname, '..')
@@ -15,7 +14,7 @@ if (files.length === 0) {
   process.exit(1)
 }
 const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`
-const { status } = spawnSync(visibleNode(), ['--test', concurrency, '--test-timeout=120000', ...options, ...files], {
+const { status } = spawnSync(process.execPath, ['--test', concurrency, '--test-timeout=120000', ...options, ...files], {
   cwd: root,
   stdio: 'inherit',
 })

@@ -103,7 +103,8 @@ before(async () => {
   }
   const file = join(project, 'agent.mjs')
   writeFileSync(file, script)
-  const run = startRun(fake, [], [process.execPath, file], { env, under: leakingVault })
+  const libraries = fileURLToPath(new URL('../..', import.meta.resolve('koffi')))
+  const run = startRun(fake, ['--show', libraries], [process.execPath, file], { env, under: leakingVault })
   const { code, stdout, stderr } = await run.done
   assert.equal(code, 0, stdout + stderr)
   said = stderr
