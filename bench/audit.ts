@@ -11,6 +11,7 @@ import { type Row, tableOf } from './row.ts'
 const WAITING = 64
 const ENTRIES = 400_000
 const now = Date.now
+const digest = (request: unknown): string => hash('sha256', JSON.stringify(request), 'hex')
 
 const DECIDED: Decidable = {
   correlationId: '01JD8Q5W0R9K3T7V2X4Z6B8D0F',
@@ -37,7 +38,7 @@ export async function bench(): Promise<Row[]> {
     const log = await openLog(join(directory, 'log'), { signer: SIGNER, now })
     const appended = await perSecond(ENTRIES, () => log.append(entry))
     await log.checkpoint()
-    const recorder = createRecorder(log, { now })
+    const recorder = createRecorder(log, { now, digest })
     const recorded = await perSecond(ENTRIES / 4, () => recorder.record(DECIDED))
     const written = log.size()
     await log.close()
@@ -78,7 +79,7 @@ async function oneEntry(): Promise<string> {
       return 0
     },
   }
-  await createRecorder(log, { now }).record(DECIDED)
+  await createRecorder(log, { now, digest }).record(DECIDED)
   return entry
 }
 

@@ -39,8 +39,13 @@ export async function createPrivate(path: string, text: string): Promise<string>
 }
 
 /** Puts new text in the place of the file: at any instant it holds the old text or the new one. Throws `state_unsafe`. */
-export async function replacePrivate(path: string, text: string, mode = 0o600): Promise<void> {
-  await place(path, text, (draft) => rename(draft, path), mode)
+export async function replacePrivate(path: string, text: string): Promise<void> {
+  await place(path, text, (draft) => rename(draft, path))
+}
+
+/** The same for a file that everyone may read. */
+export async function replacePublic(path: string, text: string): Promise<void> {
+  await place(path, text, (draft) => rename(draft, path), 0o644)
 }
 
 /** Refuses what others could read or have put there. Throws `state_unsafe`. */

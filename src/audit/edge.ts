@@ -22,8 +22,8 @@ export interface Edge {
   /** Bytes of entries held. */
   bytes(): number
   /**
-   * Adds durable entries: `spans` as `splitBundle` gives them, `leaves` their hashes. They count at once, and are copied and hashed
-   * into the tree when that is looked at, when more come, or by `settle`; until then `body` must stay as it is.
+   * Adds durable entries, copying them: `spans` as `splitBundle` gives them, `leaves` their hashes. They count at once, and are hashed
+   * into the tree when that is looked at, when more come, or by `settle`.
    */
   add(body: Buffer, spans: Uint32Array, leaves: Buffer): void
   /** Works off what was added last, for when there is time: while the disk writes. */
@@ -74,7 +74,7 @@ export function openEdge(first: number, readFull: (level: number, index: number)
     for (let from = 0; from < count; ) {
       const size = frontier.size()
       const to = Math.min(count, from + TILE_WIDTH - (size % TILE_WIDTH))
-      keep(Buffer.from(body.subarray((spans[from * 2] ?? 0) - 2, spans[to * 2 - 1])), Math.floor(size / TILE_WIDTH))
+      keep(body.subarray((spans[from * 2] ?? 0) - 2, spans[to * 2 - 1]), Math.floor(size / TILE_WIDTH))
       for (; from < to; from++) frontier.push(leaves.subarray(from * HASH_BYTES, (from + 1) * HASH_BYTES))
     }
   }
@@ -85,7 +85,7 @@ export function openEdge(first: number, readFull: (level: number, index: number)
     settle,
     add(body, spans, leaves) {
       settle()
-      added = { body, spans, leaves }
+      added = { body: Buffer.from(body), spans, leaves }
     },
     snapshot() {
       settle()

@@ -39,18 +39,15 @@ export type EncodeBatch = (first: number, entries: readonly string[]) => Encoded
 /** What an encoder keeps between batches at most. */
 const KEPT_BYTES = 1 << 20
 
-/** An encoder whose batches share memory: one holds until the second after it is made. */
+/** An encoder whose batches share memory: one holds until the next is made. */
 export function createEncoder(): EncodeBatch {
-  let next = Buffer.allocUnsafe(1 << 16)
-  let last = Buffer.allocUnsafe(1 << 16)
+  let kept = Buffer.allocUnsafe(1 << 16)
   return (first, entries) => {
     let room = HEADER_BYTES
     for (const entry of entries) room += 2 + entry.length * 3
     if (room > KEPT_BYTES) return encodeInto(Buffer.allocUnsafe(room), first, entries)
-    const bytes = room <= next.length ? next : Buffer.allocUnsafe(Math.min(KEPT_BYTES, room * 2))
-    next = last
-    last = bytes
-    return encodeInto(bytes, first, entries)
+    if (room > kept.length) kept = Buffer.allocUnsafe(Math.min(KEPT_BYTES, room * 2))
+    return encodeInto(kept, first, entries)
   }
 }
 

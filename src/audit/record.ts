@@ -1,6 +1,6 @@
 import { type EntryOf, LIMITS } from './entry.ts'
 import { Permit } from './permit.ts'
-import { cut, cutList, cutOrNull, digestOf, systemEntry, timestamp, whole } from './spell.ts'
+import { cut, cutList, cutOrNull, systemEntry, timestamp, whole } from './spell.ts'
 
 /** What was asked, as far as an entry needs to look into it; the whole of it is named by its digest. */
 interface Request {
@@ -62,17 +62,15 @@ export interface Recorder<R extends Request = Request> {
 export interface RecorderOptions<R extends Request> {
   /** Epoch milliseconds. */
   now(): number
-  /** What names a request in its entry, at most 128 characters; SHA-256 of its JSON unless given. */
-  digest?(request: R): string
+  /** What names a request in its entry, at most 128 characters. */
+  digest(request: R): string
 }
 
 /** A recorder on `log`. */
 export function createRecorder<R extends Request = Request>(
   log: { append(entry: string): Promise<number> },
-  options: RecorderOptions<R>,
+  { now, digest }: RecorderOptions<R>,
 ): Recorder<R> {
-  const { digest = digestOf } = options
-  const now = () => options.now()
   return {
     async record(decided) {
       const isAllowed = decided.decision.effect === 'allow'

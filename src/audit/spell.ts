@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { type EntryOf, LIMITS } from './entry.ts'
 
 /** A text cut to `max` code units. */
@@ -35,11 +34,6 @@ export function timestamp(epochMs: number): string {
 /** Spelling a date takes long, and most entries are of the same second. */
 let second = Number.NaN
 let secondText = ''
-
-/** SHA-256, hex, of a request's JSON, its keys in the order they were set. */
-export function digestOf(request: unknown): string {
-  return hash('sha256', JSON.stringify(request), 'hex')
-}
 
 /** A `system` entry as canonical text. */
 export function systemEntry(epochMs: number, code: string, detail: string): string {

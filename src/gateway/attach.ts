@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { isIPv6, type Socket } from 'node:net'
 import type { Attempt, Broker, Served } from '../broker.ts'
-import { asStintError } from '../errors.ts'
+import { asStintError, type StintError } from '../errors.ts'
 import type { Caller, Flow } from '../model.ts'
 import { readHeaders } from './arrival.ts'
 import type { Connection, Connections } from './connections.ts'
@@ -41,7 +41,8 @@ export function createAttach(verbs: AttachVerbs, connections: Connections, adopt
       const connection = connections.of(socket)
       checkAttach(request, headers, connection)
       const proof = readDpop(headers, 'authorization', 'GET', `http://${localAuthority(socket)}${ATTACH_PATH}`)
-      await attachCaller(verbs, connections, socket, { proof, correlationId })
+      const { caller, over } = await prove(verbs, connections, socket, { proof, correlationId })
+      Object.assign(connection, { caller, isOver: over !== undefined })
     } catch (thrown) {
       writeRefusal(socket, refusalOf(asStintError(thrown), correlationId), headers, 'origin')
       return
@@ -67,36 +68,34 @@ interface Shown {
   readonly correlationId: string
 }
 
-async function attachCaller(verbs: AttachVerbs, connections: Connections, socket: Socket, shown: Shown): Promise<void> {
-  const connection = connections.of(socket)
-  try {
-    connection.caller = await verbs.attach(shown.proof)
-    connections.bind(socket, verbs.openConnection(connection.caller))
-  } catch (thrown) {
-    const error = asStintError(thrown)
-    connection.isOver = connection.caller !== undefined && error.code === 'task_not_live'
-    if (connection.isOver) return
-    const { caller } = connection
-    connection.caller = undefined
-    await verbs.refuseUndecided(shown.correlationId, caller, error)
-    throw error
-  }
-}
-
 /** Verifies the proof of a whole connection, once, and binds it to revocations. What fails is recorded as an attempt, then thrown. */
 export async function proveConnection(
   verbs: AttachVerbs,
   connections: Connections,
   socket: Socket,
-  { proof, correlationId }: Shown,
+  shown: Shown,
 ): Promise<Caller> {
+  const { caller, over } = await prove(verbs, connections, socket, shown)
+  if (over === undefined) return caller
+  await verbs.refuseUndecided(shown.correlationId, caller, over)
+  throw over
+}
+
+/** The same, but for a caller whose task is `over`: it is proved all the same, and bound to nothing. */
+async function prove(
+  verbs: AttachVerbs,
+  connections: Connections,
+  socket: Socket,
+  { proof, correlationId }: Shown,
+): Promise<{ readonly caller: Caller; readonly over?: StintError }> {
   let caller: Caller | undefined
   try {
     caller = await verbs.attach(proof)
     connections.bind(socket, verbs.openConnection(caller))
-    return caller
+    return { caller }
   } catch (thrown) {
     const error = asStintError(thrown)
+    if (caller !== undefined && error.code === 'task_not_live') return { caller, over: error }
     await verbs.refuseUndecided(correlationId, caller, error)
     throw error
   }

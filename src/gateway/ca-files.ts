@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StintError } from '../errors.ts'
-import { readPrivate, replacePrivate } from '../private-file.ts'
+import { readPrivate, replacePrivate, replacePublic } from '../private-file.ts'
 
 /** The CA as it lies on disk, both PEM. */
 export interface CaFiles {
@@ -27,7 +27,7 @@ export async function openCaFiles(dir: string, make: () => Promise<CaFiles>): Pr
     throw new StintError('state_unsafe', `${keyFile} is missing although ${certificateFile} is there`)
   const made = await make()
   await replacePrivate(keyFile, made.keyPem)
-  await replacePrivate(certificateFile, made.certificatePem, 0o644)
+  await replacePublic(certificateFile, made.certificatePem)
   return made
 }
 

@@ -9,7 +9,7 @@ import { createSettle } from '../../src/audit/settle.ts'
 import type { CommandContext } from '../../src/cli/command.ts'
 import { register } from '../../src/cli/commands/audit.ts'
 import { createOutput } from '../../src/cli/output.ts'
-import { decided, freshDirectory, NOW, openTestLog } from './rig.ts'
+import { decided, digest, freshDirectory, NOW, openTestLog } from './rig.ts'
 
 interface Ran {
   readonly out: string
@@ -24,7 +24,7 @@ before(async () => {
   mkdirSync(join(home, 'audit'))
   const log = await openTestLog(join(home, 'audit'))
   const now = () => NOW
-  const [recorder, settle] = [createRecorder(log, { now }), createSettle(log, { now })]
+  const [recorder, settle] = [createRecorder(log, { now, digest }), createSettle(log, { now })]
   const permit = await recorder.record(decided())
   assert.ok(permit)
   settle(permit, { result: 'completed', status: 200, bytesIn: 1, bytesOut: 2, durationMs: 3 })

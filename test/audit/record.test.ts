@@ -6,13 +6,13 @@ import { createRecorder } from '../../src/audit/record.ts'
 import { openSearch } from '../../src/audit/search.ts'
 import { createSettle } from '../../src/audit/settle.ts'
 import { createFaultyDisk } from './faulty-disk.ts'
-import { decided, freshDirectory, NOW, openTestLog } from './rig.ts'
+import { decided, digest, freshDirectory, NOW, openTestLog } from './rig.ts'
 
 const now = () => NOW
 
 test('an allow gives a Permit that names its entry; nothing else does', async () => {
   const log = await openTestLog(freshDirectory())
-  const recorder = createRecorder(log, { now })
+  const recorder = createRecorder(log, { now, digest })
   assert.equal(await recorder.record(decided({ effect: 'deny' })), undefined)
   assert.equal(await recorder.record(decided({ effect: 'needs-approval' })), undefined)
   const allowed = decided()
@@ -27,7 +27,7 @@ test('a Permit exists only once the entry is durable', async () => {
   const { promise, resolve: acknowledge } = Promise.withResolvers<number>()
   const log = { append: () => promise }
   let permit: unknown
-  const recording = createRecorder(log, { now })
+  const recording = createRecorder(log, { now, digest })
     .record(decided())
     .then((made) => {
       permit = made
@@ -43,7 +43,7 @@ test('when the log cannot be written there is no Permit, and acts and attempts f
   const disk = createFaultyDisk()
   const log = await openTestLog(freshDirectory(), { disk })
   disk.fill()
-  const recorder = createRecorder(log, { now })
+  const recorder = createRecorder(log, { now, digest })
   const unavailable = (error: unknown) => error instanceof AuditError && error.code === 'audit_unavailable'
   await assert.rejects(recorder.record(decided()), unavailable)
   await assert.rejects(recorder.recordAttempt({ correlationId: 'x', code: 'invalid_token', detail: 'expired' }), unavailable)
@@ -54,7 +54,7 @@ test('when the log cannot be written there is no Permit, and acts and attempts f
 
 test('an entry holds who, for whom, what, why and the digest of the request, and the outcome points back to it', async () => {
   const log = await openTestLog(freshDirectory())
-  const [recorder, settle] = [createRecorder(log, { now }), createSettle(log, { now })]
+  const [recorder, settle] = [createRecorder(log, { now, digest }), createSettle(log, { now })]
   const permit = await recorder.record(decided())
   assert.ok(permit)
   settle(
@@ -94,7 +94,7 @@ test('an entry holds who, for whom, what, why and the digest of the request, and
 
 test('facts that are not in the table of fields do not reach the log', async () => {
   const texts: string[] = []
-  const recorder = createRecorder({ append: async (entry) => texts.push(entry) - 1 }, { now })
+  const recorder = createRecorder({ append: async (entry) => texts.push(entry) - 1 }, { now, digest })
   const token = 'ghp_0123456789abcdef'
   const base = decided()
   await recorder.record({

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, hash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,3 +71,6 @@ export function decided(more: Partial<Decidable> & { effect?: 'allow' | 'deny' |
     ...rest,
   }
 }
+
+/** Names a request, as policy/digest.ts does in the product. */
+export const digest = (request: unknown): string => hash('sha256', JSON.stringify(request), 'hex')

@@ -5,13 +5,13 @@ import type { Log } from '../../src/audit/log.ts'
 import { createRecorder } from '../../src/audit/record.ts'
 import { type EntryFilter, type FoundEntry, openSearch, type Search } from '../../src/audit/search.ts'
 import { summarise, termOf } from '../../src/audit/summary.ts'
-import { appendNotes, decided, freshDirectory, NOW, note, openTestLog } from './rig.ts'
+import { appendNotes, decided, digest, freshDirectory, NOW, note, openTestLog } from './rig.ts'
 
 /** 1,000 decisions, one a second: task by 10, owner by 3, every seventh denied. */
 async function filled(): Promise<{ log: Log; all: FoundEntry[] }> {
   const log = await openTestLog(freshDirectory())
   let at = NOW
-  const recorder = createRecorder(log, { now: () => at })
+  const recorder = createRecorder(log, { now: () => at, digest })
   const recording = Array.from({ length: 1000 }, (_, i) => {
     at = NOW + i * 1000
     return recorder.record(
@@ -111,7 +111,7 @@ test('a search that was done before is answered the same from the summaries', as
 
 test('a value in a filter cannot pass for part of another field', async () => {
   const log = await openTestLog(freshDirectory())
-  const recorder = createRecorder(log, { now: () => NOW })
+  const recorder = createRecorder(log, { now: () => NOW, digest })
   await recorder.recordAct({ action: 'x","task":"task_1', details: { task: 'task_1' } })
   await recorder.recordAct({ action: 'y', task: 'task_1' })
   const { items } = await openSearch(log).search({ task: 'task_1', limit: 10 })
@@ -196,7 +196,7 @@ test('a summary never says no to what a bundle holds', () => {
 test('a search since a time stops at the stretch an hour before it, and finds what a clock set back left there', async () => {
   const log = await openTestLog(freshDirectory())
   let at = NOW
-  const recorder = createRecorder(log, { now: () => at })
+  const recorder = createRecorder(log, { now: () => at, digest })
   const recordAt = (hours: number, count: number): Promise<unknown> => {
     at = NOW + hours * 3_600_000
     return Promise.all(Array.from({ length: count }, (_, i) => recorder.record(decided({ correlationId: `h${hours}_${i}` }))))

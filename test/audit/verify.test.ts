@@ -12,7 +12,7 @@ import { createSettle } from '../../src/audit/settle.ts'
 import { splitBundle } from '../../src/audit/tiles.ts'
 import { openTree } from '../../src/audit/tree.ts'
 import { verifyDirectory } from '../../src/audit/verify.ts'
-import { appendNotes, decided, freshDirectory, NOW, note, openTestLog, SIGNER } from './rig.ts'
+import { appendNotes, decided, digest, freshDirectory, NOW, note, openTestLog, SIGNER } from './rig.ts'
 
 const now = () => NOW
 
@@ -28,7 +28,7 @@ async function logOf(entries: readonly string[]): Promise<string> {
 async function exchange(): Promise<{ allow: string; deny: string; outcome: string }> {
   const texts: string[] = []
   const log = { append: async (entry: string) => texts.push(entry) - 1, appendLater: (entry: string) => void texts.push(entry) }
-  const recorder = createRecorder(log, { now })
+  const recorder = createRecorder(log, { now, digest })
   const permit = await recorder.record(decided())
   await recorder.record(decided({ effect: 'deny' }))
   assert.ok(permit)
@@ -40,7 +40,7 @@ async function exchange(): Promise<{ allow: string; deny: string; outcome: strin
 test('what recorder and settle write verifies, on this thread and on others', async () => {
   const directory = freshDirectory()
   const log = await openTestLog(directory)
-  const [recorder, settle] = [createRecorder(log, { now }), createSettle(log, { now })]
+  const [recorder, settle] = [createRecorder(log, { now, digest }), createSettle(log, { now })]
   for (let i = 0; i < 10; i++) {
     const permits = await Promise.all(Array.from({ length: 600 }, () => recorder.record(decided({ correlationId: `é ${i}` }))))
     for (const permit of permits) if (permit) settle(permit, { result: 'completed', bytesIn: 1, bytesOut: 2, durationMs: 3 })

@@ -46,6 +46,17 @@ describe('a request on a target', () => {
     )
   })
 
+  test('names its members in code unit order, so that its digest is spelled in one go', () => {
+    const inOrder = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return
+      if (!Array.isArray(value)) assert.deepEqual(Object.keys(value), Object.keys(value).toSorted())
+      for (const member of Object.values(value)) inOrder(member)
+    }
+    for (const asked of [requestWith({ task: { ticket: 'OPS-1' } }), requestWith(), requestOnStint(caller, action, 0)]) {
+      inOrder([asked.principal, asked.resource, asked.context])
+    }
+  })
+
   test('says what the task, the target, the caller and the clock are', () => {
     const { principal, resource, context, risk } = requestWith({
       task: { ticket: 'OPS-1', labels: ['l'], parentId: 'task_0' },
