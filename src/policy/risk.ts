@@ -53,6 +53,8 @@ const LABELS: ReadonlyMap<string, Part> = new Map([
   ['phi', part(10, 'health data')],
   ['secrets', part(10, 'holds secrets')],
 ])
+/** Labels are the user's own words; most say nothing of risk. */
+const HARMLESS = part(0, '')
 const OUT_OF_HOURS = part(5, 'outside Monday to Friday, 06:00 to 20:00 UTC')
 const CEILING = 100
 
@@ -60,8 +62,8 @@ const CEILING = 100
 export function assessRisk(facts: RiskFacts): Risk {
   const raising: Part[] = []
   let sum = 0
-  const add = (one: Part | undefined): void => {
-    if (one === undefined || one.points === 0) return
+  const add = (one: Part): void => {
+    if (one.points === 0) return
     sum += one.points
     raising.push(one)
   }
@@ -69,7 +71,7 @@ export function assessRisk(facts: RiskFacts): Risk {
   add(PROOF[facts.proof])
   if (facts.environment !== undefined) add(ENVIRONMENT[facts.environment])
   if (facts.sensitivity !== undefined) add(SENSITIVITY[facts.sensitivity])
-  if (facts.labels.length > 0) for (const label of new Set(facts.labels)) add(LABELS.get(label))
+  if (facts.labels.length > 0) for (const label of new Set(facts.labels)) add(LABELS.get(label) ?? HARMLESS)
   if (isOutOfHours(facts.hour, facts.weekday)) add(OUT_OF_HOURS)
   raising.sort((a, b) => b.points - a.points)
   return { score: Math.min(CEILING, sum), reasons: raising.map(({ reason }) => reason) }

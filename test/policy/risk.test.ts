@@ -54,6 +54,13 @@ describe('the risk score', () => {
     assert.equal(assessRisk({ ...calm, weekday: 'sunday' }).score, 5)
   })
 
+  test('is not given for an access, a place or a proof that nobody knows', () => {
+    for (const unknown of ['access', 'environment', 'sensitivity', 'proof']) {
+      const asked = { access: 'read', proof: 'sandbox', hour: 12, weekday: 'monday', labels: [], [unknown]: 'constructed' }
+      assert.throws(() => assessRisk(asked as never), TypeError)
+    }
+  })
+
   test('never falls when an action gets graver, a place more sensitive or a label more', () => {
     fc.assert(
       fc.property(facts, (one) => {
