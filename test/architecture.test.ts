@@ -149,7 +149,14 @@ describe('each library has one room', () => {
     '@clack/prompts': ['cli'],
     zod: ['api', 'identity', 'targets', 'policy', 'cli'],
     yaml: ['cli', 'policy', 'main.ts'],
+    pg: ['store', 'credentials'],
+    mysql2: ['credentials'],
+    oauth4webapi: ['credentials'],
+    '@smithy/signature-v4': ['credentials'],
+    'age-encryption': ['credentials'],
   }
+  /** Locked before the connectors that use them; whoever lands one takes its name away here. */
+  const ARRIVING: readonly string[] = ['pg', 'mysql2', 'oauth4webapi', '@smithy/signature-v4', 'age-encryption']
 
   test('no library is imported outside its room', () => {
     const wrong = imports.filter((one) => {
@@ -171,7 +178,7 @@ describe('each library has one room', () => {
       )
     }
     const unused = Object.keys(manifest.dependencies ?? {}).filter((name) => !imports.some((one) => one.to === name))
-    assert.deepEqual(unused, [])
+    assert.deepEqual(unused.sort(), [...ARRIVING].sort())
   })
 })
 
