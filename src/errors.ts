@@ -83,6 +83,11 @@ export const CATALOGUE = {
     'Have a longer one made where it is issued: what is shorter could not be told from ordinary text and scrubbed from answers.',
   ],
   credential_missing: [503, 'The target has no usable credential', 'Add it with `stint credential add`.'],
+  mint_refused: [
+    502,
+    'The provider refuses to make this credential',
+    'The detail says why; `stint doctor --target` tries what the standing credential may do.',
+  ],
   stopping: [503, 'Stint is shutting down', 'Try again when it has restarted.'],
   upstream_timeout: [504, 'The target did not answer in time', 'Try again; `stint doctor --target` tests it.'],
   already_running: [

@@ -83,9 +83,12 @@ export interface IssuerRule {
 export type Environment = 'production' | 'staging' | 'development' | 'unknown'
 export type Sensitivity = 'public' | 'internal' | 'confidential' | 'restricted'
 
+/** How a host is spoken to. All but the first two are reached through an entrance of their own. */
+export type Scheme = 'http' | 'https' | 'postgres' | 'mysql' | 'redis' | 'ssh'
+
 /** A host a target answers on. `host` is exact or `*.suffix` (one or more labels). */
 export interface HostRule {
-  readonly scheme: 'http' | 'https'
+  readonly scheme: Scheme
   readonly host: string
   readonly port: number
 }
@@ -131,6 +134,8 @@ export interface Target {
   readonly trustedCa?: string
   readonly credentialId?: string
   readonly placement: Placement
+  /** What its connector must know to mint, by the names in docs/reference/connectors.md. Never a secret. */
+  readonly settings?: Readonly<Record<string, string | readonly string[]>>
 }
 
 /**

@@ -69,7 +69,7 @@ export async function openRooms(opening: Opening) {
     ...happened,
     ...(await openIdentity(opening, store, dial)),
     ...{ metrics, tasks, vault, credentials, flows, revocations, dial },
-    targets: await createTargets(store, Object.keys(CONNECTORS)),
+    targets: await createTargets(store, CONNECTORS),
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),

@@ -120,7 +120,8 @@ const placement = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('placeholder'), placeholder: words(200), body: z.boolean() }),
 ])
 
-const hostRule = z.strictObject({ scheme: z.enum(['http', 'https']), host, port })
+const hostRule = z.strictObject({ scheme: z.enum(['http', 'https', 'postgres', 'mysql', 'redis', 'ssh']), host, port })
+const setting = z.union([z.string().max(4096), z.array(z.string().max(4096)).max(100).readonly()])
 const environment = z.enum(['production', 'staging', 'development', 'unknown'])
 const sensitivity = z.enum(['public', 'internal', 'confidential', 'restricted'])
 
@@ -135,6 +136,11 @@ const targetShape = {
   trustedCa: z.string().max(200_000).exactOptional(),
   credentialId: name.exactOptional(),
   placement,
+  settings: z
+    .record(z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'takes the name of a setting'), setting)
+    .readonly()
+    .exactOptional()
+    .describe('What its connector must know to mint; docs/reference/connectors.md names them.'),
 }
 export const addTarget = z.strictObject(targetShape).meta({ id: 'AddTarget' })
 export const target = z.object(targetShape).meta({ id: 'Target' })

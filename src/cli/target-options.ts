@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { CONNECTORS } from '../credentials/connectors/index.ts'
 import { StintError } from '../errors.ts'
-import type { HostRule, Placement, Preset, Target } from '../model.ts'
+import type { HostRule, Placement, Preset, Scheme, Target } from '../model.ts'
 import { PRESETS, presetLabel } from '../targets/presets.ts'
 
 /** What `stint target add` was given. */
@@ -17,6 +17,7 @@ export interface TargetOptions {
   readonly label?: readonly string[]
   readonly privateNetwork?: readonly string[]
   readonly caFile?: string
+  readonly set?: readonly string[]
 }
 
 /** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
@@ -37,7 +38,23 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
     ...(options.caFile !== undefined && { trustedCa: await readPem(options.caFile) }),
     ...(credentialId !== undefined && { credentialId }),
     placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset),
+    ...(options.set !== undefined && { settings: readSettings(options.set, options.connector ?? preset?.connector ?? 'http') }),
   }
+}
+
+/** `name=value`, and again for a list. Which are lists the connector says; one it does not know is refused by the server. */
+function readSettings(pairs: readonly string[], connector: string): Record<string, string | string[]> {
+  const known = CONNECTORS[connector]?.minting?.settings ?? {}
+  const settings: Record<string, string | string[]> = {}
+  for (const pair of pairs) {
+    const [, name = '', value = ''] = /^([a-z][a-z0-9_]*)=(.*)$/s.exec(pair) ?? []
+    if (name === '') throw new StintError('invalid_argument', '--set takes NAME=VALUE')
+    const before = settings[name]
+    if (known[name]?.isList === true) settings[name] = [...(before ?? []), value]
+    else if (before === undefined) settings[name] = value
+    else throw new StintError('invalid_argument', `--set ${name} is given twice and takes one value`)
+  }
+  return settings
 }
 
 function presetOf(name: string, options: TargetOptions): Preset | undefined {
@@ -57,6 +74,7 @@ function credentialOf(name: string, { credential }: TargetOptions, preset: Prese
 function placementOf(options: TargetOptions, preset: Preset | undefined): Placement {
   if (options.inject !== undefined) return readPlacement(options.inject)
   const connector = options.connector ?? preset?.connector ?? 'http'
+  if (CONNECTORS[connector]?.minting !== undefined) return { kind: 'none' }
   const usual = CONNECTORS[connector]?.defaultPlacement ?? { kind: 'header', name: 'authorization', prefix: 'Bearer ' }
   const isUsual = preset === undefined || preset.placement.kind === 'none' || options.connector !== undefined
   const placement = isUsual ? usual : preset.placement
@@ -76,13 +94,29 @@ function readPlacement(text: string): Placement {
   throw new StintError('invalid_argument', '--inject takes bearer, header:NAME, basic:USERNAME, query:NAME or placeholder:TEXT')
 }
 
+/** The port that an address without one means. */
+export const DEFAULT_PORTS: Readonly<Record<Scheme, number>> = {
+  http: 80,
+  https: 443,
+  postgres: 5432,
+  mysql: 3306,
+  redis: 6379,
+  ssh: 22,
+}
+
 function readHost(text: string): HostRule {
   const [, scheme = 'https', host = '', port] =
-    /^(?:(https?):\/\/)?(\*?[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::([0-9]{1,5}))?\/?$/.exec(text) ?? []
-  if (host === '')
-    throw new StintError('invalid_argument', '--host takes example.com, *.example.com, example.com:8443 or http://127.0.0.1:8080')
-  const isClear = scheme === 'http'
-  return { scheme: isClear ? 'http' : 'https', host: host.toLowerCase(), port: Number(port ?? (isClear ? 80 : 443)) }
+    /^(?:([a-z]+):\/\/)?(\*?[a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(?::([0-9]{1,5}))?\/?$/.exec(text) ?? []
+  if (host === '' || !isScheme(scheme))
+    throw new StintError(
+      'invalid_argument',
+      '--host takes example.com, *.example.com, example.com:8443, http://127.0.0.1:8080 or postgres://db.example.com',
+    )
+  return { scheme, host: host.toLowerCase(), port: Number(port ?? DEFAULT_PORTS[scheme]) }
+}
+
+function isScheme(text: string): text is Scheme {
+  return Object.hasOwn(DEFAULT_PORTS, text)
 }
 
 async function readPem(path: string): Promise<string> {

@@ -1,5 +1,6 @@
-import type { Action, HostRule, Operation, Placement, Target, Task } from '../model.ts'
+import type { Action, HostRule, Operation, Placement, Scheme, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
+import type { Minting } from './minting.ts'
 
 /** One thing to put into the outgoing request. The gateway applies it; only it reveals the secret. */
 export type Injection =
@@ -7,6 +8,8 @@ export type Injection =
   | { readonly kind: 'basic'; readonly username: string; readonly value: Secret }
   | { readonly kind: 'query'; readonly name: string; readonly value: Secret }
   | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean; readonly value: Secret }
+  /** For wire protocols: whom the entrance logs in as. */
+  | { readonly kind: 'login'; readonly username: string; readonly value: Secret }
 
 /** What a connector is given to obtain a credential: the task, the decided action, and the standing secret it may wrap. */
 export interface ObtainInput {
@@ -38,6 +41,13 @@ export interface SpokenRefusal {
   readonly body: Uint8Array
 }
 
+/** What the first message of a wire protocol says. Attacker-controlled. */
+export interface SessionOpening {
+  /** The name the client gave; the entrance logs in as another. */
+  readonly user: string
+  readonly database: string
+}
+
 /** One operation and what `describe` must answer for it; drives the contract suite. */
 export interface ConnectorSample {
   readonly operation: Partial<Operation> & Pick<Operation, 'method' | 'path'>
@@ -52,6 +62,8 @@ export interface Connector {
   readonly kind: string
   /** One sentence for `stint target add --help` and docs/reference/connectors.md. */
   readonly summary: string
+  /** How its hosts are spoken to; http and https when absent. */
+  readonly schemes?: readonly Scheme[]
   readonly defaultHosts: readonly HostRule[]
   readonly defaultPlacement: Placement
   /** Environment variables tools look for; `stint run` sets them to a placeholder so that the tools start. */
@@ -69,7 +81,12 @@ export interface Connector {
    * enough. Throws nothing. The operation has the first bytes of its body where `bodyPrefix` asked for them.
    */
   speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
-  obtain(input: ObtainInput): Promise<Obtained>
+  /** Wraps the standing secret. There is this, or `minting`. */
+  obtain?(input: ObtainInput): Promise<Obtained>
+  /** Makes a credential for each task instead of wrapping the standing one. */
+  readonly minting?: Minting
+  /** For a protocol that is not HTTP: names what opening a session does. Throws `unknown_action`. */
+  describeSession?(opening: SessionOpening, target: Target): Action
   /** Names the shape of credential an action needs, where they differ: git takes basic auth, REST a header. One lease for each. */
   variant?(action: Action): string
   /** Drives test/contracts/connector.test.ts: known operations and one that must be refused. */
@@ -77,5 +94,7 @@ export interface Connector {
     readonly target: Target
     readonly known: readonly ConnectorSample[]
     readonly unknown: readonly ConnectorSample['operation'][]
+    /** Openings of sessions, each with what `describeSession` must answer, or nothing when it must be refused. */
+    readonly sessions?: readonly { readonly opening: SessionOpening; readonly action?: ConnectorSample['action'] }[]
   }
 }

@@ -102,6 +102,7 @@ export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
   async function mint(connector: Connector, { task, target, action, decision }: Allowed): Promise<Lease> {
     const { credentialId, hosts, privateNetworks, trustedCa } = target
     const standing = credentialId === undefined ? undefined : vault.open(credentialId)
+    if (connector.obtain === undefined) throw new StintError('credential_missing', 'this kind of target has nothing to wrap')
     const { injections, expiresAt = Number.POSITIVE_INFINITY } = await connector.obtain({ task, target, action, standing })
     return {
       id: `lease_${randomBytes(12).toString('base64url')}`,

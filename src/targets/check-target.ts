@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import type { Environment, HostRule, Placement, Sensitivity, Target } from '../model.ts'
+import type { Environment, HostRule, Placement, Scheme, Sensitivity, Target } from '../model.ts'
 import { checkTrustedCa } from './check-ca.ts'
 import { checkHost, checkPort } from './check-host.ts'
 import { checkNetwork } from './check-network.ts'
@@ -15,17 +15,36 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
 /** Headers that say where a message goes and where it ends: a credential in one of them would change the request. */
 const FRAMING = /^(?:host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|dpop|proxy-.*)$/i
 
-/** The target in canonical form. Throws `invalid_argument` naming the field. */
-export function checkTarget(target: Target, connectors: readonly string[] | undefined): Target {
+/** What a target must fit of its connector. */
+export interface Kind {
+  /** How its hosts are spoken to; http and https when absent. */
+  readonly schemes?: readonly Scheme[]
+  /** There for one that mints: the target's credential is then shown to the provider only, and placed nowhere. */
+  readonly minting?: {
+    readonly settings: Readonly<
+      Record<string, { readonly required: boolean; readonly isList: boolean; readonly pattern: RegExp }>
+    >
+    checkTarget?(target: Target): void
+  }
+}
+
+/** Connectors by the name that targets call them. */
+export type Kinds = Readonly<Record<string, Kind>>
+
+const HTTP: readonly Scheme[] = ['http', 'https']
+const ANYTHING: Kind = { schemes: [...HTTP, 'postgres', 'mysql', 'redis', 'ssh'] }
+
+/** The target in canonical form. Throws `invalid_argument` naming the field. Without `kinds` its connector is not looked into. */
+export function checkTarget(target: Target, kinds: Kinds | undefined): Target {
   if (!ID.test(target.id)) throw invalid('id', `takes a name that matches ${ID.source}`)
-  if (connectors !== undefined && !connectors.includes(target.connector))
-    throw invalid('connector', `takes one of ${connectors.join(', ')}`)
+  const kind = kinds === undefined ? ANYTHING : Object.hasOwn(kinds, target.connector) ? kinds[target.connector] : undefined
+  if (kind === undefined) throw invalid('connector', `takes one of ${Object.keys(kinds ?? {}).join(', ')}`)
   if (target.hosts.length < 1 || target.hosts.length > 50) throw invalid('hosts', 'takes 1 to 50 entries')
   if (target.privateNetworks.length > 20) throw invalid('privateNetworks', 'takes at most 20 entries')
   const checked: Target = {
     id: target.id,
     connector: target.connector,
-    hosts: target.hosts.map(checkHostRule),
+    hosts: target.hosts.map((rule) => checkHostRule(rule, kind.schemes ?? HTTP)),
     environment: oneOf('environment', ENVIRONMENTS, target.environment),
     sensitivity: oneOf('sensitivity', SENSITIVITIES, target.sensitivity),
     labels: checkLabels(target.labels),
@@ -33,13 +52,41 @@ export function checkTarget(target: Target, connectors: readonly string[] | unde
     ...(target.trustedCa !== undefined && { trustedCa: checkTrustedCa(target.trustedCa) }),
     ...(target.credentialId !== undefined && { credentialId: checkCredentialId(target.credentialId) }),
     placement: checkPlacement(target.placement),
+    ...(target.settings !== undefined && { settings: target.settings }),
   }
-  refuseHalfCredential(checked)
+  if (kinds !== undefined) checkSettings(checked, kind)
+  if (kind.minting !== undefined) refusePlacement(checked)
+  else refuseHalfCredential(checked)
   return checked
 }
 
-function checkHostRule({ scheme, host, port }: HostRule): HostRule {
-  return { scheme: oneOf('scheme', ['http', 'https'], scheme), host: checkHost(host, true), port: checkPort(port) }
+function checkHostRule({ scheme, host, port }: HostRule, schemes: readonly Scheme[]): HostRule {
+  return { scheme: oneOf('scheme', schemes, scheme), host: checkHost(host, true), port: checkPort(port) }
+}
+
+function checkSettings(target: Target, { minting }: Kind): void {
+  const known = minting?.settings ?? {}
+  const given = target.settings ?? {}
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(known, name))
+      throw invalid(
+        `settings.${name}`,
+        `is not a setting of ${target.connector}: ${Object.keys(known).join(', ') || 'it has none'}`,
+      )
+  }
+  for (const [name, { required, isList, pattern }] of Object.entries(known)) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined
+    if (value === undefined && required) throw invalid(`settings.${name}`, `is missing; ${target.connector} needs it`)
+    if (value === undefined) continue
+    if (Array.isArray(value) !== isList) throw invalid(`settings.${name}`, isList ? 'takes a list' : 'takes one value')
+    for (const one of [value].flat())
+      if (!pattern.test(one)) throw invalid(`settings.${name}`, `takes what matches ${pattern.source}`)
+  }
+  minting?.checkTarget?.(target)
+}
+
+function refusePlacement({ placement, connector }: Target): void {
+  if (placement.kind !== 'none') throw invalid('placement', `takes none: ${connector} places what it mints by itself`)
 }
 
 function checkLabels(labels: readonly string[]): readonly string[] {

@@ -3,7 +3,7 @@ import type { HostRule, Target } from '../model.ts'
 import type { Store } from '../store/store.ts'
 import { createTurns } from '../store/turns.ts'
 import { checkHost, checkPort } from './check-host.ts'
-import { checkTarget } from './check-target.ts'
+import { checkTarget, type Kinds } from './check-target.ts'
 import { createHostTable } from './host-table.ts'
 
 /** A host that may be tunnelled to: its bytes are not read, nothing is injected. `host` is exact or `*.suffix`. */
@@ -32,19 +32,19 @@ export interface Targets {
   isTunnel(host: string, port: number): boolean
 }
 
-/** Opens the targets of the store. `connectors` are the kinds that a target may name; any when absent. */
-export async function createTargets(store: Store, connectors?: readonly string[]): Promise<Targets> {
+/** Opens the targets of the store. `kinds` are the connectors that a target may name; any when absent. */
+export async function createTargets(store: Store, kinds?: Kinds): Promise<Targets> {
   const targets = new Map<string, Target>()
   const tunnels = new Map<string, Tunnel>()
   const hosts = createHostTable<Target>()
   const tunnelHosts = createHostTable<Tunnel>()
   const inTurn = createTurns()
   for (const row of await store.db.selectFrom('targets').select('target_json').orderBy('id').execute())
-    admit(parse(row.target_json))
+    admit(parse(row.target_json, kinds))
   for (const row of await store.db.selectFrom('tunnels').select(['host', 'port']).execute()) admitTunnel(row)
 
   return {
-    add: (target) => inTurn(() => add(checkTarget(target, connectors))),
+    add: (target) => inTurn(() => add(checkTarget(target, kinds))),
     remove: (id) => inTurn(() => remove(id)),
     get,
     list: () => [...targets.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
@@ -133,9 +133,11 @@ function keyOf({ host, port }: Tunnel): string {
   return `${host}:${port}`
 }
 
-function parse(json: string): Target {
+/** Also one of a connector that is gone: it can still be listed and removed. */
+function parse(json: string, kinds: Kinds | undefined): Target {
   try {
-    return checkTarget(JSON.parse(json), undefined)
+    const target: Target = JSON.parse(json)
+    return checkTarget(target, kinds !== undefined && Object.hasOwn(kinds, target.connector) ? kinds : undefined)
   } catch (thrown) {
     throw new StintError('store_unavailable', 'a stored target is damaged', { operatorDetail: String(thrown), cause: thrown })
   }

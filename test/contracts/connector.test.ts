@@ -18,7 +18,14 @@ const NAMES = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'valueO
 function operationOf({ example }: Connector, sample: ConnectorSample['operation']): Operation {
   const [rule] = example.target.hosts
   assert.ok(rule)
-  return { scheme: rule.scheme, host: rule.host, port: rule.port, query: '', headers: {}, ...sample }
+  return {
+    scheme: rule.scheme === 'http' ? 'http' : 'https',
+    host: rule.host,
+    port: rule.port,
+    query: '',
+    headers: {},
+    ...sample,
+  }
 }
 
 /** As the gateway does it: no more of the body than the connector asked for. */
@@ -70,8 +77,10 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
       assert.equal(connector.kind, kind)
       assert.match(connector.summary, /^[A-Z][^\n]+\.$/)
       assert.equal(example.target.connector, kind)
-      assert.deepEqual(checkTarget(example.target, Object.keys(CONNECTORS)), example.target)
-      assert.ok(example.known.length > 0 && example.unknown.length > 0)
+      assert.deepEqual(checkTarget(example.target, CONNECTORS), example.target)
+      assert.ok(example.unknown.length > 0)
+      assert.ok(example.known.length > 0 || (connector.describeSession !== undefined && (example.sessions ?? []).length > 0))
+      assert.notEqual(connector.obtain === undefined, connector.minting === undefined, 'it wraps or it mints')
     })
 
     for (const { operation, action } of example.known)
@@ -79,6 +88,17 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
         const { id, access, resource, ...rest } = describeAs(connector, operationOf(connector, operation))
         assert.deepEqual({ id, access, resource }, action)
         checkAction({ id, access, resource, ...rest })
+      })
+
+    for (const { opening, action } of example.sessions ?? [])
+      test(`${action === undefined ? 'refuses' : `calls ${action.id}`} a session ${JSON.stringify(opening)}`, () => {
+        assert.ok(connector.describeSession)
+        const named = (): Action | undefined => connector.describeSession?.(opening, example.target)
+        if (action === undefined)
+          return void assert.throws(named, (thrown) => thrown instanceof StintError && thrown.code === 'unknown_action')
+        const { id = '', access, resource, parameters = {} } = named() ?? {}
+        assert.deepEqual({ id, access, resource }, action)
+        checkAction({ ...action, parameters })
       })
 
     for (const operation of example.unknown)
@@ -186,12 +206,15 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
         }
     })
 
+    const obtain = connector.obtain
+    if (obtain === undefined) return
+
     test('obtains what its target’s placement asks for, or nothing, without showing the secret', async () => {
       const standing = new Secret(VALUE)
       let isShown = example.target.placement.kind === 'none'
       for (const { operation } of example.known) {
         const action = describeAs(connector, operationOf(connector, operation))
-        const obtained = await connector.obtain({ task: TASK, target: example.target, action, standing })
+        const obtained = await obtain({ task: TASK, target: example.target, action, standing })
         const values = obtained.injections.map(({ value }) => value)
         assert.ok(values.length <= 1 && values.every((value) => value === standing))
         isShown ||= values.length === 1
@@ -205,20 +228,17 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
       assert.ok(known)
       const action = describeAs(connector, operationOf(connector, known.operation))
       const input = { task: TASK, target: example.target, action, standing: undefined }
-      await assert.rejects(
-        connector.obtain(input),
-        (thrown) => thrown instanceof StintError && thrown.code === 'credential_missing',
-      )
+      await assert.rejects(obtain(input), (thrown) => thrown instanceof StintError && thrown.code === 'credential_missing')
       const none = { ...example.target, placement: { kind: 'none' } } as const
-      assert.deepEqual((await connector.obtain({ ...input, target: none })).injections, [])
+      assert.deepEqual((await obtain({ ...input, target: none })).injections, [])
     })
 
     test('keeps leases of different shapes apart', async () => {
       const shapes = new Map<string, string>()
       for (const { operation } of example.known) {
         const action = describeAs(connector, operationOf(connector, operation))
-        const { injections } = await connector.obtain({ task: TASK, target: example.target, action, standing: new Secret(VALUE) })
-        const shape = inspect(injections, { depth: null })
+        const { injections } = await obtain({ task: TASK, target: example.target, action, standing: new Secret(VALUE) })
+        const shape: string = inspect(injections, { depth: null })
         const variant = connector.variant?.(action) ?? ''
         assert.equal(shapes.get(variant) ?? shape, shape)
         shapes.set(variant, shape)

@@ -161,7 +161,7 @@ describe('a target', () => {
     ['a label with a blank', { ...TARGET, labels: ['a b'] }, /labels/],
   ]
   for (const [what, target, words] of refused)
-    test(`with ${what} is refused`, () => assert.throws(() => checkTarget(target, ['http']), code('invalid_argument', words)))
+    test(`with ${what} is refused`, () => assert.throws(() => checkTarget(target, { http: {} }), code('invalid_argument', words)))
 
   test('without its credential and without a placement is refused; without both is taken', () => {
     const { credentialId: _, ...open } = TARGET

@@ -16,7 +16,7 @@ function targetOf({ id, connector, hosts, environment, sensitivity, credential, 
 describe('presets', () => {
   test('can all be added beside one another, each with a connector that exists', async (t) => {
     const { store } = await temporaryStore(t)
-    const targets = await createTargets(store, Object.keys(CONNECTORS))
+    const targets = await createTargets(store, CONNECTORS)
     for (const preset of WITH_HOSTS) await targets.add(targetOf(preset))
     assert.equal(targets.list().length, WITH_HOSTS.length)
     for (const preset of WITH_HOSTS)

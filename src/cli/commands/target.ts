@@ -6,7 +6,7 @@ import { PRESETS } from '../../targets/presets.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { facts, table } from '../table.ts'
-import { type TargetOptions, targetFrom } from '../target-options.ts'
+import { DEFAULT_PORTS, type TargetOptions, targetFrom } from '../target-options.ts'
 
 const EXAMPLES = `
 Examples:
@@ -55,6 +55,7 @@ function registerAdd(target: Command, context: CommandContext): void {
     .option('--label <text>', 'a label for policies; repeatable', append)
     .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append)
     .option('--ca-file <path>', 'PEM file of the CA that signed its certificate')
+    .option('--set <name=value...>', 'a setting of a connector that mints; again for a list')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, options: TargetOptions) => {
       const added = await context.call<Target>('POST', '/v1/targets', await targetFrom(name, options))
@@ -126,9 +127,7 @@ function injected(placement: Placement): string {
 }
 
 function hostsOf({ hosts }: Target): string {
-  return hosts
-    .map(({ scheme, host, port }) => `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`)
-    .join(' ')
+  return hosts.map(({ scheme, host, port }) => `${scheme}://${host}${port === DEFAULT_PORTS[scheme] ? '' : `:${port}`}`).join(' ')
 }
 
 function pathOf(id: string): string {

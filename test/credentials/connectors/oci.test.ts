@@ -143,6 +143,8 @@ describe('a registry’s token', () => {
   })
 
   test('alone is asked for with the credential: the registry, and where it redirects to, never see it', async () => {
+    const { obtain } = oci
+    assert.ok(obtain)
     const standing = new Secret('s3cret')
     for (const [method, path] of [
       ['GET', '/token'],
@@ -151,7 +153,7 @@ describe('a registry’s token', () => {
       ['GET', '/elsewhere'],
     ] as const) {
       const action = ask(method, path)
-      const { injections } = await oci.obtain({ task: TASK, target: oci.example.target, action, standing })
+      const { injections } = await obtain({ task: TASK, target: oci.example.target, action, standing })
       assert.equal(injections.length, path === '/token' ? 1 : 0, path)
     }
   })
