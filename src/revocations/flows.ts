@@ -35,15 +35,26 @@ export function createFlows(ancestors: Ancestors): Flows {
   }
 }
 
-/** Every socket that is broken off makes errors; writing down where for each of thousands takes as long as breaking them off. */
+const { stackTraceLimit } = Error
+let cuts = 0
+
+/**
+ * Every socket that is broken off makes errors, now and in the next turn of the event loop, when it has closed; writing down where for
+ * each of thousands takes as long as breaking them off.
+ */
 function withoutStacks(work: () => void): void {
-  const { stackTraceLimit } = Error
+  cuts += 1
   Error.stackTraceLimit = 0
   try {
     work()
   } finally {
-    Error.stackTraceLimit = stackTraceLimit
+    setImmediate(() => setImmediate(withStacksAgain)) // sockets close at the end of a turn, after the first of these
   }
+}
+
+function withStacksAgain(): void {
+  cuts -= 1
+  if (cuts === 0) Error.stackTraceLimit = stackTraceLimit
 }
 
 class OpenFlow implements Flow {

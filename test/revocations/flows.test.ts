@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { describe, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Caller, Selector, Target, Task } from '../../src/model.ts'
 import { createFlows } from '../../src/revocations/flows.ts'
+import { listening } from '../gateway/rig.ts'
 
 const caller = { id: 'caller-a', actors: ['actor-a'] } as unknown as Caller
 const task = { id: 'child', owner: 'ann', workload: 'caller-a', parentId: 'parent' } as unknown as Task
@@ -56,4 +61,37 @@ describe('open flows', () => {
     closed.close()
     assert.equal(flows.cut({ kind: 'all' }), 0)
   })
+
+  test('break off without writing down where, also when the connection has closed, and only until then', async () => {
+    const { errors, cut } = await cutRequest()
+    await cut()
+    assert.deepEqual(errors, ['Error: aborted'])
+    for (let turns = 0; turns < 5; turns += 1) await turn()
+    assert.match(new Error('later').stack ?? '', /\n {4}at /)
+  })
 })
+
+/** A request on a server of its own that a cut breaks off; `errors` are the stacks of what the server makes of it. */
+async function cutRequest() {
+  const errors: (string | undefined)[] = []
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>()
+  const server = createServer((request, response) => {
+    request.on('error', ({ stack }) => errors.push(stack))
+    resolve(response)
+  })
+  const client = connect(await listening(server), '127.0.0.1').on('error', () => {})
+  client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  const response = await promise
+  const flows = createFlows(parents)
+  flows.open({ caller, task, target }).onCut(() => response.socket?.resetAndDestroy())
+  return {
+    errors,
+    async cut() {
+      flows.cut({ kind: 'all' })
+      await once(response, 'close')
+      await turn()
+      client.destroy()
+      server.close()
+    },
+  }
+}
