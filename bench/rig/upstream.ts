@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A process of its own: the target of the benchmarks. `/` answers 2 bytes, `/bytes/N` N bytes, `/endless` drips until it is cut. */
+Error.stackTraceLimit = 0 // it shares the machine with what is measured, and makes an error for each connection broken off
 const chunk = Buffer.alloc(65_536, 0x78)
 const server = createServer((request, response) => {
   const [, kind, size] = (request.url ?? '/').split('/')
