@@ -61,6 +61,18 @@ export const SETTINGS = {
   connectTimeoutSeconds: setting('STINT_CONNECT_TIMEOUT', 10, 'Limit for reaching a target, TLS included.', whole(1, 120)),
   headersTimeoutSeconds: setting('STINT_HEADERS_TIMEOUT', 300, 'Limit for a target’s first answer byte.', whole(1, 3600)),
   maxConnections: setting('STINT_MAX_CONNECTIONS', 10_000, 'Connections the gateway accepts at once.', whole(1, 1_000_000)),
+  vaultKeySource: setting(
+    'STINT_VAULT_KEY_SOURCE',
+    'file',
+    'Where the key is that seals the vault: `vault.key` in the data directory, or what a command prints. After a change, `stint credential rotate-key` moves what was sealed before.',
+    oneOf('file', 'command'),
+  ),
+  vaultKeyCommand: setting(
+    'STINT_VAULT_KEY_COMMAND',
+    '',
+    'Run by /bin/sh at start and by `rotate-key`; prints a key of 32 bytes in base64 or hex, and older ones below it.',
+    text,
+  ),
   logLevel: setting(
     'STINT_LOG_LEVEL',
     'info',

@@ -82,6 +82,16 @@ export const CATALOGUE = {
     'The secret is too short',
     'Have a longer one made where it is issued: what is shorter could not be told from ordinary text and scrubbed from answers.',
   ],
+  vault_key_wrong: [
+    500,
+    'The vault’s key is not the one that sealed it',
+    'Nothing was changed. Give Stint the key that the credentials were sealed under: the settings that begin with `vault` say where it is.',
+  ],
+  key_unavailable: [
+    503,
+    'The vault’s key cannot be had now',
+    'Nothing was changed. The detail says why; the settings that begin with `vault` say where the key is.',
+  ],
   credential_missing: [503, 'The target has no usable credential', 'Add it with `stint credential add`.'],
   mint_refused: [
     502,

@@ -4,7 +4,11 @@ import { openSearch } from './audit/search.ts'
 import { createSettle } from './audit/settle.ts'
 import type { Config } from './config.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
+import { commandKeys } from './credentials/keys/command.ts'
+import { fileKeys } from './credentials/keys/file.ts'
+import type { KeySources } from './credentials/keys.ts'
 import { createObtain } from './credentials/obtain.ts'
+import { runCommand } from './credentials/run-command.ts'
 import { openVault } from './credentials/vault.ts'
 import { openCa } from './gateway/ca.ts'
 import { createDial, type Dial } from './gateway/dial.ts'
@@ -43,6 +47,9 @@ export interface Opening {
   report(thrown: unknown): void
 }
 
+/** Someone may have to touch a security key for it. */
+const KEY_COMMAND_SECONDS = 60
+
 /** Opens the rooms in the order they need each other. Throws StintError or AuditError. */
 export async function openRooms(opening: Opening) {
   const { config, now, onClose } = opening
@@ -53,7 +60,7 @@ export async function openRooms(opening: Opening) {
   onClose(() => store.close())
   const tasks = await createTasks(store, { ...config, now, report: opening.report })
   onClose(() => tasks.close())
-  const vault = await openVault(store, places.vaultKey)
+  const vault = await openVault(store, keySources(opening))
   const credentials = createObtain({ vault, connectors: CONNECTORS, now })
   const flows = createFlows(tasks.ancestors)
   const revocations = await openRevocations(store, now, tasks.ancestors)
@@ -73,6 +80,23 @@ export async function openRooms(opening: Opening) {
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
+  }
+}
+
+/** Every source of the vault's key that is set up; the others beside the chosen one unwrap until the key is rotated. */
+function keySources({ config, log }: Opening): KeySources {
+  const { vaultKeySource: current, vaultKeyCommand: command } = config
+  const options = {
+    what: 'the command of `vaultKeyCommand`',
+    timeoutSeconds: KEY_COMMAND_SECONDS,
+    onStderr: (stderr: string) => log.warn({ stderr }, 'the command of `vaultKeyCommand` wrote to standard error'),
+  }
+  return {
+    current,
+    sources: {
+      file: fileKeys(placesIn(config.home).vaultKey),
+      ...(command !== '' && { command: commandKeys(() => runCommand(command, options)) }),
+    },
   }
 }
 

@@ -2,8 +2,9 @@ import { StintError } from '../errors.ts'
 import { type Secret, SHORTEST_SECRET_BYTES } from '../secret.ts'
 import type { Store } from '../store/store.ts'
 import { createTurns } from '../store/turns.ts'
-import { extendKeyRing, openKeyRing, shrinkKeyRing } from './key-ring.ts'
-import { rewrap, seal, unseal } from './seal.ts'
+import type { RecordKey } from './key-source.ts'
+import { type KeySources, openKeys } from './keys.ts'
+import { newKey, seal, unseal } from './seal.ts'
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
 const MAX_LENGTH = 65_536
@@ -33,21 +34,25 @@ export interface Vault {
   onChange(listener: (id: string) => void): void
   /**
    * Seals every record under a new key-encryption key, forgets the old one and answers how many there are. Broken off at any instant,
-   * everything opens, and doing it again leaves one key. Throws `state_unsafe`, `store_unavailable`.
+   * everything opens, and doing it again leaves one key. What another source sealed moves to the current one. Throws `state_unsafe`,
+   * `store_unavailable`, `key_unavailable`; `conflict` when the source has no new key to give.
    */
   rotateKey(): Promise<number>
 }
 
+/** A record in memory: its key unwrapped, absent when it does not open; its value sealed. Stored as `wrapped.body`. */
 interface Sealed extends CredentialListing {
-  readonly sealed: string
+  readonly wrapped: string
+  readonly body: string
+  readonly key: Buffer | undefined
 }
 
-/** Opens the vault; makes `keyFile` (0600) for an empty one. Throws `state_unsafe` for a missing, foreign or readable key file. */
-export async function openVault(store: Store, keyFile: string): Promise<Vault> {
-  const rows = await store.db.selectFrom('credentials').selectAll().orderBy('id').execute()
-  let ring = await openKeyRing(keyFile, rows.length > 0)
-  const records = new Map<string, Sealed>()
-  for (const { id, version, sealed, at } of rows) records.set(id, { id, version, sealed, createdAt: at })
+/**
+ * Opens the vault, with the keys of all records and none of their values. Throws `vault_key_wrong`, `key_unavailable`, and what the
+ * sources throw; then nothing was changed.
+ */
+export async function openVault(store: Store, sources: KeySources): Promise<Vault> {
+  const { keys, records } = await readRecords(store, sources)
   const listeners: ((id: string) => void)[] = []
   const inTurn = createTurns()
 
@@ -59,7 +64,7 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
     open(id) {
       const record = records.get(id)
       if (record === undefined) throw new StintError('credential_missing', `the vault has no credential ${id}`)
-      return unseal(ring, record, record.sealed)
+      return openRecord(record)
     },
     onChange: (listener) => listeners.push(listener),
     rotateKey: () => inTurn(rotateKey),
@@ -68,11 +73,11 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
   async function add(id: string, value: Secret): Promise<void> {
     check(id, value)
     if (records.has(id)) throw new StintError('conflict', `credential ${id} exists; rotate it to give it a new value`)
-    const record = recordOf(id, 1, value)
+    const record = await sealRecord(id, 1, value)
     await store.write(async (tx, changed) => {
       await tx
         .insertInto('credentials')
-        .values({ id, version: record.version, sealed: record.sealed, at: record.createdAt })
+        .values({ id, version: record.version, sealed: stored(record), at: record.createdAt })
         .execute()
       changed('credential', id)
     })
@@ -81,15 +86,16 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
 
   async function replace(id: string, value: Secret): Promise<void> {
     check(id, value)
-    const record = recordOf(id, known(id).version + 1, value)
+    const record = await sealRecord(id, known(id).version + 1, value)
     await store.write(async (tx, changed) => {
       await tx
         .updateTable('credentials')
-        .set({ version: record.version, sealed: record.sealed, at: record.createdAt })
+        .set({ version: record.version, sealed: stored(record), at: record.createdAt })
         .where('id', '=', id)
         .execute()
       changed('credential', id)
     })
+    wipe(id)
     records.set(id, record)
     for (const listener of listeners) listener(id)
   }
@@ -100,19 +106,28 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
       await tx.deleteFrom('credentials').where('id', '=', id).execute()
       changed('credential', id)
     })
+    wipe(id)
     records.delete(id)
     for (const listener of listeners) listener(id)
   }
 
-  /** A crash between the steps leaves a ring that opens everything. */
+  /** A crash between the steps leaves keys that open everything. */
   async function rotateKey(): Promise<number> {
-    ring = await extendKeyRing(keyFile, ring)
-    const rewrapped = [...records.values()].map((record) => ({ ...record, sealed: rewrap(ring, record, record.sealed) }))
+    const all = [...records.values()]
+    const unwrapped = all.map((record): RecordKey => ({ record, key: record.key ?? refuse(record) }))
+    await keys.renew(all.map(({ wrapped }) => wrapped))
+    const wrapped = unwrapped.length === 0 ? [] : await keys.wrap(unwrapped)
+    const rewrapped = all.map((record, at) => ({ ...record, wrapped: wrapped[at] ?? refuse(record) }))
     await store.write(async (tx) => {
-      for (const { id, sealed } of rewrapped) await tx.updateTable('credentials').set({ sealed }).where('id', '=', id).execute()
+      for (const record of rewrapped)
+        await tx
+          .updateTable('credentials')
+          .set({ sealed: stored(record) })
+          .where('id', '=', record.id)
+          .execute()
     })
     for (const record of rewrapped) records.set(record.id, record)
-    ring = await shrinkKeyRing(keyFile, ring)
+    await keys.forget()
     return rewrapped.length
   }
 
@@ -122,9 +137,52 @@ export async function openVault(store: Store, keyFile: string): Promise<Vault> {
     return record
   }
 
-  function recordOf(id: string, version: number, value: Secret): Sealed {
-    return { id, version, createdAt: Date.now(), sealed: seal(ring, { id, version }, value) }
+  async function sealRecord(id: string, version: number, value: Secret): Promise<Sealed> {
+    const key = newKey()
+    const [wrapped = ''] = await keys.wrap([{ record: { id, version }, key }])
+    return { id, version, createdAt: Date.now(), wrapped, key, body: seal(key, { id, version }, value) }
   }
+
+  function wipe(id: string): void {
+    records.get(id)?.key?.fill(0)
+  }
+}
+
+async function readRecords(store: Store, sources: KeySources) {
+  const rows = await store.db.selectFrom('credentials').selectAll().orderBy('id').execute()
+  const read = rows.map(({ id, version, sealed, at: createdAt }) => {
+    const end = Math.max(0, sealed.lastIndexOf('.'))
+    return {
+      id,
+      version,
+      createdAt,
+      body: sealed.slice(end + 1),
+      wrapped: { record: { id, version }, wrapped: sealed.slice(0, end) },
+    }
+  })
+  const { keys, unwrapped } = await openKeys(
+    sources,
+    read.map(({ wrapped }) => wrapped),
+  )
+  const records = read.map((one): Sealed => ({ ...one, wrapped: one.wrapped.wrapped, key: unwrapped.get(one.wrapped) }))
+  return { keys, records: new Map(records.map((one) => [one.id, one])) }
+}
+
+function stored({ wrapped, body }: Sealed): string {
+  return `${wrapped}.${body}`
+}
+
+function openRecord(record: Sealed): Secret {
+  if (record.key === undefined) return refuse(record)
+  try {
+    return unseal(record.key, record, record.body)
+  } catch (cause) {
+    return refuse(record, cause)
+  }
+}
+
+function refuse({ id }: CredentialListing, cause?: unknown): never {
+  throw new StintError('state_unsafe', `credential ${id} does not open: its record was changed`, { cause })
 }
 
 function byId(a: CredentialListing, b: CredentialListing): number {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, describe, test } from 'node:test'
@@ -11,6 +12,7 @@ import { Secret } from '../../src/secret.ts'
 import { openStore } from '../../src/store/store.ts'
 import { type Installation, startStint } from '../fakes/stint.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
+import { fileSource } from './sources.ts'
 
 const COUNT = 40
 const secretOf = (number: number): string => `the value of credential ${number}`
@@ -20,7 +22,7 @@ test('a vault killed at any instant of a rotation opens everything, and one more
   const directory = await temporaryDirectory(t)
   const [database, keyFile] = [join(directory, 'state.db'), join(directory, 'vault.key')]
   const first = await openStore(database)
-  const filled = await openVault(first, keyFile)
+  const filled = await openVault(first, fileSource(keyFile))
   for (let number = 0; number < COUNT; number += 1) await filled.add(`c${number}`, new Secret(secretOf(number)))
   await first.close()
   let broken = 0
@@ -28,13 +30,13 @@ test('a vault killed at any instant of a rotation opens everything, and one more
     await rotateUntilKilled(database, keyFile, round)
     if (keysIn(keyFile).length > 1) broken += 1
     const store = await openStore(database)
-    const vault = await openVault(store, keyFile)
+    const vault = await openVault(store, fileSource(keyFile))
     for (let number = 0; number < COUNT; number += 1) assert.equal(vault.open(`c${number}`).reveal(), secretOf(number))
     await store.close()
   }
   t.diagnostic(`${broken} of 12 kills left an unfinished rotation`)
   const store = await openStore(database)
-  const vault = await openVault(store, keyFile)
+  const vault = await openVault(store, fileSource(keyFile))
   assert.equal(await vault.rotateKey(), COUNT)
   assert.equal(keysIn(keyFile).length, 1)
   await store.close()
@@ -117,4 +119,39 @@ test('a credential that is too short is refused with what to do, and is not in t
   assert.equal(JSON.parse(refused.stderr).code, 'secret_too_short')
   assert.doesNotMatch(stderr + refused.stderr, /hunter2/)
   assert.deepEqual(JSON.parse((await stint.cli(['credential', 'list', '--json'])).stdout), { items: [] })
+})
+
+test('a server whose vault key a command prints: sealed, moved, refused with another key, and the key stands nowhere', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const keyFile = join(directory, 'key')
+  const [first, second] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')]
+  writeFileSync(keyFile, first)
+  const command = `echo a word to the operator >&2; cat '${keyFile}'`
+  const stint = await startStint({ STINT_VAULT_KEY_SOURCE: 'command', STINT_VAULT_KEY_COMMAND: command })
+  t.after(() => stint.stop())
+  await stint.cli(['credential', 'add', 'token'], 'value-of-token')
+  const same = await stint.cli(['credential', 'rotate-key'])
+  assert.deepEqual([same.code, /prints the same key/.test(same.stderr)], [1, true])
+  writeFileSync(keyFile, second)
+  const rotated = await stint.cli(['credential', 'rotate-key'])
+  assert.deepEqual([rotated.code, rotated.stdout], [0, 'The vault has a new key; 1 credentials are sealed under it.\n'])
+  writeFileSync(keyFile, first)
+  stint.server.kill('SIGTERM')
+  const refused = await stint.restart().then(
+    () => 'it started',
+    (thrown: unknown) => String(thrown),
+  )
+  assert.match(refused, /1 of the vault’s credentials are sealed under another key than the command of `vaultKeyCommand` has/)
+  assert.match(refused, /a word to the operator/)
+  for (const name of readdirSync(stint.home, { recursive: true, encoding: 'utf8' })) {
+    const path = join(stint.home, name)
+    if (!statSync(path).isFile()) continue
+    const text = readFileSync(path, 'latin1')
+    assert.ok(!text.includes(first) && !text.includes(second), name)
+  }
+  assert.ok(!refused.includes(first))
+  assert.ok(!readdirSync(stint.home).includes('vault.key'))
+  writeFileSync(keyFile, second)
+  await stint.restart()
+  assert.match((await stint.cli(['credential', 'list'])).stdout, /token/)
 })

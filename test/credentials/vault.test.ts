@@ -7,13 +7,21 @@ import { openVault } from '../../src/credentials/vault.ts'
 import { Secret } from '../../src/secret.ts'
 import { temporaryStore } from '../store/temporary.ts'
 import { code } from '../targets/fixture.ts'
+import { fileSource } from './sources.ts'
 
 const VALUE = 'ghp_correct-horse-battery-staple'
 
 async function open(t: TestContext) {
   const { store, path, directory } = await temporaryStore(t)
   const keyFile = join(directory, 'vault.key')
-  return { store, path, directory, keyFile, vault: await openVault(store, keyFile), again: () => openVault(store, keyFile) }
+  return {
+    store,
+    path,
+    directory,
+    keyFile,
+    vault: await openVault(store, fileSource(keyFile)),
+    again: () => openVault(store, fileSource(keyFile)),
+  }
 }
 
 describe('the vault', () => {
@@ -100,13 +108,44 @@ describe('the vault', () => {
   })
 })
 
+/** Made with pyca/cryptography's AESGCM from the key 00…1f, the record key 20…3f, and the nonces 00…0b and 0c…17. */
+const KNOWN = {
+  keys: '0123456789ab AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\n',
+  sealed:
+    '0123456789ab.AAECAwQFBgcICQoLZyP0OOHA5DylaL2gncRWQrPntQfETmlLAF7fviFUPo3I--zMpGLebZZYYD2SfKnq.DA0ODxAREhMUFRYXgVU8R1FedJ-2OpaHl_Uge9WDbiMBciQ5kTW7ABAzvsc',
+}
+
+test('a record that another implementation of AES-256-GCM sealed opens, for its name and version alone', async (t) => {
+  const { store, keyFile, again } = await open(t)
+  await writeFile(keyFile, KNOWN.keys)
+  const put = (id: string, version: number) =>
+    store.write(async (tx) => {
+      await tx.deleteFrom('credentials').execute()
+      await tx.insertInto('credentials').values({ id, version, sealed: KNOWN.sealed, at: 0 }).execute()
+    })
+  await put('orders-db', 7)
+  assert.equal((await again()).open('orders-db').reveal(), 'correct horse ü')
+  for (const [id, version] of [
+    ['orders-db', 8],
+    ['orders-db2', 7],
+  ] as const) {
+    await put(id, version)
+    await assert.rejects(again(), code('vault_key_wrong'))
+  }
+})
+
 describe('a sealed record that was tampered with', () => {
   const flip = (text: string, at: number) => `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`
 
-  test('does not open, whichever part of it was changed', async (t) => {
-    const { vault, store, again } = await open(t)
+  test('does not open, whichever part of it was changed, and keeps the key from being rotated', async (t) => {
+    const { vault, store, keyFile, again } = await open(t)
     await vault.add('token', new Secret(VALUE))
-    const { sealed } = await store.db.selectFrom('credentials').select('sealed').executeTakeFirstOrThrow()
+    await vault.add('unharmed', new Secret('another value'))
+    const { sealed } = await store.db
+      .selectFrom('credentials')
+      .select('sealed')
+      .where('id', '=', 'token')
+      .executeTakeFirstOrThrow()
     const changed = Array.from({ length: sealed.length - 1 }, (_, at) => at)
       .filter((at) => sealed[at] !== '.')
       .map((at) => flip(sealed, at))
@@ -118,16 +157,28 @@ describe('a sealed record that was tampered with', () => {
       `${sealed}.x`,
       `${sealed}AAAA`,
     ]) {
-      await store.write((tx) => tx.updateTable('credentials').set({ sealed: text }).execute())
+      await store.write((tx) => tx.updateTable('credentials').set({ sealed: text }).where('id', '=', 'token').execute())
       const damaged = await again()
+      assert.equal(damaged.open('unharmed').reveal(), 'another value')
       assert.throws(() => damaged.open('token'), code('state_unsafe', /token/))
     }
+    const keys = await readFile(keyFile, 'utf8')
+    await store.write((tx) =>
+      tx
+        .updateTable('credentials')
+        .set({ sealed: flip(sealed, 20) })
+        .where('id', '=', 'token')
+        .execute(),
+    )
+    await assert.rejects((await again()).rotateKey(), code('state_unsafe', /token/))
+    assert.equal(await readFile(keyFile, 'utf8'), keys)
   })
 
   test('does not open in the place of another, nor as another version of itself', async (t) => {
     const { vault, store, again } = await open(t)
     await vault.add('mine', new Secret('my value'))
     await vault.add('admin', new Secret('admin value'))
+    await vault.add('unharmed', new Secret('another value'))
     const sealedOf = async (id: string) =>
       (await store.db.selectFrom('credentials').select('sealed').where('id', '=', id).executeTakeFirstOrThrow()).sealed
     const admin = await sealedOf('admin')
@@ -164,10 +215,10 @@ describe('the key file', () => {
   test('is made once by two that open at the same time', async (t) => {
     const { store, directory } = await open(t)
     const path = join(directory, 'other.key')
-    const [one, two] = await Promise.all([openVault(store, path), openVault(store, path)])
+    const [one, two] = await Promise.all([openVault(store, fileSource(path)), openVault(store, fileSource(path))])
     await one.add('a', new Secret('value-of-x'))
     assert.ok(two)
-    assert.equal((await openVault(store, path)).open('a').reveal(), 'value-of-x')
+    assert.equal((await openVault(store, fileSource(path))).open('a').reveal(), 'value-of-x')
   })
 
   test('that others can read, that is a link, or that holds no keys, is refused', async (t) => {
@@ -178,7 +229,7 @@ describe('the key file', () => {
     const link = join(directory, 'link.key')
     await symlink(keyFile, link)
     const { store } = await temporaryStore(t)
-    await assert.rejects(openVault(store, link), code('state_unsafe', /link/))
+    await assert.rejects(openVault(store, fileSource(link)), code('state_unsafe', /link/))
     for (const text of ['', '\n', 'x', 'abcdefabcdef short\n', `${await readFile(keyFile, 'utf8')}rubbish\n`]) {
       await writeFile(keyFile, text)
       await assert.rejects(again(), code('state_unsafe'))
@@ -193,13 +244,19 @@ describe('the key file', () => {
     await assert.rejects(stat(keyFile))
   })
 
-  test('of another vault opens nothing', async (t) => {
-    const { vault, keyFile, again } = await open(t)
+  test('of another vault opens nothing, says so, and is not sealed with', async (t) => {
+    const { vault, store, keyFile, again } = await open(t)
     await vault.add('a', new Secret('value-of-x'))
     const other = await open(t)
+    const right = await readFile(keyFile, 'utf8')
+    const rows = () => store.db.selectFrom('credentials').selectAll().execute()
+    const before = await rows()
     await writeFile(keyFile, await readFile(other.keyFile, 'utf8'))
-    const foreign = await again()
-    assert.throws(() => foreign.open('a'), code('state_unsafe'))
+    await assert.rejects(again(), code('vault_key_wrong', /vault\.key/))
+    assert.deepEqual(await rows(), before)
+    assert.equal(await readFile(keyFile, 'utf8'), await readFile(other.keyFile, 'utf8'))
+    await writeFile(keyFile, right)
+    assert.equal((await again()).open('a').reveal(), 'value-of-x')
   })
 
   test('is rotated: everything opens as before, and the old key opens nothing', async (t) => {
@@ -219,8 +276,7 @@ describe('the key file', () => {
     for (const one of [vault, await again()])
       assert.deepEqual([one.open('a').reveal(), one.open('b').reveal()], ['value-one', 'value-two'])
     await writeFile(keyFile, old)
-    const outdated = await again()
-    assert.throws(() => outdated.open('a'), code('state_unsafe'))
+    await assert.rejects(again(), code('vault_key_wrong'))
   })
 
   test('interrupted while it rotates, opens everything, and can be rotated again', async (t) => {
