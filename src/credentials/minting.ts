@@ -3,7 +3,10 @@ import type { Action, HostRule, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
 import type { Injection } from './connector.ts'
 
-/** The world as a connector sees it: the target's own hosts and the places it names, and nowhere else (G10). */
+/**
+ * The world as a connector sees it: the target's own hosts and the places it names, and nowhere else (G10). The same value for equal
+ * places, so that a connector may keep a connection by it.
+ */
 export interface Io {
   /** Epoch milliseconds. */
   now(): number
@@ -12,6 +15,11 @@ export interface Io {
    * `upstream_failed`, `upstream_timeout`.
    */
   connect(place: { readonly host: string; readonly port: number; readonly tls: boolean }): Promise<Duplex>
+  /**
+   * TLS, verified as for `connect`, over a connection that began in the clear (PostgreSQL, MySQL). When it fails the connection is gone.
+   * Throws as `connect` does.
+   */
+  secure(connection: Duplex, host: string): Promise<Duplex>
   /** One exchange within 10 s, at most 1 MiB of answer, no redirects. An error status is an answer. Throws as `connect` does. */
   exchange(request: HttpRequest): Promise<HttpAnswer>
 }

@@ -1,6 +1,8 @@
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import { type ConnectionOptions, checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
 import { asStintError, StintError } from '../errors.ts'
 import { isAllowed, parseAddress } from './addresses.ts'
@@ -35,6 +37,11 @@ export interface Dial {
    * later and always verified. Throws `address_refused`, `upstream_failed` or `upstream_timeout`.
    */
   dial(target: DialTarget): Promise<Socket | TLSSocket>
+  /**
+   * TLS over a connection that `dial` made, for protocols that begin in the clear, verified as `dial` verifies it. When it fails the
+   * connection is gone. Throws `upstream_failed` or `upstream_timeout`.
+   */
+  secure(connection: Duplex, target: Pick<DialTarget, 'host' | 'trustedCa' | 'alpn'>): Promise<TLSSocket>
   /** The same as an undici connector, so that pools open no socket elsewhere. */
   connector(settings: DialSettings): buildConnector.connector
 }
@@ -48,7 +55,11 @@ export function createDial(options: { resolve?: Resolve; connectTimeoutMs: numbe
     const addresses = await within(deadline, allowedAddresses(resolve, host, target.privateNetworks), `resolving ${host}`)
     return connectFirst(addresses, host, target, deadline, options.connectTimeoutMs)
   }
-  return { dial, connector: (settings) => connectorOver(dial, settings) }
+  return {
+    dial,
+    secure: (connection, target) => secure(connection, target, options.connectTimeoutMs),
+    connector: (settings) => connectorOver(dial, settings),
+  }
 }
 
 async function resolveOnce(host: string): Promise<readonly string[]> {
@@ -120,16 +131,34 @@ function connectOne(address: string, host: string, target: DialTarget, signal: A
 }
 
 function openTls(address: string, host: string, target: DialTarget): TLSSocket {
-  const name = target.servername || host
-  return connectTls({
-    host: address,
-    port: target.port,
+  const verified = verifiedAs(target.servername || host, target.trustedCa)
+  return connectTls({ host: address, port: target.port, ...verified, ALPNProtocols: [...(target.alpn ?? ['http/1.1'])] })
+}
+
+function verifiedAs(name: string, trustedCa: string | undefined): ConnectionOptions {
+  return {
     servername: isIP(name) === 0 ? name : '',
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
-    secureContext: trustContext(target.trustedCa),
+    secureContext: trustContext(trustedCa),
     rejectUnauthorized: true,
-    ALPNProtocols: [...(target.alpn ?? ['http/1.1'])],
-  })
+  }
+}
+
+async function secure(
+  connection: Duplex,
+  { host, trustedCa, alpn = [] }: Pick<DialTarget, 'host' | 'trustedCa' | 'alpn'>,
+  timeoutMs: number,
+): Promise<TLSSocket> {
+  const socket = connectTls({ socket: connection, ...verifiedAs(host, trustedCa), ALPNProtocols: [...alpn] })
+  const deadline = AbortSignal.timeout(timeoutMs)
+  try {
+    await once(socket, 'secureConnect', { signal: deadline })
+    return socket
+  } catch (thrown) {
+    for (const one of [socket, connection]) one.on('error', () => {}).destroy()
+    if (deadline.aborted) throw new StintError('upstream_timeout', `${host} did not agree on TLS in time`)
+    unreachable(`${host} cannot be spoken to over TLS: ${reasonOf(thrown)}`, thrown)
+  }
 }
 
 function isSameAddress(actual: string | undefined, pinned: string): boolean {
