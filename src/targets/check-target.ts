@@ -57,6 +57,7 @@ export function checkTarget(target: Target, kinds: Kinds | undefined): Target {
   if (kinds !== undefined) checkSettings(checked, kind)
   if (kind.minting !== undefined) refusePlacement(checked)
   else refuseHalfCredential(checked)
+  if (kind.minting !== undefined || checked.credentialId !== undefined) refuseClear(checked)
   return checked
 }
 
@@ -128,12 +129,14 @@ function checkPrintable(name: string, value: string): string {
   throw invalid(name, 'takes up to 200 printable ASCII characters')
 }
 
-function refuseHalfCredential({ credentialId, placement, hosts, privateNetworks }: Target): void {
+function refuseHalfCredential({ credentialId, placement }: Target): void {
   if ((credentialId === undefined) !== (placement.kind === 'none')) {
     throw invalid('credentialId', 'and a placement go together: name both, or neither with placement none')
   }
-  const isClear = hosts.some(({ scheme }) => scheme === 'http')
-  if (credentialId !== undefined && isClear && privateNetworks.length === 0) {
+}
+
+function refuseClear({ hosts, privateNetworks }: Target): void {
+  if (hosts.some(({ scheme }) => scheme === 'http') && privateNetworks.length === 0) {
     throw invalid('hosts', 'takes https where a credential is sent; http only into privateNetworks')
   }
 }

@@ -48,7 +48,7 @@ async function mint(provider: Provider, minting: Minting): Promise<Live> {
 /** Revokes, and waits for as long as the provider may take to honour it. False where it can only expire. */
 async function kill(provider: Provider, minting: Minting, issued: Issued): Promise<boolean> {
   const { irrevocableUntil } = await minting.revoke(issued, provider.io)
-  await sleep(Math.min(minting.propagationMs, 5000))
+  await sleep(Math.min(provider.propagationMs ?? minting.propagationMs, 5000))
   return irrevocableUntil === undefined
 }
 

@@ -11,6 +11,8 @@ export interface Provider {
   readonly scope: Scope
   readonly action: Action
   readonly io: Io
+  /** Where it honours a revocation sooner than the connector must expect of others. */
+  readonly propagationMs?: number
   /** Does what the grant is for, as an ordinary client of the provider. Rejects when it is refused. */
   use(injections: readonly Injection[]): Promise<void>
   /** Does what the target’s standing credential may and this grant may not. Rejects when it is refused. */

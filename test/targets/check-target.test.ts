@@ -169,6 +169,15 @@ describe('a target', () => {
     assert.equal(checkTarget({ ...open, placement: { kind: 'none' } }, undefined).credentialId, undefined)
   })
 
+  test('whose connector mints is refused in clear HTTP outside its private networks: what is minted would be seen', () => {
+    const kinds = { http: { minting: { settings: {} } } }
+    const target: Target = { ...TARGET, placement: { kind: 'none' }, hosts: [{ scheme: 'http', host: 'a.test', port: 80 }] }
+    assert.throws(() => checkTarget(target, kinds), code('invalid_argument', /https/))
+    const { credentialId: _, ...without } = target
+    assert.throws(() => checkTarget(without, kinds), code('invalid_argument', /https/))
+    assert.deepEqual(checkTarget({ ...target, privateNetworks: ['10.0.0.0/8'] }, kinds).hosts, target.hosts)
+  })
+
   test('keeps nothing that is not a field of a target', () => {
     const checked = checkTarget(
       { ...TARGET, extra: 'x', hosts: [{ scheme: 'https', host: 'A.test', port: 443, extra: 1 } as never] } as Target,

@@ -3,9 +3,18 @@ import type { Connector } from '../connector.ts'
 import { git } from './git.ts'
 import { gitRest } from './git-rest.ts'
 import { github } from './github.ts'
+import { githubApp } from './github-app.ts'
 import { http } from './http.ts'
 import { npm } from './npm.ts'
 import { oci } from './oci.ts'
 
 /** Every connector, by kind. */
-export const CONNECTORS: Readonly<Record<string, Connector>> = { git, 'git-rest': gitRest, github, http, npm, oci }
+export const CONNECTORS: Readonly<Record<string, Connector>> = {
+  git,
+  'git-rest': gitRest,
+  github,
+  'github-app': githubApp,
+  http,
+  npm,
+  oci,
+}
