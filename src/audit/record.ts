@@ -1,4 +1,5 @@
 import { type EntryOf, LIMITS } from './entry.ts'
+import { type CallerFacts, type DecisionFacts, spell, spellCaller, spellDecision, spellTarget, spellTask } from './parts.ts'
 import { Permit } from './permit.ts'
 import { cut, cutList, cutOrNull, systemEntry, timestamp, whole } from './spell.ts'
 
@@ -10,18 +11,12 @@ interface Request {
 /** What a decision entry is made from. The broker's `Decided` has this shape. Texts may be attacker-controlled: each is cut to LIMITS. */
 export interface Decidable<R extends Request = Request> {
   readonly correlationId: string
-  readonly caller: { readonly id: string; readonly proof: string; readonly issuer: string; readonly actors: readonly string[] }
+  readonly caller: CallerFacts
   readonly task: { readonly id: string; readonly owner: string } | undefined
   readonly target: { readonly id: string } | undefined
   readonly action: { readonly id: string; readonly access: EntryOf<'decision'>['access']; readonly resource: string }
   readonly request: R
-  readonly decision: {
-    readonly effect: EntryOf<'decision'>['effect']
-    readonly code: string
-    readonly policies: readonly string[]
-    readonly policySetHash: string
-    readonly reasons: readonly string[]
-  }
+  readonly decision: DecisionFacts
 }
 
 /** A request that never reached a decision. */
@@ -85,36 +80,28 @@ export function createRecorder<R extends Request = Request>(
   }
 }
 
-// The object literals below name their fields in the order of FIELDS. JSON.stringify of them measured as fast as concatenation.
-
-function decisionEntry(decided: Decidable, requestDigest: string, at: number): string {
+function decisionEntry(decided: Decidable, digest: string, at: number): string {
   const { caller, task, target, action, request, decision } = decided
-  const entry: EntryOf<'decision'> = {
+  const head = spell<'decision'>({
     v: 1,
     kind: 'decision',
     at: timestamp(at),
     correlationId: cut(decided.correlationId, LIMITS.id),
-    caller: cut(caller.id, LIMITS.caller),
-    proof: cut(caller.proof, LIMITS.id),
-    issuer: cut(caller.issuer, LIMITS.name),
-    actors: cutList(caller.actors, LIMITS.actors, LIMITS.name),
-    owner: cutOrNull(task?.owner, LIMITS.name),
-    task: cutOrNull(task?.id, LIMITS.id),
-    target: cutOrNull(target?.id, LIMITS.id),
+  })
+  const act = spell<'decision'>({
     action: cut(action.id, LIMITS.name),
     access: action.access,
     resource: cut(action.resource, LIMITS.resource),
-    effect: decision.effect,
-    code: cut(decision.code, LIMITS.id),
-    policies: cutList(decision.policies, LIMITS.policies, LIMITS.id),
-    policySetHash: cut(decision.policySetHash, LIMITS.id),
-    reasons: cutList(decision.reasons, LIMITS.reasons, LIMITS.sentence),
+  })
+  const asked = spell<'decision'>({
     risk: whole(request.risk.score),
     riskReasons: cutList(request.risk.reasons, LIMITS.reasons, LIMITS.id),
-    requestDigest: cut(requestDigest, LIMITS.id),
-  }
-  return JSON.stringify(entry)
+    requestDigest: cut(digest, LIMITS.id),
+  })
+  return `{${head},${spellCaller(caller)},${spellTask(task)},${spellTarget(target)},${act},${spellDecision(decision)},${asked}}`
 }
+
+// The object literals below name their fields in the order of FIELDS.
 
 function attemptEntry(attempt: AttemptFacts, at: number): string {
   const entry: EntryOf<'attempt'> = {

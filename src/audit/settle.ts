@@ -1,4 +1,5 @@
 import { type EntryOf, LIMITS } from './entry.ts'
+import { spell, spellCallerId, spellTarget, spellTask } from './parts.ts'
 import { Permit } from './permit.ts'
 import type { Decidable } from './record.ts'
 import { cut, cutOrNull, timestamp, whole } from './spell.ts'
@@ -31,16 +32,14 @@ function outcomeEntry(
   at: number,
 ): string {
   const { correlationId, caller, task, target, action } = permit.decided
-  const entry: EntryOf<'outcome'> = {
+  const head = spell<'outcome'>({
     v: 1,
     kind: 'outcome',
     at: timestamp(at),
     correlationId: cut(correlationId, LIMITS.id),
     decision: permit.index,
-    caller: cut(caller.id, LIMITS.caller),
-    owner: cutOrNull(task?.owner, LIMITS.name),
-    task: cutOrNull(task?.id, LIMITS.id),
-    target: cutOrNull(target?.id, LIMITS.id),
+  })
+  const end = spell<'outcome'>({
     action: cut(action.id, LIMITS.name),
     lease: cutOrNull(lease?.id, LIMITS.id),
     result: outcome.result,
@@ -49,6 +48,6 @@ function outcomeEntry(
     bytesOut: whole(outcome.bytesOut),
     durationMs: whole(outcome.durationMs),
     code: cutOrNull(outcome.code, LIMITS.id),
-  }
-  return JSON.stringify(entry)
+  })
+  return `{${head},${spellCallerId(caller)},${spellTask(task)},${spellTarget(target)},${end}}`
 }
