@@ -1,17 +1,41 @@
 import { hash } from 'node:crypto'
 import type { AuthzRequest, CedarValue } from '../model.ts'
+import { type Standing, StandingRequest } from './standing.ts'
 
 /** What the clock changes: the same act a minute later is the same act, and is decided anew when it is done. */
 const OF_THE_CLOCK = { time: undefined, risk: undefined }
+/** What moves with each action. All else in a context stands: it follows from the caller, the task and the target. */
+const OF_THE_ACTION = {
+  ...{ access: undefined, action: undefined, inScope: undefined, ownTask: undefined, parameters: undefined },
+  resource: undefined,
+}
 
 /**
  * SHA-256, hex, of who does what to what under which circumstances: what an Approval is bound to (G6). Everything Cedar is
- * asked is in it but the time and the risk score that depends on it.
+ * asked is in it but the time and the risk score that depends on it. What stands is in it by a digest of its own, made once.
  */
 export function digestOf(request: AuthzRequest): string {
-  const { action, principal, resource } = request
-  const context = { ...request.context, ...OF_THE_CLOCK }
-  return hash('sha256', canonicalJson({ action, context, principal, resource }), 'hex')
+  const { access, action, inScope, ownTask, parameters, resource } = request.context
+  const context: { [name in keyof typeof OF_THE_ACTION]: CedarValue | undefined } = {
+    ...{ access, action, inScope, ownTask, parameters, resource },
+  }
+  return sha256({ action: request.action, context, standing: digestOfStanding(request) })
+}
+
+const digests = new WeakMap<Standing, string>()
+
+function digestOfStanding(request: AuthzRequest): string {
+  const standing = StandingRequest.standing(request)
+  const known = standing && digests.get(standing)
+  if (known !== undefined) return known
+  const { principal, resource } = request
+  const digest = sha256({ context: { ...request.context, ...OF_THE_ACTION, ...OF_THE_CLOCK }, principal, resource })
+  if (standing !== undefined) digests.set(standing, digest)
+  return digest
+}
+
+function sha256(value: Canonical): string {
+  return hash('sha256', canonicalJson(value), 'hex')
 }
 
 /** JSON with object keys in code unit order and no spaces (RFC 8785, for strings, booleans and safe integers). Undefined is absent. */

@@ -1,6 +1,7 @@
 import type { Action, AuthzRequest, Caller, CedarValue, Scope, Target, Task } from '../model.ts'
 import { namesAction } from '../scope.ts'
 import { assessRisk } from './risk.ts'
+import { StandingRequest, standingOf } from './standing.ts'
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
 
@@ -42,7 +43,8 @@ export function requestOnTarget(caller: Caller, task: Task, target: Target, acti
   }
   if (task.ticket !== undefined) context.ticket = task.ticket
   context.time = timeFacts(clock)
-  return { principal: principalOf(caller), action: action.id, resource: { id: target.id, type: 'Target' }, context, risk }
+  const asked = { principal: principalOf(caller), action: action.id, resource: { id: target.id, type: 'Target' }, context, risk }
+  return new StandingRequest(asked, standingOf(caller, task, target))
 }
 
 /** What Cedar is asked when a caller acts on Stint itself. `act.resource` is the path under /v1: `tasks/task_1`. */

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { AuthzRequest, CedarValue } from '../../src/model.ts'
 import { digestOf } from '../../src/policy/digest.ts'
-import { NOON, requestWith } from '../policy/sample.ts'
+import { requestOnTarget } from '../../src/policy/request.ts'
+import { action, caller, NOON, requestWith, target, task } from '../policy/sample.ts'
 
 // G6, its shape: an approval will be bound to the digest of one request, so the digest must name exactly that request.
 
@@ -62,6 +63,28 @@ describe('G6: the digest that an approval is bound to', () => {
       fc.property(parts, parts, (one, other) => {
         const [a, b] = [requestWith(one), requestWith(other)]
         assert.equal(digestOf(a) === digestOf(b), JSON.stringify({ ...a, risk: 0 }) === JSON.stringify({ ...b, risk: 0 }))
+      }),
+    )
+  })
+
+  test('looks at all of a request, whatever the same caller asked before, under this task or another, on this target or another', () => {
+    const tasks = [task, { ...task, purpose: 'fix issue 43' }, { ...task, scope: { targets: [], actions: [] } }]
+    const targets = [target, { ...target, labels: ['pci'] }]
+    const asking = fc.record({
+      on: fc.constantFrom(...targets),
+      under: fc.constantFrom(...tasks),
+      what: parts.map((some) => some.action),
+    })
+    fc.assert(
+      fc.property(fc.array(asking, { maxLength: 6 }), (asked) => {
+        const digests = new Map<string, string>()
+        for (const { on, under, what } of asked) {
+          const request = requestOnTarget(caller, under, on, { ...action, ...what }, NOON)
+          const copy = { ...request }
+          assert.equal(digestOf(request), digestOf(copy))
+          digests.set(JSON.stringify(copy), digestOf(request))
+        }
+        assert.equal(new Set(digests.values()).size, digests.size)
       }),
     )
   })
