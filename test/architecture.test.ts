@@ -156,7 +156,7 @@ describe('each library has one room', () => {
     'age-encryption': ['credentials'],
   }
   /** Locked before the connectors that use them; whoever lands one takes its name away here. */
-  const ARRIVING: readonly string[] = ['pg', 'mysql2', 'oauth4webapi', '@smithy/signature-v4', 'age-encryption']
+  const ARRIVING: readonly string[] = ['mysql2', 'oauth4webapi', '@smithy/signature-v4', 'age-encryption']
 
   test('no library is imported outside its room', () => {
     const wrong = imports.filter((one) => {
@@ -198,8 +198,23 @@ describe('gates that types alone cannot hold', () => {
     )
   })
 
+  test('the store lets its driver reach the database the operator named; whoever else uses that driver brings a socket of gateway/dial.ts', () => {
+    const opens = has(/\bnew pg\.(Pool|Client)\((?![^)]*\bstream\b)/)
+    assert.deepEqual(
+      opens.filter((file) => !file.startsWith('src/store/')),
+      [],
+    )
+  })
+
   test('a secret is revealed only where bytes leave or are sealed', () => {
-    const allowed = ['src/secret.ts', 'src/gateway/', 'src/credentials/', 'src/cli/commands/credential.ts', 'src/run/']
+    const allowed = [
+      'src/secret.ts',
+      'src/store/postgres-url.ts',
+      'src/gateway/',
+      'src/credentials/',
+      'src/cli/commands/credential.ts',
+      'src/run/',
+    ]
     assert.deepEqual(
       has(/\.reveal\(\)/).filter((file) => !allowed.some((one) => file.startsWith(one))),
       [],

@@ -32,7 +32,9 @@ export async function openRevocations(store: Store, now: () => number, ancestors
     if (row === undefined) throw new StintError('not_found', `there is no revocation ${number}`)
     return fromRow(row)
   }
-  store.watch('revocation', async (id) => remember(await load(Number(id))))
+  store.watch('revocation', async (ids) => {
+    for (const id of ids) remember(await load(Number(id)))
+  })
   for (const revocation of await list()) remember(revocation)
   return {
     add,

@@ -1,4 +1,4 @@
-import type { ColumnDefinitionBuilder, Kysely, Transaction } from 'kysely'
+import type { ColumnDefinitionBuilder, Transaction } from 'kysely'
 import { StintError } from '../errors.ts'
 import { initial } from './migrations/0001-initial.ts'
 import { usedTokens } from './migrations/0002-used-tokens.ts'
@@ -9,33 +9,33 @@ export type Numbered = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuil
 
 /** SQLite’s way. */
 export const numberedInSqlite: Numbered = (column) => column.primaryKey().autoIncrement().notNull()
+/** PostgreSQL’s way. By default only: a copy of a state brings its numbers along. */
+export const numberedInPostgres: Numbered = (column) => column.primaryKey().generatedByDefaultAsIdentity().notNull()
 
 type Migration = (tx: Transaction<Tables>, numbered: Numbered) => Promise<void>
 
 /** In order; the schema version is how many have run. Once released, an entry never changes. */
 const MIGRATIONS: readonly Migration[] = [initial, usedTokens]
 
-/** Brings the schema up to date in one transaction. Throws `store_unavailable` for a schema that a newer Stint wrote. */
-export async function migrate(db: Kysely<Tables>, numbered: Numbered): Promise<void> {
-  await db.schema
+/** Brings the schema up to date, in the transaction given. Throws `store_unavailable` for a schema that a newer Stint wrote. */
+export async function migrate(tx: Transaction<Tables>, numbered: Numbered): Promise<void> {
+  await tx.schema
     .createTable('meta')
     .ifNotExists()
     .addColumn('key', 'text', (c) => c.primaryKey().notNull())
     .addColumn('value', 'text', (c) => c.notNull())
     .execute()
-  await db.transaction().execute(async (tx) => {
-    const found = await tx.selectFrom('meta').select('value').where('key', '=', 'schema').executeTakeFirst()
-    const version = Number(found?.value ?? 0)
-    if (!(version <= MIGRATIONS.length)) throw newer(found?.value ?? '')
-    if (version === MIGRATIONS.length) return
-    for (const up of MIGRATIONS.slice(version)) await up(tx, numbered)
-    const value = String(MIGRATIONS.length)
-    await tx
-      .insertInto('meta')
-      .values({ key: 'schema', value })
-      .onConflict((on) => on.column('key').doUpdateSet({ value }))
-      .execute()
-  })
+  const found = await tx.selectFrom('meta').select('value').where('key', '=', 'schema').executeTakeFirst()
+  const version = Number(found?.value ?? 0)
+  if (!(version <= MIGRATIONS.length)) throw newer(found?.value ?? '')
+  if (version === MIGRATIONS.length) return
+  for (const up of MIGRATIONS.slice(version)) await up(tx, numbered)
+  const value = String(MIGRATIONS.length)
+  await tx
+    .insertInto('meta')
+    .values({ key: 'schema', value })
+    .onConflict((on) => on.column('key').doUpdateSet({ value }))
+    .execute()
 }
 
 function newer(version: string): StintError {

@@ -3,36 +3,35 @@ import { open } from 'node:fs/promises'
 import { Kysely, type Transaction } from 'kysely'
 import { StintError } from '../errors.ts'
 import { refuseUnsafe } from '../private-file.ts'
+import { type Change, type Changed, createWatchers, forgetOldChanges, recordChanges, type Watcher } from './changes.ts'
 import { migrate, numberedInSqlite } from './migrate.ts'
 import { sqliteDialect } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 
-/** How many rows of the change feed survive a start. */
-const KEPT_CHANGES = 10_000
+export type { Changed, Watcher } from './changes.ts'
 
-/** Notes, inside a write, that a row changed; watchers of the kind hear of it after the commit. */
-export type Changed = (kind: string, id: string) => void
-
-/** Hears of a change after its commit. What it returns is awaited before the write that made the change answers. */
-export type Watcher = (id: string) => void | Promise<void>
-
-/** The durable state. Every method throws `store_unavailable`, and then nothing was changed. */
+/**
+ * The durable state. Every method throws `store_unavailable`, and then nothing was changed; save where the connection to a database
+ * broke during a commit, which then happened or not, and is heard of if it did.
+ */
 export interface Store {
   /** For reads. Inside `write`, use its `tx` alone: this one waits for the write to end. */
   readonly db: Kysely<Tables>
-  /** One transaction, on disk when it resolves; writes run one after another. All of `work` is kept, or nothing. */
+  /** One transaction, on disk when it resolves; writes run one after another, whichever process makes them. All of `work` is kept, or nothing. */
   write<T>(work: Work<T>): Promise<T>
   watch(kind: string, onChange: Watcher): void
   close(): Promise<void>
 }
+
+export type Work<T> = (tx: Transaction<Tables>, changed: Changed) => Promise<T>
 
 /** Opens or creates the database, its file for the owner alone, its schema up to date. Throws `store_unavailable`, `state_unsafe`. */
 export async function openStore(path: string): Promise<Store> {
   await claim(path)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(path) })
   try {
-    await migrate(db, numberedInSqlite)
-    await forgetOldChanges(db)
+    await db.transaction().execute((tx) => migrate(tx, numberedInSqlite))
+    await db.transaction().execute(forgetOldChanges)
   } catch (thrown) {
     await db.destroy()
     throw thrown
@@ -41,57 +40,25 @@ export async function openStore(path: string): Promise<Store> {
 }
 
 function over(db: Kysely<Tables>): Store {
-  const watchers = new Map<string, Watcher[]>()
+  const { watch, tell } = createWatchers()
   return {
     db,
     async write(work) {
-      const { result, changes } = await transact(db, work)
-      await deliver(changes, watchers)
+      const { result, changes } = await db.transaction().execute((tx) => noting(tx, work))
+      await tell(changes)
       return result
     },
-    watch(kind, onChange) {
-      watchers.set(kind, [...(watchers.get(kind) ?? []), onChange])
-    },
+    watch,
     close: () => db.destroy(),
   }
 }
 
-interface Change {
-  readonly kind: string
-  readonly id: string
-}
-
-type Work<T> = (tx: Transaction<Tables>, changed: Changed) => Promise<T>
-
-async function transact<T>(db: Kysely<Tables>, work: Work<T>): Promise<{ result: T; changes: readonly Change[] }> {
+/** Runs the work of a write inside its transaction, with what it changed written into the feed. */
+export async function noting<T>(tx: Transaction<Tables>, work: Work<T>): Promise<{ result: T; changes: readonly Change[] }> {
   const changes: Change[] = []
-  const result = await db.transaction().execute(async (tx) => {
-    const result = await work(tx, (kind, id) => changes.push({ kind, id }))
-    for (let at = 0; at < changes.length; at += 500) {
-      await tx
-        .insertInto('changes')
-        .values(changes.slice(at, at + 500))
-        .execute()
-    }
-    return result
-  })
+  const result = await work(tx, (kind, id) => changes.push({ kind, id }))
+  await recordChanges(tx, changes)
   return { result, changes }
-}
-
-/** Tells every watcher, also after one failed; a failure then surfaces, since memory may differ from what was written. */
-async function deliver(changes: readonly Change[], watchers: ReadonlyMap<string, readonly Watcher[]>): Promise<void> {
-  const told = changes.flatMap(({ kind, id }) => (watchers.get(kind) ?? []).map(async (watcher) => watcher(id)))
-  const failed = (await Promise.allSettled(told)).find((one) => one.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-}
-
-async function forgetOldChanges(db: Kysely<Tables>): Promise<void> {
-  const newest = await db.selectFrom('changes').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
-  if (newest === undefined) return
-  await db
-    .deleteFrom('changes')
-    .where('seq', '<=', newest.seq - KEPT_CHANGES)
-    .execute()
 }
 
 /** Creates the file 0600, or refuses one that others could read or that is not a plain file of ours. */

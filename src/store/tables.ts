@@ -14,6 +14,20 @@ export interface Tables {
   meta: MetaTable
 }
 
+/** Every table: `state`, which a copy takes along, or `own` to one database. */
+export const TABLES: Readonly<Record<keyof Tables, 'state' | 'own'>> = {
+  tasks: 'state',
+  targets: 'state',
+  tunnels: 'state',
+  credentials: 'state',
+  revocations: 'state',
+  issuers: 'state',
+  idempotency: 'state',
+  used_tokens: 'state',
+  changes: 'own',
+  meta: 'own',
+}
+
 type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>
 
 interface TasksTable {

@@ -2,7 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { Secret } from '../../src/secret.ts'
+import { openSharedStore, type SharedStore } from '../../src/store/postgres-store.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import type { Postgres } from '../services/postgres.ts'
 
 /** A directory that lives as long as the test. */
 export async function temporaryDirectory(t: TestContext): Promise<string> {
@@ -18,4 +21,12 @@ export async function temporaryStore(t: TestContext): Promise<{ store: Store; pa
   const store = await openStore(path)
   t.after(() => store.close())
   return { store, path, directory }
+}
+
+/** A store in a new PostgreSQL database, whose names would not sort by their bytes by themselves; or in the one of `url`. It follows. */
+export async function temporarySharedStore(t: TestContext, postgres: Postgres, url?: string): Promise<SharedStore> {
+  const store = await openSharedStore(new Secret(url ?? (await postgres.createDatabase())))
+  t.after(() => store.close())
+  await store.follow()
+  return store
 }
