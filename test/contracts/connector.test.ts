@@ -154,7 +154,7 @@ for (const [kind, connector] of Object.entries(CONNECTORS))
       })
 
     test('answers or refuses whatever comes, never otherwise', () => {
-      const sample = fc.constantFrom(...example.known.map(({ operation }) => operation))
+      const sample = fc.constantFrom(...example.known.map(({ operation }) => operation), ...example.unknown)
       const path = fc
         .array(
           fc.oneof(fc.stringMatching(/^[!-~]{0,12}$/), fc.constantFrom('repos', 'git-receive-pack', 'info', 'refs', 'graphql')),

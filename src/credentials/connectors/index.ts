@@ -7,6 +7,7 @@ import { githubApp } from './github-app.ts'
 import { http } from './http.ts'
 import { npm } from './npm.ts'
 import { oci } from './oci.ts'
+import { redis } from './redis.ts'
 
 /** Every connector, by kind. */
 export const CONNECTORS: Readonly<Record<string, Connector>> = {
@@ -17,4 +18,5 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   http,
   npm,
   oci,
+  redis,
 }
