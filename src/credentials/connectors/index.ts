@@ -6,6 +6,7 @@ import { github } from './github.ts'
 import { githubApp } from './github-app.ts'
 import { http } from './http.ts'
 import { npm } from './npm.ts'
+import { oauth } from './oauth.ts'
 import { oci } from './oci.ts'
 import { redis } from './redis.ts'
 
@@ -17,6 +18,7 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   'github-app': githubApp,
   http,
   npm,
+  oauth,
   oci,
   redis,
 }
