@@ -4,6 +4,7 @@ import { git } from './git.ts'
 import { gitRest } from './git-rest.ts'
 import { github } from './github.ts'
 import { githubApp } from './github-app.ts'
+import { gitlab } from './gitlab.ts'
 import { http } from './http.ts'
 import { npm } from './npm.ts'
 import { oauth } from './oauth.ts'
@@ -16,6 +17,7 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   'git-rest': gitRest,
   github,
   'github-app': githubApp,
+  gitlab,
   http,
   npm,
   oauth,
