@@ -1,7 +1,8 @@
-import type { ApiVerbs, Asked, ProbeStep } from './api/verbs.ts'
+import type { ApiVerbs, Asked, LeaseListing, ProbeStep } from './api/verbs.ts'
 import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
+import type { LeaseRecord } from './credentials/lease-record.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
@@ -39,14 +40,28 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       async remove(id) {
         await targets.remove(id)
         parts.flows.cut({ kind: 'target', id })
-        parts.credentials.drop({ kind: 'target', id })
+        parts.credentials.drop({ kind: 'target', id }, 'its target was removed')
       },
       placeholderVariables: (target) => variablesOf(target),
       presets: () => PRESETS,
       probe: (id) => probe(targets.get(id), parts.dial),
     },
     tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
-    credentials: { add: vault.add, replace: vault.replace, list: vault.list, remove: vault.remove, rotateKey: vault.rotateKey },
+    credentials: {
+      add: vault.add,
+      replace: vault.replace,
+      list: vault.list,
+      remove: removeCredential,
+      rotateKey: vault.rotateKey,
+    },
+    leases: {
+      async list(filter) {
+        const { items, ...more } = await parts.leases.list(filter)
+        return { items: items.map(listed), ...more }
+      },
+      get: async (id) => listed(await parts.leases.get(id)),
+      end: async (id, why) => listed(await parts.leases.endOne(id, why)),
+    },
     issuers: { ...parts.issuers, examine: identity.examine },
     revocations: { ...parts.killswitch, list: parts.revocations.list },
     policy: {
@@ -81,6 +96,14 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     caCertificate: () => parts.ca.certificatePem,
     jwks: () => ({ keys: parts.tokens.jwks().keys.map((key) => ({ ...key })) }),
     metrics: parts.metrics.text,
+  }
+
+  /** Without it nothing that it minted could be revoked. */
+  async function removeCredential(id: string): Promise<void> {
+    const count = parts.leases.dependingOn(id)
+    if (count > 0)
+      throw new StintError('conflict', `${count} leases are revoked with it; end their tasks first, and see \`stint lease list\``)
+    await vault.remove(id)
   }
 
   function variablesOf(target: Target): readonly string[] {
@@ -209,4 +232,8 @@ async function probeHost({ scheme, host, port }: HostRule, target: Target, dial:
   } catch (thrown) {
     return { step, ok: false, detail: asStintError(thrown).detail }
   }
+}
+
+function listed({ target, grant, coveredBy: _, ...record }: LeaseRecord): LeaseListing {
+  return { ...record, targetId: target.id, connector: target.connector, reach: grant.reach }
 }

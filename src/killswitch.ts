@@ -40,8 +40,8 @@ export interface KillswitchVerbs {
   tasksUnder(selector: Selector): readonly Task[]
   /** tasks/: ends them all, durably. Throws `store_unavailable`; they are dead all the same. */
   endTasks(ids: readonly string[], reason: string): Promise<unknown>
-  /** credentials/obtain.ts: forgets every lease the selector covers. */
-  dropLeases(selector: Selector): number
+  /** credentials/obtain.ts: no lease the selector covers is used any more, and the minted ones are revoked from now on. */
+  dropLeases(selector: Selector, why: string): number
   report(thrown: unknown): void
 }
 
@@ -65,9 +65,10 @@ export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
     const inForceMs = since()
     const cut = verbs.cut(selector)
     const cutMs = since()
-    const droppedLeases = verbs.dropLeases(selector)
+    const why = `revocation ${revocation.number}: ${demand.reason}`
+    const droppedLeases = verbs.dropLeases(selector, why)
     const ended = verbs.tasksUnder(selector).map((task) => task.id)
-    await verbs.endTasks(ended, `revocation ${revocation.number}: ${demand.reason}`)
+    await verbs.endTasks(ended, why)
     const entry = await recorded
     return {
       revocation,

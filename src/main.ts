@@ -45,6 +45,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     const opening = { config, log, now: Date.now, report, onClose: (closer: () => unknown) => closers.push(closer) }
     const rooms = await openRooms(opening)
     endWithTheTask(rooms, report)
+    rooms.leases.start((taskId) => rooms.tasks.live(taskId) !== undefined)
     return { ...(await listen(rooms, opening)), close }
   } catch (thrown) {
     await close()
@@ -65,7 +66,7 @@ function holdHome(home: string): () => void {
 function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, report: (thrown: unknown) => void): void {
   tasks.onEnd(({ id, owner, workload, state, endReason: reason }) => {
     flows.cut({ kind: 'task', id })
-    credentials.drop({ kind: 'task', id })
+    credentials.drop({ kind: 'task', id }, reason ?? `the task ${state}`)
     inside.forget(id)
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)

@@ -25,6 +25,7 @@ export interface Levels {
   openFlows(): number
   liveTasks(): number
   leases(): number
+  lateLeases(): number
   revocationsInForce(): number
   audit(): Counters
 }
@@ -82,6 +83,7 @@ function watchLevels(levels: Levels, registers: Registry[]): void {
   level('stint_open_flows', 'Exchanges, tunnels and streams open now.', levels.openFlows)
   level('stint_live_tasks', 'Tasks that are live now.', levels.liveTasks)
   level('stint_leases', 'Leases held now.', levels.leases)
+  level('stint_leases_late', 'Minted credentials that should be dead and are not proved to be.', levels.lateLeases)
   level('stint_revocations_in_force', 'Revocations in force now.', levels.revocationsInForce)
   level('stint_audit_waiting', 'Audit entries that are not durable yet.', () => levels.audit().waiting)
   const total = (name: string, help: string, read: () => number): Counter =>

@@ -1,5 +1,5 @@
 import { openLog } from './audit/log.ts'
-import { createRecorder } from './audit/record.ts'
+import { createRecorder, type Recorder } from './audit/record.ts'
 import { openSearch } from './audit/search.ts'
 import { createSettle } from './audit/settle.ts'
 import type { Config } from './config.ts'
@@ -7,12 +7,18 @@ import { CONNECTORS } from './credentials/connectors/index.ts'
 import { commandKeys } from './credentials/keys/command.ts'
 import { fileKeys } from './credentials/keys/file.ts'
 import type { KeySources } from './credentials/keys.ts'
+import type { LeaseRecord } from './credentials/lease-record.ts'
+import { createLeaseSeal } from './credentials/lease-seal.ts'
+import { openLeases } from './credentials/leases.ts'
+import type { Minting } from './credentials/minting.ts'
 import { createObtain } from './credentials/obtain.ts'
 import { runCommand } from './credentials/run-command.ts'
+import type { LeaseStep } from './credentials/undertaker.ts'
 import { openVault } from './credentials/vault.ts'
 import { openCa } from './gateway/ca.ts'
 import { createDial, type Dial } from './gateway/dial.ts'
 import { createGetJson } from './gateway/get-json.ts'
+import { createIo } from './gateway/io.ts'
 import { openAuditKey, placesIn } from './home.ts'
 import { createDpop } from './identity/dpop.ts'
 import { ISSUERS } from './identity/issuers/index.ts'
@@ -22,6 +28,7 @@ import { createUsedTokens } from './identity/used-tokens.ts'
 import { createVerify } from './identity/verify.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import type { About, Target } from './model.ts'
 import { digestOf } from './policy/digest.ts'
 import { installStarter } from './policy/directory.ts'
 import { openPolicy } from './policy/policy.ts'
@@ -61,22 +68,31 @@ export async function openRooms(opening: Opening) {
   const tasks = await createTasks(store, { ...config, now, report: opening.report })
   onClose(() => tasks.close())
   const vault = await openVault(store, keySources(opening))
-  const credentials = createObtain({ vault, connectors: CONNECTORS, now })
   const flows = createFlows(tasks.ancestors)
   const revocations = await openRevocations(store, now, tasks.ancestors)
   const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
+  const targets = await createTargets(store, CONNECTORS)
+  const leases = await openLeases(store, {
+    ...leaseVerbs(opening, happened.recorder, dial),
+    ...createLeaseSeal(await vault.innerKey('leases')),
+    ...{ standing: vault.open, targets: targets.list, ancestors: tasks.ancestors },
+  })
+  onClose(() => leases.close())
+  const isAllowed = (about: About): boolean =>
+    tasks.live(about.task.id) !== undefined && revocations.covering(about) === undefined
+  const credentials = createObtain({ vault, connectors: CONNECTORS, leases, isAllowed, now, report: opening.report })
   metrics.watch({
     openFlows: () => flows.size,
     liveTasks: () => tasks.under({ kind: 'all' }).length,
     leases: () => credentials.leases().length,
+    lateLeases: () => leases.counts().late,
     revocationsInForce: () => revocations.size,
     audit: () => happened.audit.counters(),
   })
   return {
     ...happened,
     ...(await openIdentity(opening, store, dial)),
-    ...{ metrics, tasks, vault, credentials, flows, revocations, dial },
-    targets: await createTargets(store, CONNECTORS),
+    ...{ metrics, tasks, vault, credentials, leases, targets, flows, revocations, dial },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
@@ -96,6 +112,19 @@ function keySources({ config, log }: Opening): KeySources {
     sources: {
       file: fileKeys(placesIn(config.home).vaultKey),
       ...(command !== '' && { command: commandKeys(() => runCommand(command, options)) }),
+    },
+  }
+}
+
+/** The way out of those that mint, and who hears of what becomes of a lease. */
+function leaseVerbs({ now, report }: Opening, recorder: Pick<Recorder, 'recordAct'>, dial: Dial) {
+  return {
+    ...{ connectors: CONNECTORS, now, report },
+    io: (target: Target, { places }: Minting) => createIo(dial, [...target.hosts, ...(places?.(target) ?? [])], target, now),
+    told(step: LeaseStep, { id, taskId: task, owner, target, why, state, attempts, lastError }: LeaseRecord) {
+      const details = { state, attempts: String(attempts), ...(lastError !== undefined && { lastError }) }
+      const act = { action: `stint:Lease::${step}`, task, owner, target: target.id, subject: id, reason: why, details }
+      recorder.recordAct(act).catch(report)
     },
   }
 }

@@ -53,7 +53,17 @@ function roomOf(file: string): string {
   return inside.includes('/') ? dirname(inside).split('/', 1).join() : inside
 }
 
-const LEAVES = ['model.ts', 'errors.ts', 'secret.ts', 'selector.ts', 'scope.ts', 'cache.ts', 'private-file.ts', 'spell-host.ts']
+const LEAVES = [
+  'model.ts',
+  'errors.ts',
+  'secret.ts',
+  'selector.ts',
+  'scope.ts',
+  'cache.ts',
+  'private-file.ts',
+  'spell-host.ts',
+  'deadlines.ts',
+]
 
 /** Who may import what. A room may always import itself and the leaves; `type` allows types only. */
 const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readonly type: readonly string[] }>> = {
@@ -64,6 +74,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'scope.ts': { value: [], type: [] },
   'spell-host.ts': { value: [], type: [] },
   'cache.ts': { value: [], type: [] },
+  'deadlines.ts': { value: [], type: [] },
   'private-file.ts': { value: ['errors.ts'], type: [] },
   'config.ts': { value: [], type: [] },
   'log.ts': { value: [], type: ['config.ts'] },
@@ -84,7 +95,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   credentials: { value: ['store'], type: ['audit'] },
   revocations: { value: ['store'], type: [] },
   gateway: { value: [], type: ['broker.ts', 'audit', 'credentials'] },
-  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit'] },
+  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials'] },
   run: { value: ['host'], type: [] },
 }
 /** These join the rooms, so they may see all of them. */

@@ -3,7 +3,14 @@ import { describe, test } from 'node:test'
 import { createMetrics } from '../src/metrics.ts'
 
 const audit = { entries: 6, published: 7, batches: 8, outages: 9, refused: 10, waiting: 11 }
-const levels = { audit: () => audit, openFlows: () => 2, liveTasks: () => 3, leases: () => 4, revocationsInForce: () => 5 }
+const levels = {
+  audit: () => audit,
+  openFlows: () => 2,
+  liveTasks: () => 3,
+  leases: () => 4,
+  lateLeases: () => 12,
+  revocationsInForce: () => 5,
+}
 
 describe('the metrics', () => {
   test('show counts by effect and code, times, and what is true at the scrape', async () => {
@@ -23,6 +30,7 @@ describe('the metrics', () => {
       ['open_flows', 2],
       ['live_tasks', 3],
       ['leases', 4],
+      ['leases_late', 12],
       ['revocations_in_force', 5],
       ['audit_entries_total', 6],
       ['audit_published_total', 7],

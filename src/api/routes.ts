@@ -4,6 +4,7 @@ import * as credentials from './credentials.ts'
 import type { Endpoint } from './endpoint.ts'
 import * as installation from './installation.ts'
 import * as issuers from './issuers.ts'
+import * as leases from './leases.ts'
 import * as policy from './policy.ts'
 import * as revocations from './revocations.ts'
 import * as targets from './targets.ts'
@@ -70,6 +71,10 @@ export const ROUTES: readonly Row[] = [
   recordedByKillswitch('POST', '/v1/revocations', 'stint:Revocation::create', revocations.create),
   row('GET', '/v1/revocations', 'stint:Revocation::list', 'read', OPERATOR, revocations.list),
   recordedByKillswitch('POST', '/v1/revocations/:number/lift', 'stint:Revocation::lift', revocations.lift),
+
+  row('GET', '/v1/leases', 'stint:Lease::list', 'read', OPERATOR, leases.list),
+  row('GET', '/v1/leases/:id', 'stint:Lease::show', 'read', OPERATOR, leases.show),
+  row('POST', '/v1/leases/:id/revoke', 'stint:Lease::revoke', 'write', OPERATOR, leases.revoke),
 
   row('GET', '/v1/policy', 'stint:Policy::show', 'read', OPERATOR, policy.status),
   row('POST', '/v1/policy/reload', 'stint:Policy::reload', 'admin', OPERATOR, policy.reload),

@@ -216,6 +216,45 @@ const reason = words(500)
 
 export const revoke = z.strictObject({ selector, reason }).meta({ id: 'Revoke' })
 export const because = z.strictObject({ reason })
+const leaseState = z.enum(['minting', 'active', 'revoking', 'dead', 'irrevocable'])
+export const leaseFilter = z.strictObject({
+  ...paging,
+  state: leaseState.exactOptional(),
+  taskId: words(200).exactOptional(),
+  targetId: words(200).exactOptional(),
+  owner: words(200).exactOptional(),
+})
+export const lease = z
+  .object({
+    id: z.string(),
+    state: leaseState.describe(
+      '`dead` when the probe that saw it work was refused often enough; `irrevocable` until it expires.',
+    ),
+    taskId: z.string(),
+    owner: z.string(),
+    callerId: z.string(),
+    targetId: z.string(),
+    connector: z.string(),
+    reach: z.array(z.string()).readonly().describe('What it can do, for people.'),
+    handle: z.record(z.string(), z.string()).readonly().describe('How the provider knows it.'),
+    requestedAt: millis,
+    activeAt: millis.exactOptional(),
+    expiresAt: millis,
+    revokingAt: millis.exactOptional(),
+    why: z.string().exactOptional().describe('Why it is being revoked.'),
+    revokedAt: millis.exactOptional().describe('When the provider said that it is revoked.'),
+    irrevocableUntil: millis.exactOptional(),
+    deadAt: millis.exactOptional(),
+    attempts: z.number().int().nonnegative(),
+    lastError: z.string().exactOptional(),
+    lateAt: millis.exactOptional().describe('Since when it has been alerted on.'),
+    sightings: z
+      .array(z.object({ at: millis, saw: z.enum(['live', 'refused', 'unclear']), detail: z.string().exactOptional() }))
+      .readonly()
+      .describe('Every look at whether it works: the evidence.'),
+  })
+  .meta({ id: 'Lease' })
+
 export const revocation = z
   .object({
     number: z.number(),

@@ -1,9 +1,18 @@
 import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
+import type { LeaseRecord } from '../credentials/lease-record.ts'
+import type { LeaseFilter } from '../credentials/ledger.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
 import type { Access, Caller, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
 import type { Secret } from '../secret.ts'
+
+/** A minted credential as anyone may see it: never its material. */
+export interface LeaseListing extends Omit<LeaseRecord, 'target' | 'grant' | 'coveredBy'> {
+  readonly targetId: string
+  readonly connector: string
+  readonly reach: readonly string[]
+}
 
 /** How an API request proves its caller; identity/verify.ts checks it. Attacker-controlled but for `pid`. */
 export type Proof =
@@ -204,6 +213,13 @@ export interface ApiVerbs {
     revoke(selector: Selector, demand: Demand): Promise<Receipt>
     lift(number: number, demand: Demand): Promise<Revocation>
     list(): Promise<readonly Revocation[]>
+  }
+  readonly leases: {
+    list(filter: LeaseFilter): Promise<Page<LeaseListing>>
+    /** Throws `not_found`. */
+    get(id: string): Promise<LeaseListing>
+    /** Revokes it at its provider, from now on. Throws `not_found`. */
+    end(id: string, why: string): Promise<LeaseListing>
   }
   readonly policy: {
     status(): PolicyStatus

@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { Permit } from '../audit/permit.ts'
 import { StintError } from '../errors.ts'
-import type { Caller, Decided, Decision, Selector, Target, Task } from '../model.ts'
+import type { About, Caller, Decided, Decision, Selector, Target, Task } from '../model.ts'
 import { covers } from '../selector.ts'
 import type { Connector } from './connector.ts'
 import type { Lease } from './lease.ts'
+import type { Leases } from './leases.ts'
+import type { Grant } from './minting.ts'
 import type { Vault } from './vault.ts'
 
 /** Leases held at once; the oldest task’s go first, and are obtained again when asked for. */
-const MAX_LEASES = 20_000
+const MAX_LEASES = 150_000
+/** A minted lease that is this near its end is renewed while it still serves. */
+const RENEW_MS = 30_000
+/** After a renewal that failed. */
+const RENEW_AGAIN_MS = 5000
 
 /** Turns a Permit into a Lease, and nothing else does (G1). */
 export interface Obtain {
@@ -17,8 +23,8 @@ export interface Obtain {
    * `credential_missing`, `task_not_live`, `revoked` when it was dropped meanwhile; `internal` for what is not a Permit.
    */
   obtain(permit: Permit<Decided>): Lease | Promise<Lease>
-  /** Forgets every lease the selector covers, those on their way included; answers how many. */
-  drop(selector: Selector): number
+  /** Ends every lease the selector covers, those on their way included: none is used again, and the minted ones are revoked. Answers how many. */
+  drop(selector: Selector, why: string): number
   leases(): readonly Lease[]
 }
 
@@ -26,7 +32,14 @@ export interface Obtain {
 export interface ObtainVerbs {
   readonly vault: Pick<Vault, 'open' | 'onChange'>
   readonly connectors: Readonly<Record<string, Connector>>
+  readonly leases: Pick<Leases, 'issue' | 'end' | 'endOne'>
+  /** Whether the task lives and no revocation covers what it asks for. */
+  isAllowed(about: About): boolean
   now(): number
+  /** Leases held at once; 150,000 unless given. */
+  readonly maxLeases?: number
+  /** A renewal that nobody waits for failed. */
+  report(thrown: unknown): void
 }
 
 interface Allowed extends Decided {
@@ -38,28 +51,43 @@ interface Holding {
   readonly task: Task
   readonly target: Target
   readonly caller: Caller
+  /** The key of its grant, or the shape of what it wraps. */
   readonly variant: string
+  readonly grant: Grant | undefined
   isDropped: boolean
+  renewAt: number
   lease: Lease | undefined
   coming: Promise<Lease> | undefined
 }
 
 /** Obtaining over the verbs; a credential that changes drops its leases by itself. */
-export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
+export function createObtain({
+  vault,
+  connectors,
+  leases: minted,
+  isAllowed,
+  now,
+  report,
+  maxLeases = MAX_LEASES,
+}: ObtainVerbs): Obtain {
   const byTask = new Map<string, Holding[]>()
   let count = 0
-  vault.onChange((id) => drop({ kind: 'credential', id }))
+  vault.onChange((id) => void forgetUnder({ kind: 'credential', id })) // what it minted stays, and is revoked by its new value
   return { obtain, drop, leases }
 
   function obtain(permit: Permit<Decided>): Lease | Promise<Lease> {
     const allowed = allowedBy(permit)
     const connector = connectorOf(allowed.target)
-    const variant = connector.variant?.(allowed.action) ?? ''
+    const grant = connector.minting?.grant(allowed)
+    const variant = grant?.key ?? connector.variant?.(allowed.action) ?? ''
     const held = find(allowed, variant)
-    if (held?.lease !== undefined && lasts(held.lease, allowed.decision)) return held.lease
+    if (held?.lease !== undefined && lasts(held.lease, allowed.decision)) {
+      if (held.renewAt <= now()) renew(connector, allowed, held, held.lease)
+      return held.lease
+    }
     if (held?.coming !== undefined) return held.coming.then((lease) => (lasts(lease, allowed.decision) ? lease : obtain(permit)))
     if (allowed.task.expiresAt <= now()) throw new StintError('task_not_live', 'the task expired')
-    return begin(connector, allowed, held ?? hold(allowed, variant))
+    return begin(connector, allowed, held ?? hold(allowed, variant, grant))
   }
 
   function find({ task, target }: Allowed, variant: string): Holding | undefined {
@@ -67,9 +95,20 @@ export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
     return undefined
   }
 
-  function hold({ task, target, caller }: Allowed, variant: string): Holding {
-    const holding: Holding = { task, target, caller, variant, isDropped: false, lease: undefined, coming: undefined }
-    if (count >= MAX_LEASES) evict()
+  function hold({ task, target, caller }: Allowed, variant: string, grant: Grant | undefined): Holding {
+    const renewAt = Number.POSITIVE_INFINITY
+    const holding: Holding = {
+      task,
+      target,
+      caller,
+      variant,
+      grant,
+      renewAt,
+      isDropped: false,
+      lease: undefined,
+      coming: undefined,
+    }
+    if (count >= maxLeases) evict()
     const holdings = byTask.get(task.id)
     if (holdings === undefined) byTask.set(task.id, [holding])
     else holdings.push(holding)
@@ -79,16 +118,16 @@ export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
 
   function evict(): void {
     const [oldest] = byTask.keys()
-    if (oldest !== undefined) drop({ kind: 'task', id: oldest })
+    if (oldest !== undefined) forgetUnder({ kind: 'task', id: oldest })
   }
 
   /** One at a time for each holding: whoever comes meanwhile waits for the same lease. */
   function begin(connector: Connector, allowed: Allowed, holding: Holding): Promise<Lease> {
-    holding.coming = mint(connector, allowed).then(
+    holding.coming = make(connector, allowed, holding).then(
       (lease) => {
         holding.coming = undefined
         if (holding.isDropped) throw new StintError('revoked', 'the credential was withdrawn while it was obtained')
-        holding.lease = lease
+        take(holding, lease)
         return lease
       },
       (thrown) => {
@@ -99,23 +138,43 @@ export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
     return holding.coming
   }
 
-  async function mint(connector: Connector, { task, target, action, decision }: Allowed): Promise<Lease> {
-    const { credentialId, hosts, privateNetworks, trustedCa } = target
-    const standing = credentialId === undefined ? undefined : vault.open(credentialId)
-    if (connector.obtain === undefined) throw new StintError('credential_missing', 'this kind of target has nothing to wrap')
-    const { injections, expiresAt = Number.POSITIVE_INFINITY } = await connector.obtain({ task, target, action, standing })
-    return {
-      id: `lease_${randomBytes(12).toString('base64url')}`,
-      taskId: task.id,
-      targetId: target.id,
-      credentialId,
-      hosts,
-      privateNetworks,
-      trustedCa,
-      injections,
-      expiresAt: Math.min(task.expiresAt, expiresAt, latest(decision)),
-      state: 'active',
+  function take(holding: Holding, lease: Lease): void {
+    holding.lease = lease
+    const isRenewed = holding.grant !== undefined && lease.expiresAt < holding.task.expiresAt
+    const left = lease.expiresAt - now()
+    holding.renewAt = isRenewed ? lease.expiresAt - Math.min(RENEW_MS, left / 2) : Number.POSITIVE_INFINITY
+  }
+
+  /** While the old one serves on, until it expires. */
+  function renew(connector: Connector, allowed: Allowed, holding: Holding, { id }: Lease): void {
+    holding.renewAt = now() + RENEW_AGAIN_MS
+    make(connector, allowed, holding, id).then((lease) => {
+      if (!holding.isDropped) take(holding, lease)
+    }, report)
+  }
+
+  async function make(connector: Connector, allowed: Allowed, holding: Holding, instead?: string): Promise<Lease> {
+    const { task, target, caller, action, decision } = allowed
+    const { grant } = holding
+    const latestEnd = Math.min(task.expiresAt, latest(decision))
+    if (grant !== undefined) {
+      const { record, injections } = await minted.issue({ caller, task, target, grant, expiresAt: latestEnd, instead })
+      if (holding.isDropped || !isAllowed(allowed)) {
+        await minted.endOne(record.id, 'it was withdrawn while it was made')
+        throw new StintError('revoked', 'the credential was withdrawn while it was obtained')
+      }
+      return leaseOf(allowed, record.id, injections, record.expiresAt)
     }
+    if (connector.obtain === undefined) throw new StintError('credential_missing', 'this kind of target has nothing to wrap')
+    const standing = target.credentialId === undefined ? undefined : vault.open(target.credentialId)
+    const { injections, expiresAt = Number.POSITIVE_INFINITY } = await connector.obtain({ task, target, action, standing })
+    return leaseOf(allowed, `lease_${randomBytes(12).toString('base64url')}`, injections, Math.min(latestEnd, expiresAt))
+  }
+
+  function leaseOf({ task, target }: Allowed, id: string, injections: Lease['injections'], expiresAt: number): Lease {
+    const { credentialId, hosts, privateNetworks, trustedCa } = target
+    const places = { credentialId, hosts, privateNetworks, trustedCa }
+    return { id, taskId: task.id, targetId: target.id, ...places, injections, expiresAt, state: 'active' }
   }
 
   function lasts(lease: Lease, decision: Decision): boolean {
@@ -126,22 +185,32 @@ export function createObtain({ vault, connectors, now }: ObtainVerbs): Obtain {
     return ttlSeconds === undefined ? Number.POSITIVE_INFINITY : now() + ttlSeconds * 1000
   }
 
-  function drop(selector: Selector): number {
+  function drop(selector: Selector, why: string): number {
+    const dropped = new Set(forgetUnder(selector))
+    for (const id of minted.end(selector, why)) dropped.add(id)
+    return dropped.size
+  }
+
+  /** Answers the ids of those that were there. */
+  function forgetUnder(selector: Selector): readonly string[] {
     const taskIds = selector.kind === 'task' ? [selector.id] : [...byTask.keys()]
     return forget(taskIds, (holding) => covers(selector, holding, () => NONE)) // a task’s descendants end one by one
   }
 
-  function forget(taskIds: readonly string[], which: (holding: Holding) => boolean): number {
-    let dropped = 0
+  function forget(taskIds: readonly string[], which: (holding: Holding) => boolean): readonly string[] {
+    const dropped: string[] = []
     for (const taskId of taskIds) {
       const holdings = byTask.get(taskId) ?? NONE
       const left = holdings.filter((holding) => !which(holding))
-      for (const holding of holdings) holding.isDropped ||= !left.includes(holding)
-      dropped += holdings.length - left.length
+      for (const holding of holdings) {
+        if (left.includes(holding)) continue
+        holding.isDropped = true
+        dropped.push(holding.lease?.id ?? `coming ${dropped.length}`)
+      }
+      count -= holdings.length - left.length
       if (left.length > 0) byTask.set(taskId, left)
       else byTask.delete(taskId)
     }
-    count -= dropped
     return dropped
   }
 

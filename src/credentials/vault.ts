@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import { type Secret, SHORTEST_SECRET_BYTES } from '../secret.ts'
+import { Secret, SHORTEST_SECRET_BYTES } from '../secret.ts'
 import type { Store } from '../store/store.ts'
 import { createTurns } from '../store/turns.ts'
 import type { RecordKey } from './key-source.ts'
@@ -8,6 +8,8 @@ import { newKey, seal, unseal } from './seal.ts'
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
 const MAX_LENGTH = 65_536
+/** What Stint seals for itself begins so, which no credential’s name does. */
+const INNER = '~'
 
 /** A credential as anyone may see it: never its value. */
 export interface CredentialListing {
@@ -26,6 +28,8 @@ export interface Vault {
   replace(id: string, value: Secret): Promise<void>
   /** Throws `not_found`. */
   remove(id: string): Promise<void>
+  /** 32 bytes of Stint’s own for one purpose, made once and sealed like a credential. */
+  innerKey(purpose: string): Promise<Buffer>
   /** By name. */
   list(): readonly CredentialListing[]
   /** Throws `credential_missing`; `state_unsafe` for a record that was tampered with. */
@@ -60,7 +64,11 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     add: (id, value) => inTurn(() => add(id, value)),
     replace: (id, value) => inTurn(() => replace(id, value)),
     remove: (id) => inTurn(() => remove(id)),
-    list: () => [...records.values()].map(({ id, version, createdAt }) => ({ id, version, createdAt })).toSorted(byId),
+    innerKey: (purpose) => inTurn(() => innerKey(`${INNER}${purpose}`)),
+    list: () =>
+      listed()
+        .map(({ id, version, createdAt }) => ({ id, version, createdAt }))
+        .toSorted(byId),
     open(id) {
       const record = records.get(id)
       if (record === undefined) throw new StintError('credential_missing', `the vault has no credential ${id}`)
@@ -73,6 +81,19 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
   async function add(id: string, value: Secret): Promise<void> {
     check(id, value)
     if (records.has(id)) throw new StintError('conflict', `credential ${id} exists; rotate it to give it a new value`)
+    await insert(id, value)
+  }
+
+  async function innerKey(id: string): Promise<Buffer> {
+    if (!records.has(id)) await insert(id, new Secret(newKey().toString('base64url')))
+    return Buffer.from(openRecord(known(id)).reveal(), 'base64url')
+  }
+
+  function listed(): Sealed[] {
+    return [...records.values()].filter(({ id }) => !id.startsWith(INNER))
+  }
+
+  async function insert(id: string, value: Secret): Promise<void> {
     const record = await sealRecord(id, 1, value)
     await store.write(async (tx, changed) => {
       await tx
@@ -128,7 +149,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     })
     for (const record of rewrapped) records.set(record.id, record)
     await keys.forget()
-    return rewrapped.length
+    return listed().length
   }
 
   function known(id: string): Sealed {

@@ -10,6 +10,7 @@ export interface Tables {
   issuers: IssuersTable
   idempotency: IdempotencyTable
   used_tokens: UsedTokensTable
+  leases: LeasesTable
   changes: ChangesTable
   meta: MetaTable
 }
@@ -24,6 +25,7 @@ export const TABLES: Readonly<Record<keyof Tables, 'state' | 'own'>> = {
   issuers: 'state',
   idempotency: 'state',
   used_tokens: 'state',
+  leases: 'state',
   changes: 'own',
   meta: 'own',
 }
@@ -102,6 +104,19 @@ interface UsedTokensTable {
   digest: string
   issuer: string
   expires_at: number
+}
+
+interface LeasesTable {
+  id: string
+  task_id: string
+  target_id: string
+  owner: string
+  state: string
+  requested_at: number
+  /** All but the material: what credentials/lease-record.ts has. */
+  record_json: string
+  /** The material as credentials/seal.ts made it, until the lease is dead; never the material. */
+  sealed: Nullable<string>
 }
 
 /** The change feed: what a write changed, in commit order. `seq` is never used twice. */

@@ -9,6 +9,8 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
   'GET /v1/tasks/:id/presence': { path: '/v1/tasks/task_1/presence' },
   'POST /v1/tasks/:id/root': { path: '/v1/tasks/task_1/root', body: { pid: 12, startTime: '345' } },
   'POST /v1/targets': { body: { ...TARGET } },
+  'GET /v1/leases/:id': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa' },
+  'POST /v1/leases/:id/revoke': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa/revoke', body: { reason: 'over' } },
   'GET /v1/targets/:id': { path: '/v1/targets/orders' },
   'DELETE /v1/targets/:id': { path: '/v1/targets/orders' },
   'POST /v1/targets/:id/probe': { path: '/v1/targets/orders/probe' },

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Api, createApi } from '../../src/api/server.ts'
-import type { ApiVerbs, Asked, IdempotencyVerbs, Proof } from '../../src/api/verbs.ts'
+import type { ApiVerbs, Asked, IdempotencyVerbs, LeaseListing, Proof } from '../../src/api/verbs.ts'
 import { StintError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
 import type { Caller, Revocation, Selector, Target, Task, TaskWish } from '../../src/model.ts'
@@ -41,6 +41,18 @@ export const ISSUER_RECORD = {
       maxTtlSeconds: 900,
     },
   ],
+}
+
+export const LEASE: LeaseListing = {
+  ...{
+    id: 'lease_abcdefaaaaaaaaaaaaaaaa',
+    state: 'active',
+    taskId: 'task_1',
+    owner: 'alice',
+    callerId: 'spiffe://stint.local/run/1',
+  },
+  ...{ targetId: 'orders', connector: 'postgres', reach: ['reads schema app'], handle: { role: 'stint' } },
+  ...{ requestedAt: 1, activeAt: 2, expiresAt: 1000, attempts: 0, sightings: [{ at: 3, saw: 'live' }] },
 }
 
 /** Verbs over maps. `happened` is the order in which the API used them; `asked` is what was authorised. */
@@ -196,6 +208,11 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
           liftedAt: 6,
         }),
       list: async () => revocations,
+    },
+    leases: {
+      list: async ({ limit }) => ({ items: [LEASE].slice(0, limit) }),
+      get: async (id) => find(new Map([[LEASE.id, LEASE]]), id),
+      end: async (id, why) => did(`revoke ${id}`, { ...find(new Map([[LEASE.id, LEASE]]), id), state: 'revoking', why }),
     },
     policy: {
       status: () => policy,

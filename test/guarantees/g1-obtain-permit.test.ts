@@ -5,6 +5,7 @@ import { CONNECTORS } from '../../src/credentials/connectors/index.ts'
 import { createObtain } from '../../src/credentials/obtain.ts'
 import type { Decided } from '../../src/model.ts'
 import { Secret } from '../../src/secret.ts'
+import { NOTHING_MINTED } from '../credentials/nothing-minted.ts'
 import { decidedOf, permitOf } from '../credentials/permit.ts'
 import { code } from '../targets/fixture.ts'
 
@@ -17,7 +18,7 @@ function watched() {
     },
     onChange: () => undefined,
   }
-  return { obtain: createObtain({ vault, connectors: CONNECTORS, now: () => 0 }).obtain, opened: () => opened }
+  return { obtain: createObtain({ ...NOTHING_MINTED, vault, connectors: CONNECTORS, now: () => 0 }).obtain, opened: () => opened }
 }
 
 describe('G1: no credential is obtained without a recorded allow', () => {

@@ -4,6 +4,7 @@ import { register as audit } from './audit.ts'
 import { register as credential } from './credential.ts'
 import { register as doctor } from './doctor.ts'
 import { register as issuer } from './issuer.ts'
+import { register as lease } from './lease.ts'
 import { register as policy } from './policy.ts'
 import { register as revoke } from './revoke.ts'
 import { register as run } from './run.ts'
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Register[] = [
   credential,
   doctor,
   issuer,
+  lease,
   policy,
   revoke,
   run,

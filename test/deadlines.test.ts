@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createDeadlines } from '../../src/tasks/deadlines.ts'
+import { createDeadlines } from '../src/deadlines.ts'
 
 test('every deadline is due exactly once, in its time, whatever is set, moved and deleted', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'] })

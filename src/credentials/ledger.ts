@@ -1,0 +1,182 @@
+import type { Kysely } from 'kysely'
+import { StintError } from '../errors.ts'
+import type { Target } from '../model.ts'
+import type { Store } from '../store/store.ts'
+import type { Tables } from '../store/tables.ts'
+import type { LeaseState } from './lease.ts'
+import { type LeaseRecord, moveTo } from './lease-record.ts'
+
+/** A record with its sealed material, while there is any. */
+export interface Entry {
+  readonly record: LeaseRecord
+  readonly sealed: string | undefined
+}
+
+/** Which leases to list. */
+export interface LeaseFilter {
+  readonly limit: number
+  readonly cursor?: string
+  readonly state?: LeaseState
+  readonly taskId?: string
+  readonly targetId?: string
+  readonly owner?: string
+}
+
+/** Every lease, durable; those that are not dead in memory too. */
+export interface Ledger {
+  /** The entry, if it is not dead. */
+  get(id: string): Entry | undefined
+  ofTask(taskId: string): readonly Entry[]
+  all(): IterableIterator<Entry>
+  /** Not dead ones. */
+  readonly size: number
+  /** In memory at once, durable when it resolves; many that wait are written together. Throws `store_unavailable`; the entry then counts as written in memory. */
+  save(entry: Entry): Promise<void>
+  /** Dead ones too. Throws `not_found`, `store_unavailable`. */
+  load(id: string): Promise<LeaseRecord>
+  /** Newest first, dead ones too. */
+  list(filter: LeaseFilter): Promise<{ readonly items: readonly LeaseRecord[]; readonly next?: string }>
+}
+
+/** Rows of one statement; SQLite and PostgreSQL both bound how many values it takes. */
+const CHUNK = 500
+
+/** Reads the leases that are not dead. */
+export async function openLedger(store: Store): Promise<Ledger> {
+  const entries = new Map<string, Entry>()
+  const byTask = new Map<string, Set<string>>()
+  const targets = new Map<string, Target>()
+  const write = createBatches((batch: readonly Entry[]) => writeAll(store, batch))
+  const rows = await store.db.selectFrom('leases').select(['record_json', 'sealed']).where('state', '!=', 'dead').execute()
+  for (const { record_json, sealed } of rows) keep({ record: parse(record_json, targets), sealed: sealed ?? undefined })
+  targets.clear()
+  return {
+    get: (id) => entries.get(id),
+    ofTask: (taskId) => [...(byTask.get(taskId) ?? [])].flatMap((id) => entries.get(id) ?? []),
+    all: () => entries.values(),
+    get size() {
+      return entries.size
+    },
+    save(entry) {
+      keep(entry)
+      return write(entry)
+    },
+    async load(id) {
+      const held = entries.get(id)
+      if (held !== undefined) return held.record
+      const row = await store.db.selectFrom('leases').select('record_json').where('id', '=', id).executeTakeFirst()
+      if (row === undefined) throw new StintError('not_found', `there is no lease ${id}`)
+      return parse(row.record_json)
+    },
+    list: (filter) => list(store.db, filter),
+  }
+
+  function keep(entry: Entry): void {
+    const { id, taskId, state } = entry.record
+    const ofTask = byTask.get(taskId)
+    if (state !== 'dead') {
+      entries.set(id, entry)
+      if (ofTask === undefined) byTask.set(taskId, new Set([id]))
+      else ofTask.add(id)
+      return
+    }
+    entries.delete(id)
+    ofTask?.delete(id)
+    if (ofTask?.size === 0) byTask.delete(taskId)
+  }
+}
+
+/** Writes what comes while a write is under way together, in one transaction, the newest of each. */
+function createBatches(writeAll: (batch: readonly Entry[]) => Promise<void>): (entry: Entry) => Promise<void> {
+  let waiting = new Map<string, Entry>()
+  let next: Promise<void> | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  return (entry) => {
+    waiting.set(entry.record.id, entry)
+    next ??= last.then(() => {
+      const batch = [...waiting.values()]
+      waiting = new Map()
+      next = undefined
+      const written = writeAll(batch)
+      last = written.catch(() => undefined)
+      return written
+    })
+    return next
+  }
+}
+
+async function writeAll(store: Store, batch: readonly Entry[]): Promise<void> {
+  await store.write(async (tx, changed) => {
+    for (let at = 0; at < batch.length; at += CHUNK) {
+      const chunk = batch.slice(at, at + CHUNK)
+      await tx
+        .insertInto('leases')
+        .values(chunk.map(toRow))
+        .onConflict((on) =>
+          on.column('id').doUpdateSet((of) => ({
+            state: of.ref('excluded.state'),
+            record_json: of.ref('excluded.record_json'),
+            sealed: of.ref('excluded.sealed'),
+          })),
+        )
+        .execute()
+      for (const { record } of chunk) changed('lease', record.id)
+    }
+  })
+}
+
+function toRow({ record, sealed }: Entry) {
+  const { id, taskId, target, owner, state, requestedAt } = record
+  return {
+    ...{ id, task_id: taskId, target_id: target.id, owner, state, requested_at: requestedAt },
+    ...{ record_json: JSON.stringify(record), sealed: sealed ?? null },
+  }
+}
+
+async function list(db: Kysely<Tables>, filter: LeaseFilter): ReturnType<Ledger['list']> {
+  const { limit, cursor, state, taskId, targetId, owner } = filter
+  let query = db.selectFrom('leases').select(['id', 'requested_at', 'record_json'])
+  if (state !== undefined) query = query.where('state', '=', state)
+  if (taskId !== undefined) query = query.where('task_id', '=', taskId)
+  if (targetId !== undefined) query = query.where('target_id', '=', targetId)
+  if (owner !== undefined) query = query.where('owner', '=', owner)
+  if (cursor !== undefined) {
+    const { at, id } = readCursor(cursor)
+    query = query.where((eb) => eb.or([eb('requested_at', '<', at), eb.and([eb('requested_at', '=', at), eb('id', '<', id)])]))
+  }
+  const rows = await query
+    .orderBy('requested_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  const page = rows.slice(0, limit)
+  const last = page.at(-1)
+  const items = page.map(({ record_json }) => parse(record_json))
+  return rows.length > limit && last !== undefined ? { items, next: `${last.requested_at}.${last.id}` } : { items }
+}
+
+/** Attacker-controlled. */
+function readCursor(cursor: string): { at: number; id: string } {
+  const [, at, id] = /^([0-9]{1,16})\.([a-z0-9_]{1,64})$/.exec(cursor) ?? []
+  if (at === undefined || id === undefined) throw new StintError('invalid_argument', 'cursor takes `next` of the page before')
+  return { at: Number(at), id }
+}
+
+/** A record from its row. Equal targets become one object when `targets` is given: there may be 100,000 leases of a few. */
+function parse(json: string, targets?: Map<string, Target>): LeaseRecord {
+  try {
+    const record: LeaseRecord = JSON.parse(json)
+    if (targets === undefined) return record
+    const text = JSON.stringify(record.target)
+    const target = targets.get(text) ?? record.target
+    targets.set(text, target)
+    return { ...record, target }
+  } catch (thrown) {
+    throw new StintError('store_unavailable', 'a stored lease is damaged', { operatorDetail: String(thrown), cause: thrown })
+  }
+}
+
+/** The entry one step on, its material kept. */
+export function advance(entry: Entry, ...step: Parameters<typeof moveTo> extends [unknown, ...infer Rest] ? Rest : never): Entry {
+  return { ...entry, record: moveTo(entry.record, ...step) }
+}
