@@ -20,7 +20,7 @@ export interface CheckedBundles {
 
 /**
  * Checks full bundles from `first` on against their level 0 tiles, entry by entry. Throws `audit_tampered` at the first that does not
- * hold. Synchronous: it runs on worker threads.
+ * hold. Synchronous.
  */
 export function checkBundles(directory: string, first: number, count: number): CheckedBundles {
   const roots = Buffer.alloc(count * HASH_BYTES)

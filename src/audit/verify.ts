@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { extname } from 'node:path'
-import { Worker } from 'node:worker_threads'
-import { type CheckedBundles, checkBundle, checkBundles } from './check.ts'
+import { type CheckedBundles, checkBundle } from './check.ts'
+import { checkRuns } from './check-runs.ts'
 import { openCheckpoint, type Verifier } from './checkpoint.ts'
 import { AuditError, tampered } from './error.ts'
 import { EMPTY_ROOT, foldHashes, rootOf } from './merkle.ts'
@@ -14,7 +13,7 @@ export interface VerifyOptions {
   readonly verifier?: Verifier | undefined
   /** A checkpoint of the same log seen before: the log must extend it. Without one, a log rewritten as a whole by the key's holder passes. */
   readonly earlier?: string | undefined
-  /** Worker threads; the machine's cores unless given. 0 checks on this thread. */
+  /** Threads that check, this one among them; as many as the machine has cores unless given. */
   readonly threads?: number | undefined
 }
 
@@ -28,9 +27,6 @@ export type Verified =
       readonly extendsSize: number | undefined
     }
   | { readonly ok: false; readonly place: string; readonly problem: string }
-
-/** Bundles given to a thread at once: 16,384 entries. */
-const RUN = 64
 
 /**
  * Checks a log directory or an export completely, offline: the signature, every entry, every tile, the root, that outcomes name earlier
@@ -61,13 +57,7 @@ async function checkEntries(tree: StaticTree, threads: number): Promise<Buffer> 
     allows.set(checked.allows, (first * TILE_WIDTH) / 8)
     checkOutcomes(checked.outcomes, allows)
   }
-  const needed = Math.min(threads, Math.floor(bundles / RUN))
-  if (needed === 0) {
-    for (let first = 0; first < bundles; first += RUN)
-      take(first, checkBundles(tree.directory, first, Math.min(RUN, bundles - first)))
-  } else {
-    await checkOnThreads(tree.directory, bundles, needed, take)
-  }
+  await checkRuns(tree.directory, bundles, threads, take)
   const width = size % TILE_WIDTH
   if (width > 0) {
     const outcomes: number[] = []
@@ -88,53 +78,6 @@ function checkOutcomes(outcomes: Float64Array, allows: Buffer): void {
     if (decision >= index || isAllow === 0)
       throw tampered(`entry ${index}`, `it is the outcome of entry ${decision}, which is no earlier allow`)
   }
-}
-
-type Take = (first: number, checked: CheckedBundles) => void
-interface Answer {
-  readonly first: number
-  readonly checked?: CheckedBundles
-  readonly problem?: { readonly reason: string; readonly place: string | undefined }
-}
-
-/** Runs of bundles on threads; `take` gets them in order, so that the first problem is the one reported. */
-function checkOnThreads(directory: string, bundles: number, threads: number, take: Take): Promise<void> {
-  const file = new URL(`./verify-worker${extname(import.meta.url)}`, import.meta.url)
-  const workers = Array.from({ length: threads }, () => new Worker(file, { workerData: directory }))
-  const answers = new Map<number, Answer>()
-  let [sent, taken] = [0, 0]
-  const send = (worker: Worker): void => {
-    if (sent >= bundles || sent - taken > RUN * threads * 4) return
-    worker.postMessage({ first: sent, count: Math.min(RUN, bundles - sent) })
-    sent += RUN
-  }
-  const done = new Promise<void>((resolve, reject) => {
-    const receive = (answer: Answer): void => {
-      answers.set(answer.first, answer)
-      for (let next = answers.get(taken); next !== undefined; next = answers.get(taken)) {
-        answers.delete(taken)
-        if (next.checked === undefined)
-          throw tampered(next.problem?.place ?? directory, next.problem?.reason ?? 'it cannot be checked')
-        take(taken, next.checked)
-        taken += RUN
-      }
-      if (taken >= bundles) resolve()
-    }
-    for (const worker of workers) {
-      worker.on('error', reject)
-      worker.on('message', (answer: Answer) => {
-        try {
-          receive(answer)
-          send(worker)
-        } catch (error) {
-          reject(error)
-        }
-      })
-      send(worker)
-      send(worker)
-    }
-  })
-  return done.finally(() => Promise.all(workers.map((worker) => worker.terminate())))
 }
 
 /** Checks the hash tiles above level 0 and the root, from the roots of the full bundles. */

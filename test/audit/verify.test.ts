@@ -47,14 +47,14 @@ test('what recorder and settle write verifies, on this thread and on others', as
   }
   await appendNotes(log, 5000)
   await log.close()
-  for (const threads of [0, 1, 2]) {
+  for (const threads of [1, 2, 3]) {
     const verified = await verifyDirectory(directory, { threads })
     assert.deepEqual(verified.ok && verified.size, 17_000, JSON.stringify(verified))
   }
   const bundle = join(directory, 'tile/entries/050')
   const bytes = readFileSync(bundle)
   writeFileSync(bundle, bytes.fill(0x20, 5000, 5001))
-  const found = await Promise.all([0, 2].map((threads) => verifyDirectory(directory, { threads })))
+  const found = await Promise.all([1, 2].map((threads) => verifyDirectory(directory, { threads })))
   assert.ok(!found[0]?.ok && found[0]?.place.startsWith('entry 128'))
   assert.deepEqual(found[0], found[1])
 })
@@ -135,14 +135,14 @@ test('a log that is being written can be verified and exported meanwhile', async
     while (!existsSync(join(directory, 'checkpoint'))) await once(writer.stdout, 'data')
     writer.stdout.resume()
     for (let i = 0; i < 20; i++) {
-      const verified = await verifyDirectory(directory, { threads: 0 })
+      const verified = await verifyDirectory(directory, { threads: 1 })
       assert.ok(verified.ok, JSON.stringify(verified))
     }
     // Often enough that a checkpoint is replaced while its partial tiles are being read.
     for (let i = 0; i < 4000; i++) openTree(directory)
     const destination = freshDirectory()
     await exportLog(directory, destination)
-    assert.equal((await verifyDirectory(destination, { threads: 0 })).ok, true)
+    assert.equal((await verifyDirectory(destination, { threads: 1 })).ok, true)
   } finally {
     writer.kill('SIGKILL')
     await exited
