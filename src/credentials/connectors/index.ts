@@ -9,6 +9,7 @@ import { http } from './http.ts'
 import { npm } from './npm.ts'
 import { oauth } from './oauth.ts'
 import { oci } from './oci.ts'
+import { postgres } from './postgres.ts'
 import { redis } from './redis.ts'
 
 /** Every connector, by kind. */
@@ -22,5 +23,6 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   npm,
   oauth,
   oci,
+  postgres,
   redis,
 }
