@@ -6,6 +6,7 @@ import { github } from './github.ts'
 import { githubApp } from './github-app.ts'
 import { gitlab } from './gitlab.ts'
 import { http } from './http.ts'
+import { kubernetes } from './kubernetes.ts'
 import { npm } from './npm.ts'
 import { oauth } from './oauth.ts'
 import { oci } from './oci.ts'
@@ -20,6 +21,7 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   'github-app': githubApp,
   gitlab,
   http,
+  kubernetes,
   npm,
   oauth,
   oci,

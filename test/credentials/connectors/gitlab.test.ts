@@ -105,7 +105,7 @@ describe('an access token of GitLab', () => {
 
   test('is told from others by a GitLab that lists them all', async () => {
     server.isOld = true
-    const [one] = [await issue('lease_abcdefone'), await issue('lease_bcdefgtwo'), await issue('a person’s own')]
+    const [one] = [await issue('lease_abcdefone'), await issue('lease_bcdefgtwo'), await issue('lease_abcdef or a person’s')]
     const asked = { target: server.target, standing: server.standing, installation: 'abcdef' }
     assert.deepEqual(
       (await minting.strays?.(asked, server.io))?.map(({ leaseId }) => leaseId),
