@@ -3,6 +3,11 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Command } from 'commander'
 import { createProgram } from '../../src/cli/program.ts'
+import type { LeaseRecord } from '../../src/credentials/lease-record.ts'
+import { openLedger } from '../../src/credentials/ledger.ts'
+import { placesIn } from '../../src/home.ts'
+import { openStore } from '../../src/store/store.ts'
+import { MINTED } from '../credentials/leases-rig.ts'
 import { type Installation, startStint } from '../fakes/stint.ts'
 import { runCli } from './run-cli.ts'
 
@@ -50,11 +55,12 @@ describe('every command that lists', () => {
       }
     }
   })
+  before(() => keepDeadLeases(placesIn(stint.home).database))
   after(() => stint.stop())
 
   test('is known here', () => {
-    const known = ['audit search', 'credential list', 'issuer list', 'revoke list', 'target list', 'target presets', 'task list']
-    assert.deepEqual(LISTS.map((words) => words.join(' ')).sort(), [...known, 'tunnel list'])
+    const known = ['audit search', 'credential list', 'issuer list', 'lease list', 'revoke list', 'target list', 'target presets']
+    assert.deepEqual(LISTS.map((words) => words.join(' ')).sort(), [...known, 'task list', 'tunnel list'])
   })
 
   for (const words of LISTS) {
@@ -91,3 +97,24 @@ describe('every command that lists', () => {
     })
   }
 })
+
+/** As an earlier life of the installation left them. */
+async function keepDeadLeases(path: string): Promise<void> {
+  const store = await openStore(path)
+  const ledger = await openLedger(store)
+  for (const id of ['a', 'b', 'c']) {
+    const record: LeaseRecord = {
+      ...{
+        id: `lease_abcdef${id.repeat(16)}`,
+        state: 'dead',
+        taskId: 'task_1',
+        owner: 'ana',
+        callerId: 'spiffe://stint.local/one',
+      },
+      ...{ target: MINTED, grant: { key: id, reach: [`reads ${id}`], terms: {} }, coveredBy: [], handle: {} },
+      ...{ requestedAt: 1, expiresAt: 2, deadAt: 3, attempts: 0, sightings: [] },
+    }
+    await ledger.save({ record, sealed: undefined })
+  }
+  await store.close()
+}

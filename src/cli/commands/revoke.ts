@@ -1,4 +1,5 @@
-import type { Page } from '../../api/verbs.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LeaseListing, Page } from '../../api/verbs.ts'
 import { StintError } from '../../errors.ts'
 import type { Receipt } from '../../killswitch.ts'
 import type { Revocation, Selector } from '../../model.ts'
@@ -8,7 +9,14 @@ import { facts, fromNow, table } from '../table.ts'
 
 const KINDS = ['task', 'caller', 'owner', 'target', 'credential'] as const
 
-type RevokeOptions = { readonly [K in (typeof KINDS)[number]]?: string } & { readonly all?: true; readonly reason?: string }
+const POLL_MS = 250
+const WAIT_SECONDS = 120
+
+type RevokeOptions = { readonly [K in (typeof KINDS)[number]]?: string } & {
+  readonly all?: true
+  readonly reason?: string
+  readonly wait?: true
+}
 
 /** `stint revoke`: the kill switch; `list` and `lift`. */
 export const register: Register = (program, context) => {
@@ -22,10 +30,12 @@ export const register: Register = (program, context) => {
     .option('--credential <credential>', 'everything that uses this credential')
     .option('--all', 'everything')
     .option('--reason <text>', 'why, for the log')
+    .option('--wait', `until what was minted is proved dead at its providers, ${WAIT_SECONDS} s at most`)
     .addHelpText(
       'after',
       `
-When it answers, nothing it covers is allowed any more, and open downloads, tunnels and streams are cut.
+When it answers, nothing it covers is allowed any more, and open downloads, tunnels and streams are cut. Credentials that were
+minted are revoked at their providers from then on, and probed until they are dead: --wait, or \`stint lease list\`.
 
 Examples:
   $ stint revoke --task task_01 --reason "went astray"
@@ -45,9 +55,25 @@ Examples:
     )
 }
 
-async function stop(options: RevokeOptions, { call, output }: CommandContext): Promise<void> {
+async function stop(options: RevokeOptions, context: CommandContext): Promise<void> {
   const body = { selector: selectorOf(options), reason: needReason(options.reason) }
-  output.print(await call<Receipt>('POST', '/v1/revocations', body), describe)
+  const receipt = await context.call<Receipt>('POST', '/v1/revocations', body)
+  if (options.wait === true) await untilDead(receipt.revocation.number, context)
+  context.output.print(receipt, describe)
+}
+
+/** Until no lease that this revocation ended is still on its way. */
+async function untilDead(number: number, { call }: CommandContext): Promise<void> {
+  for (const until = Date.now() + WAIT_SECONDS * 1000; ; await sleep(POLL_MS)) {
+    const { items } = await call<Page<LeaseListing>>('GET', '/v1/leases?state=revoking&limit=500')
+    const left = items.filter(({ why }) => why?.startsWith(`revocation ${number}:`))
+    if (left.length === 0) return
+    if (Date.now() > until)
+      throw new StintError(
+        'upstream_timeout',
+        `revocation ${number} is in force; ${left.length} leases are not proved dead yet, such as ${left[0]?.id}; Stint goes on trying`,
+      )
+  }
 }
 
 async function lift(number: string, reason: string | undefined, { call, output }: CommandContext): Promise<void> {
