@@ -98,6 +98,11 @@ export const CATALOGUE = {
     'The provider refuses to make this credential',
     'The detail says why; `stint doctor --target` tries what the standing credential may do.',
   ],
+  backup_invalid: [
+    400,
+    'The backup cannot be restored',
+    'Nothing was changed. Give the identity or passphrase it was made for, and the whole file; another backup may be whole.',
+  ],
   stopping: [503, 'Stint is shutting down', 'Try again when it has restarted.'],
   upstream_timeout: [504, 'The target did not answer in time', 'Try again; `stint doctor --target` tests it.'],
   already_running: [

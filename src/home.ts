@@ -19,6 +19,12 @@ export function placesIn(home: string) {
   } as const
 }
 
+/** What lies in the data directory and is not copied as it lies there: a backup takes it another way, or it lives with the process. */
+export const NOT_COPIED: ReadonlySet<string> = new Set([
+  ...['state.db', 'state.db-wal', 'state.db-shm', 'state.db-journal', 'audit'],
+  ...['lock', 'lock-journal', 'operator.sock'],
+])
+
 /** Makes the data directory (0700) or checks the one that is there; what this process makes from now on is for its owner. Throws `state_unsafe`. */
 export function prepareHome(home: string): void {
   process.umask(0o077)

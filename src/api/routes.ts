@@ -1,5 +1,6 @@
 import type { Access } from '../model.ts'
 import * as audit from './audit.ts'
+import * as backups from './backups.ts'
 import * as credentials from './credentials.ts'
 import type { Endpoint } from './endpoint.ts'
 import * as installation from './installation.ts'
@@ -84,6 +85,8 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/audit/entries/:number', 'stint:Audit::show', 'read', OPERATOR, audit.entry),
   row('GET', '/v1/audit/entries/:number/explanation', 'stint:Policy::explain', 'read', OPERATOR, policy.explain),
   row('GET', '/v1/audit/checkpoint', 'stint:Audit::checkpoint', 'read', OPERATOR, audit.checkpoint),
+
+  row('POST', '/v1/backups', 'stint:Backup::create', 'admin', OPERATOR, backups.create),
 
   row('GET', '/v1/status', 'stint:Status::show', 'read', OPERATOR, installation.status),
 

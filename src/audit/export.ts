@@ -1,31 +1,43 @@
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { formatVerifier } from './checkpoint.ts'
-import { AuditError, tampered } from './error.ts'
+import { AuditError } from './error.ts'
 import { CHECKPOINT, PUBLIC_KEY } from './publish.ts'
 import { levelsOf, nodesAt, partialTiles, TILE_WIDTH, type Tile, tilePath } from './tiles.ts'
 import { openTree } from './tree.ts'
 
+/** One file of an exported log. */
+export interface ExportedFile {
+  readonly path: string
+  readonly bytes: Buffer
+}
+
 /**
- * Copies what the newest checkpoint covers to `destination`: a complete static tlog-tiles tree with its checkpoint and public key, which
- * any web server can serve and `verifyDirectory` checks. Returns how many entries it has. Throws `invalid_argument` when `destination`
- * is not empty, `audit_tampered` when a file is missing.
+ * What the newest checkpoint covers, file by file: a complete static tlog-tiles tree with its checkpoint and public key. Throws
+ * `audit_tampered` when a file is missing.
+ */
+export function openExport(directory: string): { readonly size: number; files(): Generator<ExportedFile> } {
+  const tree = openTree(directory)
+  const { size } = tree.checkpoint
+  return {
+    size,
+    *files() {
+      for (const tile of [...partialTiles(size), ...fullTiles(size)]) yield { path: tilePath(tile), bytes: tree.read(tile) }
+      yield { path: PUBLIC_KEY, bytes: Buffer.from(`${formatVerifier(tree.verifier)}\n`) }
+      yield { path: CHECKPOINT, bytes: Buffer.from(tree.note) }
+    },
+  }
+}
+
+/**
+ * Copies an export to `destination`, where any web server can serve it and `verifyDirectory` checks it. Returns how many entries it has.
+ * Throws `invalid_argument` when `destination` is not empty, `audit_tampered` when a file is missing.
  */
 export async function exportLog(directory: string, destination: string): Promise<number> {
   await mkdir(destination, { recursive: true })
   if ((await readdir(destination)).length > 0) throw new AuditError('invalid_argument', `${destination} is not empty`)
-  const tree = openTree(directory)
-  const { size } = tree.checkpoint
-  for (const tile of partialTiles(size)) await write(join(destination, tilePath(tile)), tree.read(tile))
-  for (const tile of fullTiles(size)) {
-    const path = tilePath(tile)
-    await mkdir(dirname(join(destination, path)), { recursive: true })
-    await cp(join(directory, path), join(destination, path)).catch(() => {
-      throw tampered(path, 'it cannot be copied')
-    })
-  }
-  await write(join(destination, PUBLIC_KEY), Buffer.from(`${formatVerifier(tree.verifier)}\n`))
-  await write(join(destination, CHECKPOINT), Buffer.from(tree.note))
+  const { size, files } = openExport(directory)
+  for (const { path, bytes } of files()) await write(join(destination, path), bytes)
   return size
 }
 

@@ -20,13 +20,13 @@ export function ringOf(current: KeyEncryptionKey, ...older: readonly KeyEncrypti
 }
 
 /** Wraps a record's key under the current key: `id.ciphertext`, base64url. */
-export function wrapWith({ current: { id, bytes } }: KeyRing, { key, record }: RecordKey): string {
-  return `${id}.${encrypt(bytes, bound('key', id, record), key).toString('base64url')}`
+export function wrapWith({ current: { id, bytes } }: KeyRing, record: RecordKey): string {
+  return `${id}.${encrypt(bytes, bound('key', id, record), record.key).toString('base64url')}`
 }
 
 /** The record's key, or undefined when no key of the ring wrapped it for this record. */
-export function unwrapWith(ring: KeyRing, { wrapped, record }: WrappedKey): Buffer | undefined {
-  const [id = '', sealed = ''] = wrapped.split('.')
+export function unwrapWith(ring: KeyRing, record: WrappedKey): Buffer | undefined {
+  const [id = '', sealed = ''] = record.wrapped.split('.')
   const key = ring.all.get(id)
   if (key === undefined) return undefined
   try {

@@ -5,14 +5,12 @@ export interface RecordName {
 }
 
 /** A record's own key, and the record. */
-export interface RecordKey {
-  readonly record: RecordName
+export interface RecordKey extends RecordName {
   readonly key: Buffer
 }
 
 /** The same key as it lies in the store: text without a `.` at its end or anything that is not printable. Attacker-controlled. */
-export interface WrappedKey {
-  readonly record: RecordName
+export interface WrappedKey extends RecordName {
   readonly wrapped: string
 }
 

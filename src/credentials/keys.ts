@@ -29,13 +29,13 @@ export interface Keys {
  * its keys it is the wrong one: throws `vault_key_wrong`, as for keys of a source that is not set up. The current one is opened last,
  * since that may make a key: when this throws, nothing was changed.
  */
-export async function openKeys(
+export async function openKeys<T extends WrappedKey>(
   { current, sources }: KeySources,
-  wrapped: readonly WrappedKey[],
-): Promise<{ keys: Keys; unwrapped: ReadonlyMap<WrappedKey, Buffer> }> {
+  wrapped: readonly T[],
+): Promise<{ keys: Keys; unwrapped: ReadonlyMap<T, Buffer> }> {
   const source = sources[current]
   if (source === undefined) throw new StintError('invalid_config', `vaultKeySource is ${current}, which is not set up`)
-  const unwrapped = new Map<WrappedKey, Buffer>()
+  const unwrapped = new Map<T, Buffer>()
   for (const kind of [...KINDS.filter((one) => one !== current), current]) {
     const own = wrapped.filter((one) => kindOf(one.wrapped) === kind)
     if (own.length > 0 || kind === current) await unwrapOwn(kind, sources[kind], own, unwrapped)
@@ -52,11 +52,11 @@ export async function openKeys(
   return { keys, unwrapped }
 }
 
-async function unwrapOwn(
+async function unwrapOwn<T extends WrappedKey>(
   kind: KeyKind,
   source: KeySource | undefined,
-  own: readonly WrappedKey[],
-  unwrapped: Map<WrappedKey, Buffer>,
+  own: readonly T[],
+  unwrapped: Map<T, Buffer>,
 ): Promise<void> {
   if (source === undefined) throw wrong(own.length, `a key of the kind \`${kind}\`, which is not set up`)
   await source.open(own.length > 0)
@@ -69,10 +69,11 @@ async function unwrapOwn(
   })
 }
 
-function kindOf(wrapped: string): KeyKind | undefined {
+/** Which kind of source wrapped a key; undefined for what none did. */
+export function kindOf(wrapped: string): KeyKind | undefined {
   return KINDS.find((kind) => FORMS[kind].test(wrapped))
 }
 
 function wrong(count: number, under: string): StintError {
-  return new StintError('vault_key_wrong', `${count} of the vault’s credentials are sealed under ${under}`)
+  return new StintError('vault_key_wrong', `${count} of the vault’s records are sealed under ${under}`)
 }

@@ -4,6 +4,7 @@ import type { Store } from '../store/store.ts'
 import { createTurns } from '../store/turns.ts'
 import type { RecordKey } from './key-source.ts'
 import { type KeySources, openKeys } from './keys.ts'
+import { readRecords, type SealedRecord, textOf } from './records.ts'
 import { newKey, seal, unseal } from './seal.ts'
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
@@ -44,10 +45,8 @@ export interface Vault {
   rotateKey(): Promise<number>
 }
 
-/** A record in memory: its key unwrapped, absent when it does not open; its value sealed. Stored as `wrapped.body`. */
-interface Sealed extends CredentialListing {
-  readonly wrapped: string
-  readonly body: string
+/** A record in memory: its key unwrapped, absent when it does not open; its value sealed. */
+interface OpenRecord extends SealedRecord {
   readonly key: Buffer | undefined
 }
 
@@ -56,7 +55,10 @@ interface Sealed extends CredentialListing {
  * sources throw; then nothing was changed.
  */
 export async function openVault(store: Store, sources: KeySources): Promise<Vault> {
-  const { keys, records } = await readRecords(store, sources)
+  const stored = await readRecords(store)
+  const { keys, unwrapped } = await openKeys(sources, stored)
+  const records = new Map<string, OpenRecord>()
+  for (const one of stored) records.set(one.id, { ...one, key: unwrapped.get(one) })
   const listeners: ((id: string) => void)[] = []
   const inTurn = createTurns()
 
@@ -89,7 +91,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     return Buffer.from(openRecord(known(id)).reveal(), 'base64url')
   }
 
-  function listed(): Sealed[] {
+  function listed(): OpenRecord[] {
     return [...records.values()].filter(({ id }) => !id.startsWith(INNER))
   }
 
@@ -98,7 +100,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     await store.write(async (tx, changed) => {
       await tx
         .insertInto('credentials')
-        .values({ id, version: record.version, sealed: stored(record), at: record.createdAt })
+        .values({ id, version: record.version, sealed: textOf(record), at: record.createdAt })
         .execute()
       changed('credential', id)
     })
@@ -111,7 +113,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     await store.write(async (tx, changed) => {
       await tx
         .updateTable('credentials')
-        .set({ version: record.version, sealed: stored(record), at: record.createdAt })
+        .set({ version: record.version, sealed: textOf(record), at: record.createdAt })
         .where('id', '=', id)
         .execute()
       changed('credential', id)
@@ -135,7 +137,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
   /** A crash between the steps leaves keys that open everything. */
   async function rotateKey(): Promise<number> {
     const all = [...records.values()]
-    const unwrapped = all.map((record): RecordKey => ({ record, key: record.key ?? refuse(record) }))
+    const unwrapped = all.map((record): RecordKey => ({ ...record, key: record.key ?? refuse(record) }))
     await keys.renew(all.map(({ wrapped }) => wrapped))
     const wrapped = unwrapped.length === 0 ? [] : await keys.wrap(unwrapped)
     const rewrapped = all.map((record, at) => ({ ...record, wrapped: wrapped[at] ?? refuse(record) }))
@@ -143,7 +145,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
       for (const record of rewrapped)
         await tx
           .updateTable('credentials')
-          .set({ sealed: stored(record) })
+          .set({ sealed: textOf(record) })
           .where('id', '=', record.id)
           .execute()
     })
@@ -152,15 +154,15 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     return listed().length
   }
 
-  function known(id: string): Sealed {
+  function known(id: string): OpenRecord {
     const record = records.get(id)
     if (record === undefined) throw new StintError('not_found', `there is no credential ${id}`)
     return record
   }
 
-  async function sealRecord(id: string, version: number, value: Secret): Promise<Sealed> {
+  async function sealRecord(id: string, version: number, value: Secret): Promise<OpenRecord> {
     const key = newKey()
-    const [wrapped = ''] = await keys.wrap([{ record: { id, version }, key }])
+    const [wrapped = ''] = await keys.wrap([{ id, version, key }])
     return { id, version, createdAt: Date.now(), wrapped, key, body: seal(key, { id, version }, value) }
   }
 
@@ -169,31 +171,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
   }
 }
 
-async function readRecords(store: Store, sources: KeySources) {
-  const rows = await store.db.selectFrom('credentials').selectAll().orderBy('id').execute()
-  const read = rows.map(({ id, version, sealed, at: createdAt }) => {
-    const end = Math.max(0, sealed.lastIndexOf('.'))
-    return {
-      id,
-      version,
-      createdAt,
-      body: sealed.slice(end + 1),
-      wrapped: { record: { id, version }, wrapped: sealed.slice(0, end) },
-    }
-  })
-  const { keys, unwrapped } = await openKeys(
-    sources,
-    read.map(({ wrapped }) => wrapped),
-  )
-  const records = read.map((one): Sealed => ({ ...one, wrapped: one.wrapped.wrapped, key: unwrapped.get(one.wrapped) }))
-  return { keys, records: new Map(records.map((one) => [one.id, one])) }
-}
-
-function stored({ wrapped, body }: Sealed): string {
-  return `${wrapped}.${body}`
-}
-
-function openRecord(record: Sealed): Secret {
+function openRecord(record: OpenRecord): Secret {
   if (record.key === undefined) return refuse(record)
   try {
     return unseal(record.key, record, record.body)

@@ -141,7 +141,7 @@ test('a server whose vault key a command prints: sealed, moved, refused with ano
     () => 'it started',
     (thrown: unknown) => String(thrown),
   )
-  assert.match(refused, /1 of the vault’s credentials are sealed under another key than the command of `vaultKeyCommand` has/)
+  assert.match(refused, /\d of the vault’s records are sealed under another key than the command of `vaultKeyCommand` has/)
   assert.match(refused, /a word to the operator/)
   for (const name of readdirSync(stint.home, { recursive: true, encoding: 'utf8' })) {
     const path = join(stint.home, name)
