@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { accessSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { makeTestCa } from '../gateway/dial-rig.ts'
+import { findProgram } from './find-program.ts'
 import { freePort } from './free-port.ts'
-import { NotInstalled, type Service, serviceOrSkip } from './service.ts'
-import { type Supervised, supervise } from './supervise.ts'
+import { type Service, serviceOrSkip } from './service.ts'
+import { supervise } from './supervise.ts'
+import { untilOpen } from './until-open.ts'
 
 /** A throwaway Redis on loopback, in the clear and with TLS; nothing is written to disk. */
 export interface Redis {
@@ -27,21 +27,9 @@ export function startRedis(): Promise<Service<Redis>> {
   return serviceOrSkip(() => start())
 }
 
-/** The first of `names` in the PATH. Throws NotInstalled, with `hint`. */
-export function findProgram(names: readonly string[], hint: string): string {
-  for (const directory of [...(process.env.PATH ?? '').split(':'), '/usr/sbin'])
-    for (const name of names) {
-      try {
-        accessSync(join(directory, name))
-        return join(directory, name)
-      } catch {}
-    }
-  throw new NotInstalled(hint)
-}
-
 /** It cannot pick its ports itself, so one that was taken meanwhile means another try. */
 async function start(triesLeft = 3): Promise<Redis> {
-  const program = findProgram(['redis-server'], 'Redis is not installed (Debian: apt-get install redis-server)')
+  const program = findProgram('redis-server', 'Redis is not installed (Debian: apt-get install redis-server)')
   const directory = mkdtempSync(join(tmpdir(), 'redis-'))
   const password = randomBytes(18).toString('base64url')
   const [port, tlsPort] = [await freePort(), await freePort()]
@@ -63,17 +51,4 @@ async function start(triesLeft = 3): Promise<Redis> {
     return start(triesLeft - 1)
   }
   return { host: '127.0.0.1', port, tlsPort, ca, password, stop: server.stop }
-}
-
-/** Waits until somebody listens there. Throws with what the server said when it ends first. */
-export async function untilOpen(port: number, server: Supervised): Promise<void> {
-  for (;;) {
-    const isOpen = await new Promise<boolean>((done) => {
-      const socket = connect(port, '127.0.0.1', () => done(true)).on('error', () => done(false))
-      socket.once('connect', () => socket.destroy())
-    })
-    if (server.hasEnded) throw new Error(`the server does not start: ${server.said}`)
-    if (isOpen) return
-    await sleep(20)
-  }
 }

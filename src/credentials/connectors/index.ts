@@ -7,6 +7,7 @@ import { githubApp } from './github-app.ts'
 import { gitlab } from './gitlab.ts'
 import { http } from './http.ts'
 import { kubernetes } from './kubernetes.ts'
+import { mysql } from './mysql.ts'
 import { npm } from './npm.ts'
 import { oauth } from './oauth.ts'
 import { oci } from './oci.ts'
@@ -22,6 +23,7 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   gitlab,
   http,
   kubernetes,
+  mysql,
   npm,
   oauth,
   oci,
