@@ -1,3 +1,4 @@
+import { createCache } from '../cache.ts'
 import { StintError } from '../errors.ts'
 import { spellHost } from '../spell-host.ts'
 import { isPlainHost, isPlainPath } from './plain.ts'
@@ -64,12 +65,26 @@ export function splitAbsoluteForm(url: string): TargetForm {
  * Without `defaultPort` the port must be given (CONNECT). Throws `malformed_request`.
  */
 export function canonicalAuthority(authority: string, defaultPort?: number): { host: string; port: number } {
-  const colon = authority.lastIndexOf(':')
-  const hasPort = colon > authority.lastIndexOf(']')
-  const host = canonicalHost(hasPort ? authority.slice(0, colon) : authority)
-  const port = hasPort ? readPort(authority.slice(colon + 1)) : defaultPort
+  const { host, port = defaultPort } = spelled.get(authority) ?? spellAuthority(authority)
   if (port === undefined) refuse('the authority has no port')
   return { host, port }
+}
+
+/** Authorities as they were written before: nearly every request is for one of a few. */
+const spelled = createCache<Authority>(512)
+
+interface Authority {
+  readonly host: string
+  readonly port: number | undefined
+}
+
+function spellAuthority(text: string): Authority {
+  const colon = text.lastIndexOf(':')
+  const hasPort = colon > text.lastIndexOf(']')
+  const host = canonicalHost(hasPort ? text.slice(0, colon) : text)
+  const authority = { host, port: hasPort ? readPort(text.slice(colon + 1)) : undefined }
+  spelled.set(text, authority)
+  return authority
 }
 
 function readPort(text: string): number {

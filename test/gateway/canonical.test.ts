@@ -373,3 +373,14 @@ function attempt(...from: Parameters<typeof canonicalTarget>): ReturnType<typeof
     return undefined
   }
 }
+
+test('an authority has one spelling however often it comes, and its port is the one it is asked with', () => {
+  for (let times = 0; times < 3; times += 1) {
+    assert.deepEqual(canonicalAuthority('Again.example', 80), { host: 'again.example', port: 80 })
+    assert.deepEqual(canonicalAuthority('Again.example', 443), { host: 'again.example', port: 443 })
+    assert.deepEqual(canonicalAuthority('Again.example:8080', 443), { host: 'again.example', port: 8080 })
+    assertRefused(() => canonicalAuthority('Again.example'), 'no port')
+    assertRefused(() => canonicalAuthority('again example', 80), 'a blank in the host')
+    assertRefused(() => canonicalAuthority('again.example:0', 80), 'a port that is none')
+  }
+})
