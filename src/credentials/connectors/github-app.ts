@@ -5,7 +5,7 @@ import type { Connector } from '../connector.ts'
 import type { Grant, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder } from '../minting.ts'
 import { permissionsFor } from '../protocols/github-permissions.ts'
 import { failure, isRefusal, readObject, refusal, skewOf } from '../protocols/provider-answer.ts'
-import { readRsaKey, signJwt } from '../protocols/signed-jwt.ts'
+import { askInTime, readRsaKey, signJwt } from '../protocols/signed-jwt.ts'
 import { github } from './github.ts'
 
 const GITHUB = 'GitHub'
@@ -59,17 +59,17 @@ async function mint({ target, standing, grant: { terms } }: MintOrder, _: unknow
   return { material: new Secret(token), handle: { expires_at: new Date(expiresAt).toISOString() }, expiresAt }
 }
 
-/** With a JWT of the app; where its clock seems wrong to GitHub, once more by GitHub’s clock. */
-async function askAsApp(app: Pick<MintOrder, 'target' | 'standing'>, io: Io, request: HttpRequest): Promise<HttpAnswer> {
-  const key = readRsaKey(app.standing)
-  const ask = (skewMs: number): Promise<HttpAnswer> => {
-    const now = Math.floor((io.now() + skewMs) / 1000)
-    const jwt = signJwt({ iat: now - 60, exp: now + 480, iss: text(app.target, 'app_id') }, key)
+/** With a JWT of the app (GitHub Docs, "Generating a JSON Web Token (JWT) for a GitHub App"). */
+function askAsApp(
+  { target, standing }: Pick<MintOrder, 'target' | 'standing'>,
+  io: Io,
+  request: HttpRequest,
+): Promise<HttpAnswer> {
+  const key = readRsaKey(standing)
+  return askInTime(io, (now) => {
+    const jwt = signJwt({ iat: now - 60, exp: now + 480, iss: text(target, 'app_id') }, key)
     return io.exchange({ ...request, headers: headersOf(jwt) })
-  }
-  const answer = await ask(0)
-  const skewMs = skewOf(answer, io.now())
-  return answer.status === 401 && Math.abs(skewMs) > 30_000 ? ask(skewMs) : answer
+  })
 }
 
 async function revoke({ target, material, handle, expiresAt }: Issued, io: Io): Promise<{ irrevocableUntil?: number }> {
