@@ -227,6 +227,7 @@ export const leaseFilter = z.strictObject({
 export const lease = z
   .object({
     id: z.string(),
+    keeper: z.string().describe('The gateway that sees to its death.'),
     state: leaseState.describe(
       '`dead` when the probe that saw it work was refused often enough; `irrevocable` until it expires.',
     ),

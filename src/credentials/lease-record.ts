@@ -16,6 +16,8 @@ export interface Sighting {
 export interface LeaseRecord {
   readonly id: string
   readonly state: LeaseState
+  /** The gateway that made it and sees to its death; another takes over when that one is gone. */
+  readonly keeper: string
   readonly taskId: string
   readonly owner: string
   /** `Caller.id` of who asked. */

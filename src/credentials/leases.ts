@@ -50,6 +50,9 @@ export interface Leases {
 }
 
 export interface LeaseVerbs extends ProviderVerbs, Pick<UndertakerVerbs, 'now' | 'told' | 'report'> {
+  /** This gateway among those that share the state, and whether another is there. */
+  readonly self: string
+  isHere(gateway: string): boolean
   /** The declared targets. */
   targets(): readonly Target[]
   ancestors: Ancestors
@@ -63,7 +66,7 @@ const LEAST_LEFT_MS = 30_000
 export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Leases> {
   const { now, report } = verbs
   const installation = await installationOf(store)
-  const ledger = await openLedger(store)
+  const ledger = await openLedger(store, verbs.self)
   const undertaker = createUndertaker({ ...verbs, ledger })
   const expiries = createDeadlines(now, (ids) => {
     for (const id of ids) undertaker.undertake(id, 'it expired')
@@ -143,7 +146,14 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
 
   function intentOf({ caller, task, target, grant, expiresAt }: Asking): LeaseRecord {
     return {
-      ...{ id: newLeaseId(installation), state: 'minting', taskId: task.id, owner: task.owner, callerId: caller.id },
+      ...{
+        id: newLeaseId(installation),
+        state: 'minting',
+        keeper: verbs.self,
+        taskId: task.id,
+        owner: task.owner,
+        callerId: caller.id,
+      },
       ...{ target, grant, coveredBy: namesCovering({ caller, task, target }, verbs.ancestors), handle: {} },
       ...{ requestedAt: now(), expiresAt, attempts: 0, sightings: [] },
     }
@@ -157,8 +167,18 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
   }
 
   async function keepSweeping(): Promise<void> {
+    await takeOver()
     await sweepOnce()
     if (!closed) timer = setTimeout(keepSweeping, SWEEP_MS).unref()
+  }
+
+  /** What a gateway that is gone kept: whatever used it is gone with it. */
+  async function takeOver(): Promise<void> {
+    try {
+      for (const { record } of await ledger.adopt(verbs.isHere)) undertaker.takeUp(record.id, 'its gateway is gone')
+    } catch (thrown) {
+      report(thrown)
+    }
   }
 
   async function sweep(): Promise<number> {
@@ -168,7 +188,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
       try {
         const standing = target.credentialId === undefined ? undefined : verbs.standing(target.credentialId)
         const swept = { target, standing, ...providerOf({ target }, verbs) }
-        count += await sweepTarget(swept, { ledger, installation, now, undertake: undertaker.undertake })
+        count += await sweepTarget(swept, { ledger, installation, self: verbs.self, now, undertake: undertaker.undertake })
       } catch (thrown) {
         report(thrown)
       }

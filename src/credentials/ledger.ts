@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { StintError } from '../errors.ts'
 import type { Target } from '../model.ts'
-import type { Store } from '../store/store.ts'
+import type { Changed, Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { LeaseState } from './lease.ts'
 import { type LeaseRecord, moveTo } from './lease-record.ts'
@@ -22,9 +22,9 @@ export interface LeaseFilter {
   readonly owner?: string
 }
 
-/** Every lease, durable; those that are not dead in memory too. */
+/** Every lease, durable; those that this gateway keeps and that are not dead in memory too. */
 export interface Ledger {
-  /** The entry, if it is not dead. */
+  /** The entry, if it is kept here and not dead. */
   get(id: string): Entry | undefined
   ofTask(taskId: string): readonly Entry[]
   all(): IterableIterator<Entry>
@@ -32,6 +32,8 @@ export interface Ledger {
   readonly size: number
   /** In memory at once, durable when it resolves; many that wait are written together. Throws `store_unavailable`; the entry then counts as written in memory. */
   save(entry: Entry): Promise<void>
+  /** Takes over what a gateway kept that is not there any more; answers the entries. */
+  adopt(isHere: (keeper: string) => boolean): Promise<readonly Entry[]>
   /** Dead ones too. Throws `not_found`, `store_unavailable`. */
   load(id: string): Promise<LeaseRecord>
   /** Newest first, dead ones too. */
@@ -41,14 +43,13 @@ export interface Ledger {
 /** Rows of one statement; SQLite and PostgreSQL both bound how many values it takes. */
 const CHUNK = 500
 
-/** Reads the leases that are not dead. */
-export async function openLedger(store: Store): Promise<Ledger> {
+/** Reads the leases that `self` keeps and that are not dead. */
+export async function openLedger(store: Store, self: string): Promise<Ledger> {
   const entries = new Map<string, Entry>()
   const byTask = new Map<string, Set<string>>()
   const targets = new Map<string, Target>()
   const write = createBatches((batch: readonly Entry[]) => writeAll(store, batch))
-  const rows = await store.db.selectFrom('leases').select(['record_json', 'sealed']).where('state', '!=', 'dead').execute()
-  for (const { record_json, sealed } of rows) keep({ record: parse(record_json, targets), sealed: sealed ?? undefined })
+  for (const entry of await living(store.db, targets)) if (entry.record.keeper === self) keep(entry)
   targets.clear()
   return {
     get: (id) => entries.get(id),
@@ -60,6 +61,19 @@ export async function openLedger(store: Store): Promise<Ledger> {
     save(entry) {
       keep(entry)
       return write(entry)
+    },
+    async adopt(isHere) {
+      const isOrphan = ({ record: { id, keeper } }: Entry): boolean => keeper !== self && !entries.has(id) && !isHere(keeper)
+      if (!(await living(store.db)).some(isOrphan)) return []
+      const adopted = await store.write(async (tx, changed) => {
+        const orphans = (await living(tx))
+          .filter(isOrphan)
+          .map((entry) => ({ ...entry, record: { ...entry.record, keeper: self } }))
+        await insert(tx, orphans, changed)
+        return orphans
+      })
+      for (const entry of adopted) keep(entry)
+      return adopted
     },
     async load(id) {
       const held = entries.get(id)
@@ -105,24 +119,31 @@ function createBatches(writeAll: (batch: readonly Entry[]) => Promise<void>): (e
   }
 }
 
+async function living(db: Kysely<Tables>, targets?: Map<string, Target>): Promise<readonly Entry[]> {
+  const rows = await db.selectFrom('leases').select(['record_json', 'sealed']).where('state', '!=', 'dead').execute()
+  return rows.map(({ record_json, sealed }) => ({ record: parse(record_json, targets), sealed: sealed ?? undefined }))
+}
+
 async function writeAll(store: Store, batch: readonly Entry[]): Promise<void> {
-  await store.write(async (tx, changed) => {
-    for (let at = 0; at < batch.length; at += CHUNK) {
-      const chunk = batch.slice(at, at + CHUNK)
-      await tx
-        .insertInto('leases')
-        .values(chunk.map(toRow))
-        .onConflict((on) =>
-          on.column('id').doUpdateSet((of) => ({
-            state: of.ref('excluded.state'),
-            record_json: of.ref('excluded.record_json'),
-            sealed: of.ref('excluded.sealed'),
-          })),
-        )
-        .execute()
-      for (const { record } of chunk) changed('lease', record.id)
-    }
-  })
+  await store.write((tx, changed) => insert(tx, batch, changed))
+}
+
+async function insert(tx: Kysely<Tables>, batch: readonly Entry[], changed: Changed): Promise<void> {
+  for (let at = 0; at < batch.length; at += CHUNK) {
+    const chunk = batch.slice(at, at + CHUNK)
+    await tx
+      .insertInto('leases')
+      .values(chunk.map(toRow))
+      .onConflict((on) =>
+        on.column('id').doUpdateSet((of) => ({
+          state: of.ref('excluded.state'),
+          record_json: of.ref('excluded.record_json'),
+          sealed: of.ref('excluded.sealed'),
+        })),
+      )
+      .execute()
+    for (const { record } of chunk) changed('lease', record.id)
+  }
 }
 
 function toRow({ record, sealed }: Entry) {

@@ -8,6 +8,8 @@ import type { Io, Minting, Stray } from './minting.ts'
 export interface SweepVerbs {
   readonly ledger: Ledger
   readonly installation: string
+  /** This gateway. */
+  readonly self: string
   now(): number
   undertake(id: string, why: string): void
 }
@@ -33,21 +35,29 @@ export async function sweepTarget({ target, standing, minting, io }: Swept, verb
   for (const stray of found) {
     if (!isOurs(stray.leaseId, installation) || verbs.ledger.get(stray.leaseId) !== undefined) continue
     const known = await verbs.ledger.load(stray.leaseId).catch(() => undefined)
+    if (known !== undefined && known.state !== 'dead') continue // another gateway keeps it
     if (known?.deadAt !== undefined && known.deadAt >= askedAt) continue // it died while the provider was asked
-    await verbs.ledger.save({ record: adopted(stray, target, known, askedAt), sealed: undefined })
+    await verbs.ledger.save({ record: adopted(stray, { target, known, at: askedAt, keeper: verbs.self }), sealed: undefined })
     verbs.undertake(stray.leaseId, 'it was found at the provider without a living lease')
     count += 1
   }
   return count
 }
 
+interface Found {
+  readonly target: Target
+  readonly known: LeaseRecord | undefined
+  readonly at: number
+  readonly keeper: string
+}
+
 /** As if it was just being made: what is then revoked. */
-function adopted({ leaseId, handle }: Stray, target: Target, known: LeaseRecord | undefined, at: number): LeaseRecord {
+function adopted({ leaseId, handle }: Stray, { target, known, at, keeper }: Found): LeaseRecord {
   const nobody = { taskId: 'unknown', owner: 'unknown', callerId: 'unknown' }
   const grant = known?.grant ?? { key: '', reach: ['unknown'], terms: {} }
   const { taskId, owner, callerId } = known ?? nobody
   return {
-    ...{ id: leaseId, state: 'minting', taskId, owner, callerId, target, grant, handle },
+    ...{ id: leaseId, state: 'minting', keeper, taskId, owner, callerId, target, grant, handle },
     ...{ coveredBy: [], requestedAt: known?.requestedAt ?? at, expiresAt: at, attempts: 0, sightings: [] },
   }
 }

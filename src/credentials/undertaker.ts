@@ -29,6 +29,8 @@ export interface Undertaker {
   settled(id: string): Promise<void>
   /** Takes up every lease that is not active. */
   start(): void
+  /** The same for one that another gateway kept, which is revoked when it is still active. */
+  takeUp(id: string, why: string): void
   close(): Promise<void>
 }
 
@@ -74,12 +76,10 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
       return new Promise((done) => waiters.set(id, [...(waiters.get(id) ?? []), done]))
     },
     start() {
-      for (const { record } of ledger.all()) {
-        if (record.state === 'minting') undertake(record.id, 'Stint stopped while it was being made')
-        else if (record.state === 'irrevocable') due.set(record.id, record.irrevocableUntil ?? now())
-        else if (record.state === 'revoking') enqueue(record.id)
-      }
+      for (const { record } of ledger.all())
+        if (record.state !== 'active') takeUp(record.id, 'Stint stopped while it was being made')
     },
+    takeUp,
     async close() {
       closed = true
       due.close()
@@ -94,6 +94,13 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
     ledger.save(revoking).catch(report) // `work` saves it again before anything is done
     told('revoke', revoking.record)
     enqueue(id)
+  }
+
+  function takeUp(id: string, why: string): void {
+    const record = ledger.get(id)?.record
+    if (record?.state === 'irrevocable') due.set(id, record.irrevocableUntil ?? now())
+    else if (record?.state === 'revoking') enqueue(id)
+    else undertake(id, why)
   }
 
   function enqueue(id: string): void {

@@ -47,6 +47,7 @@ export const LEASE: LeaseListing = {
   ...{
     id: 'lease_abcdefaaaaaaaaaaaaaaaa',
     state: 'active',
+    keeper: 'local',
     taskId: 'task_1',
     owner: 'alice',
     callerId: 'spiffe://stint.local/run/1',

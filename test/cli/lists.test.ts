@@ -101,12 +101,13 @@ describe('every command that lists', () => {
 /** As an earlier life of the installation left them. */
 async function keepDeadLeases(path: string): Promise<void> {
   const store = await openStore(path)
-  const ledger = await openLedger(store)
+  const ledger = await openLedger(store, 'local')
   for (const id of ['a', 'b', 'c']) {
     const record: LeaseRecord = {
       ...{
         id: `lease_abcdef${id.repeat(16)}`,
         state: 'dead',
+        keeper: 'local',
         taskId: 'task_1',
         owner: 'ana',
         callerId: 'spiffe://stint.local/one',

@@ -29,7 +29,12 @@ export interface Rig {
 }
 
 /** Opens what the directory holds. */
-export async function openRig(directory: string, quirks: Quirks = {}, minting: Partial<Minting> = {}): Promise<Rig> {
+export async function openRig(
+  directory: string,
+  quirks: Quirks = {},
+  minting: Partial<Minting> = {},
+  gateways = { self: 'local', isHere: (id: string): boolean => id === 'local' },
+): Promise<Rig> {
   const objects = join(directory, 'provider')
   mkdirSync(objects, { recursive: true })
   const store = await openStore(join(directory, 'state.db'))
@@ -42,6 +47,7 @@ export async function openRig(directory: string, quirks: Quirks = {}, minting: P
     connectors: { directory: connector },
     standing: vault.open,
     io: () => ({ now: Date.now, connect: refuse, secure: refuse, exchange: refuse }),
+    ...gateways,
     targets: () => [MINTED],
     ancestors: () => [],
     now: Date.now,
