@@ -64,8 +64,8 @@ export const SETTINGS = {
   vaultKeySource: setting(
     'STINT_VAULT_KEY_SOURCE',
     'file',
-    'Where the key is that seals the vault: `vault.key` in the data directory, or what a command prints. After a change, `stint credential rotate-key` moves what was sealed before.',
-    oneOf('file', 'command'),
+    'Where the key is that seals the vault: `vault.key` in the data directory, what a command prints, or a KMS that it never leaves. After a change, `stint credential rotate-key` moves what was sealed before.',
+    oneOf('file', 'command', 'transit'),
   ),
   vaultKeyCommand: setting(
     'STINT_VAULT_KEY_COMMAND',
@@ -73,6 +73,19 @@ export const SETTINGS = {
     'Run by /bin/sh at start and by `rotate-key`; prints a key of 32 bytes in base64 or hex, and older ones below it.',
     text,
   ),
+  vaultTransitKey: setting(
+    'STINT_VAULT_TRANSIT_KEY',
+    '',
+    'URL of a key of the transit engine of OpenBao or Vault, such as `https://openbao.example.com/v1/transit/keys/stint`.',
+    text,
+  ),
+  vaultTransitTokenFile: setting(
+    'STINT_VAULT_TRANSIT_TOKEN_FILE',
+    '',
+    'File (0600) with the token to use that key with, read at each use, so that an agent may renew it.',
+    text,
+  ),
+  vaultTransitCa: setting('STINT_VAULT_TRANSIT_CA', '', 'PEM file of roots to trust for it besides the system’s.', text),
   logLevel: setting(
     'STINT_LOG_LEVEL',
     'info',

@@ -4,15 +4,11 @@ import { openSearch } from './audit/search.ts'
 import { createSettle } from './audit/settle.ts'
 import type { Config } from './config.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
-import { commandKeys } from './credentials/keys/command.ts'
-import { fileKeys } from './credentials/keys/file.ts'
-import type { KeySources } from './credentials/keys.ts'
 import type { LeaseRecord } from './credentials/lease-record.ts'
 import { createLeaseSeal } from './credentials/lease-seal.ts'
 import { openLeases } from './credentials/leases.ts'
 import type { Minting } from './credentials/minting.ts'
 import { createObtain } from './credentials/obtain.ts'
-import { runCommand } from './credentials/run-command.ts'
 import type { LeaseStep } from './credentials/undertaker.ts'
 import { openVault } from './credentials/vault.ts'
 import { openCa } from './gateway/ca.ts'
@@ -26,6 +22,7 @@ import { createIssuers } from './identity/registry.ts'
 import { openTokens } from './identity/tokens.ts'
 import { createUsedTokens } from './identity/used-tokens.ts'
 import { createVerify } from './identity/verify.ts'
+import { openKeySources } from './key-sources.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { About, Target } from './model.ts'
@@ -54,9 +51,6 @@ export interface Opening {
   report(thrown: unknown): void
 }
 
-/** Someone may have to touch a security key for it. */
-const KEY_COMMAND_SECONDS = 60
-
 /** Opens the rooms in the order they need each other. Throws StintError or AuditError. */
 export async function openRooms(opening: Opening) {
   const { config, now, onClose } = opening
@@ -67,10 +61,10 @@ export async function openRooms(opening: Opening) {
   onClose(() => store.close())
   const tasks = await createTasks(store, { ...config, now, report: opening.report })
   onClose(() => tasks.close())
-  const vault = await openVault(store, keySources(opening))
+  const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
+  const vault = await openVault(store, await openKeySources(config, dial, opening.log))
   const flows = createFlows(tasks.ancestors)
   const revocations = await openRevocations(store, now, tasks.ancestors)
-  const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
   const targets = await createTargets(store, CONNECTORS)
   const leases = await openLeases(store, {
     ...leaseVerbs(opening, happened.recorder, dial),
@@ -97,23 +91,6 @@ export async function openRooms(opening: Opening) {
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
-  }
-}
-
-/** Every source of the vault's key that is set up; the others beside the chosen one unwrap until the key is rotated. */
-function keySources({ config, log }: Opening): KeySources {
-  const { vaultKeySource: current, vaultKeyCommand: command } = config
-  const options = {
-    what: 'the command of `vaultKeyCommand`',
-    timeoutSeconds: KEY_COMMAND_SECONDS,
-    onStderr: (stderr: string) => log.warn({ stderr }, 'the command of `vaultKeyCommand` wrote to standard error'),
-  }
-  return {
-    current,
-    sources: {
-      file: fileKeys(placesIn(config.home).vaultKey),
-      ...(command !== '' && { command: commandKeys(() => runCommand(command, options)) }),
-    },
   }
 }
 

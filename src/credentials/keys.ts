@@ -5,6 +5,7 @@ import type { KeySource, RecordKey, WrappedKey } from './key-source.ts'
 const FORMS = {
   file: /^[0-9a-f]{12}\./,
   command: /^command-/,
+  transit: /^vault:v\d+:/,
 } as const
 export type KeyKind = keyof typeof FORMS
 const KINDS = Object.keys(FORMS) as KeyKind[]
