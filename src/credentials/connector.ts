@@ -10,6 +10,20 @@ export type Injection =
   | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean; readonly value: Secret }
   /** For wire protocols: whom the entrance logs in as. */
   | { readonly kind: 'login'; readonly username: string; readonly value: Secret }
+  /** For protocols that sign each request: the last thing done to it. `value` is the key, which answers are scrubbed of. */
+  | { readonly kind: 'sign'; sign(request: Signable): Promise<Signed>; readonly value: Secret }
+
+/** A request that is about to leave: as it arrived, and the headers it would leave with, flat, `host` first. */
+export interface Signable {
+  readonly operation: Operation
+  readonly headers: readonly string[]
+}
+
+/** What leaves instead. `path` has the query. */
+export interface Signed {
+  readonly path: string
+  readonly headers: string[]
+}
 
 /** What a connector is given to obtain a credential: the task, the decided action, and the standing secret it may wrap. */
 export interface ObtainInput {

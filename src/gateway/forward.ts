@@ -8,7 +8,7 @@ import { headersBack, trailersBack } from './answer.ts'
 import type { Arrival } from './arrival.ts'
 import { createDownload, type Download, mayHaveBody } from './download.ts'
 import { countGarbage } from './garbage.ts'
-import { type Plan, planOf } from './inject.ts'
+import { type Outgoing, type Plan, planOf } from './inject.ts'
 import { outcomeOf, startTally } from './outcome.ts'
 import type { Pools, Route } from './pools.ts'
 import { dispatchTrailed } from './trailers.ts'
@@ -102,8 +102,25 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #dispatch(): void {
+    const { operation } = this.#order
+    const outgoing = this.#plan.apply(operation)
+    if (this.#plan.sign === undefined) this.#send(outgoing)
+    else
+      this.#plan.sign(operation, outgoing).then(
+        (signed) => this.#over || this.#send(signed),
+        (thrown) => this.#onUnsigned(thrown),
+      )
+  }
+
+  #onUnsigned(thrown: unknown): void {
+    if (this.#over) return
+    this.#leave()
+    this.#upload?.destroy()
+    this.#fail(asStintError(thrown))
+  }
+
+  #send({ path, headers }: Outgoing): void {
     const { operation, arrival } = this.#order
-    const { path, headers } = this.#plan.apply(operation)
     const { lease } = this.#plan
     const { method } = operation
     const upload = this.#upload

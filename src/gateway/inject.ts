@@ -21,6 +21,8 @@ export interface Plan {
   readonly injects: boolean
   readonly rewritesBody: boolean
   apply(operation: Operation): Outgoing
+  /** Signs what `apply` made; absent where nothing is signed. Rejects with a StintError for what cannot be. */
+  readonly sign: ((operation: Operation, outgoing: Outgoing) => Promise<Outgoing>) | undefined
   /** The trailer fields to send of those that came, flat: none that a header section would not have passed (RFC 9110, section 6.5.1). */
   trailers(raw: readonly string[]): string[]
   /** A fresh rewrite for one body; undefined when bodies pass as they are. */
@@ -89,6 +91,7 @@ function makePlan(lease: Lease): Plan {
   const injects = injections.length > 0
   const placeholders = injections.filter((one) => one.kind === 'placeholder')
   const inBody = placeholders.filter((one) => one.body)
+  const signing = injections.find((one) => one.kind === 'sign')
   const credentials = new Set(injects ? [...CREDENTIAL_FIELDS, ...injections.flatMap(fieldOf)] : [])
   const dropped = new Set([...NEVER, ...(injects ? ['accept-encoding', 'sec-websocket-extensions'] : [])])
   return {
@@ -100,6 +103,7 @@ function makePlan(lease: Lease): Plan {
       path: pathWith(operation, injections),
       headers: headersFor(operation, { dropped, credentials, placeholders, injections, inBody: inBody.length > 0 }),
     }),
+    sign: signing && ((operation, { headers }) => signing.sign({ operation, headers })),
     trailers: (raw) => trailersFrom(raw, (name) => dropped.has(name) || credentials.has(name)),
     bodyRewrite: () =>
       chainRewrites(inBody.map((one) => createSubstitution(Buffer.from(one.placeholder), Buffer.from(one.value.reveal())))),

@@ -256,6 +256,7 @@ describe('an OAuth target', () => {
     ],
     'no credential': [{ credentialId: undefined as unknown as string }, /credentialId/],
     'a probe elsewhere': [{ settings: { ...PLAYED.settings, probe_url: 'https://elsewhere.test/' } }, /probe_url takes a place/],
+    'no token URL': [{ settings: { ...PLAYED.settings, token_url: undefined as unknown as string } }, /token_url is missing/],
     'no probe': [
       { settings: { ...PLAYED.settings, introspection_url: undefined as unknown as string } },
       /introspection_url is needed/,
