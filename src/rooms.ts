@@ -70,7 +70,7 @@ export async function openRooms(opening: Opening) {
     ...leaseVerbs(opening, happened.recorder, dial),
     ...createLeaseSeal(await vault.innerKey('leases')),
     ...{ standing: vault.open, targets: targets.list, ancestors: tasks.ancestors },
-    ...{ self: 'local', isHere: (gateway: string) => gateway === 'local' },
+    ...{ self: 'local', others: async () => [] },
   })
   onClose(() => leases.close())
   const isAllowed = (about: About): boolean =>

@@ -50,9 +50,10 @@ export interface Leases {
 }
 
 export interface LeaseVerbs extends ProviderVerbs, Pick<UndertakerVerbs, 'now' | 'told' | 'report'> {
-  /** This gateway among those that share the state, and whether another is there. */
+  /** This gateway among those that share the state. */
   readonly self: string
-  isHere(gateway: string): boolean
+  /** The others that are there now, by what the state says of them. Throws `store_unavailable`. */
+  others(): Promise<readonly string[]>
   /** The declared targets. */
   targets(): readonly Target[]
   ancestors: Ancestors
@@ -175,7 +176,9 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
   /** What a gateway that is gone kept: whatever used it is gone with it. */
   async function takeOver(): Promise<void> {
     try {
-      for (const { record } of await ledger.adopt(verbs.isHere)) undertaker.takeUp(record.id, 'its gateway is gone')
+      const here = new Set(await verbs.others())
+      for (const { record } of await ledger.adopt((keeper) => here.has(keeper)))
+        undertaker.takeUp(record.id, 'its gateway is gone')
     } catch (thrown) {
       report(thrown)
     }

@@ -33,7 +33,7 @@ export async function openRig(
   directory: string,
   quirks: Quirks = {},
   minting: Partial<Minting> = {},
-  gateways = { self: 'local', isHere: (id: string): boolean => id === 'local' },
+  gateways = { self: 'local', others: async (): Promise<readonly string[]> => [] },
 ): Promise<Rig> {
   const objects = join(directory, 'provider')
   mkdirSync(objects, { recursive: true })

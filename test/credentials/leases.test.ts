@@ -291,7 +291,7 @@ describe('a sweep', () => {
 })
 
 describe('a gateway beside others on one state', () => {
-  const gateway = (self: string, here: Set<string>) => ({ self, isHere: (id: string): boolean => here.has(id) })
+  const gateway = (self: string, here: Set<string>) => ({ self, others: async () => [...here] })
 
   test('leaves alone what another keeps, and takes it over when that one is gone', async (t) => {
     const directory = await temporaryDirectory(t)
