@@ -37,7 +37,7 @@ export function createForward(pools: Pools): Forward {
 }
 
 /** A lease's secrets go to its hosts and nowhere else. Throws `host_not_in_lease`. */
-export function checkHost(lease: Lease, { scheme, host, port }: Pick<Operation, 'scheme' | 'host' | 'port'>): void {
+export function checkHost(lease: Lease, { scheme, host, port }: HostRule): void {
   const fits = (rule: HostRule) =>
     rule.scheme === scheme &&
     rule.port === port &&

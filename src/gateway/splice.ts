@@ -10,9 +10,15 @@ export type SpliceEnd = 'completed' | 'cut'
 
 /**
  * Carries bytes both ways, with backpressure and half-close, until both sides are closed or the flow is cut, which destroys
- * both at once. Counts into `tally`; `back` rewrites what goes to the client.
+ * both at once. Counts into `tally`; `back` rewrites what goes to the client, `forth` what goes to the target.
  */
-export function splice(client: Duplex, target: Duplex, flow: Flow, tally: Tally, back?: Rewrite): Promise<SpliceEnd> {
+export function splice(
+  client: Duplex,
+  target: Duplex,
+  flow: Flow,
+  tally: Tally,
+  { back, forth }: { back?: Rewrite | undefined; forth?: (chunk: Buffer) => Buffer } = {},
+): Promise<SpliceEnd> {
   return new Promise((done) => {
     let end: SpliceEnd = 'completed'
     const close = () => {
@@ -22,7 +28,7 @@ export function splice(client: Duplex, target: Duplex, flow: Flow, tally: Tally,
     }
     carry(client, target, (chunk) => {
       tally.bytesOut += chunk.length
-      return chunk
+      return forth === undefined ? chunk : forth(chunk)
     })
     carry(
       target,
@@ -50,6 +56,7 @@ function carry(from: Duplex, to: Duplex, through: (chunk: Buffer) => Buffer, res
     countGarbage(chunk.length)
     if (bytes.length > 0 && to.writable && !to.write(bytes)) from.pause()
   })
+  from.resume() // whoever read it before may have paused it
   to.on('drain', () => from.resume())
   from.on('end', () => {
     const last = rest?.()

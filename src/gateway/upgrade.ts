@@ -67,5 +67,5 @@ export async function carryUpgrade(upgrade: Upgrade, { target, headers, plan, fl
   socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   if (head.length > 0) socket.unshift(head)
   const mask = plan.scrubber.isEmpty ? undefined : plan.scrubber.mask()
-  return outcomeOf(tally, await splice(socket, target, flow, tally, mask))
+  return outcomeOf(tally, await splice(socket, target, flow, tally, { back: mask }))
 }
