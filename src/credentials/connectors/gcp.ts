@@ -1,10 +1,11 @@
 import { StintError } from '../../errors.ts'
-import type { HostRule, Target } from '../../model.ts'
+import type { Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Grant, HttpAnswer, Io, Issued, Minting, MintOrder } from '../minting.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
 import { describeGcp, findObject } from '../protocols/gcp-path.ts'
+import { ADDRESS, checkAddress, placeAt } from '../protocols/own-address.ts'
 import { failure, isRefusal, readObject, refusal, skewOf } from '../protocols/provider-answer.ts'
 import { askInTime, readRsaKey, signJwt } from '../protocols/signed-jwt.ts'
 
@@ -127,14 +128,6 @@ function origin(target: Target, googles: string): string {
   return text(target, 'endpoint') || googles
 }
 
-function placesOf(target: Target): readonly HostRule[] {
-  return [IAM, STS, TOKENINFO].map((googles) => {
-    const { protocol, hostname, port } = new URL(origin(target, googles))
-    const scheme = protocol === 'http:' ? 'http' : 'https'
-    return { scheme, host: hostname, port: Number(port) || (scheme === 'http' ? 80 : 443) }
-  })
-}
-
 function text({ settings }: Target, name: string): string {
   return String(settings?.[name] ?? '')
 }
@@ -159,16 +152,11 @@ const minting: Minting = {
         'Where IAM Credentials, STS and tokeninfo are reached instead of at Google’s own addresses, such as https://iam.internal.',
       required: false,
       isList: false,
-      pattern: /^https?:\/\/[A-Za-z0-9.[\]:-]{1,200}$/,
+      pattern: ADDRESS,
     },
   },
-  checkTarget(target) {
-    const { endpoint } = target.settings ?? {}
-    const isClear = String(endpoint).startsWith('http:') && target.privateNetworks.length === 0
-    if (endpoint !== undefined && (isClear || !URL.canParse(String(endpoint))))
-      throw new StintError('invalid_argument', 'settings.endpoint takes an https address; http only into privateNetworks')
-  },
-  places: placesOf,
+  checkTarget: (target) => checkAddress(target, 'endpoint'),
+  places: (target) => [IAM, STS, TOKENINFO].map((googles) => placeAt(origin(target, googles))),
   propagationMs: 0,
   maxLifeMs: LIFE_MS,
   grant,

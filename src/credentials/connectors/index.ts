@@ -15,6 +15,7 @@ import { oauth } from './oauth.ts'
 import { oci } from './oci.ts'
 import { postgres } from './postgres.ts'
 import { redis } from './redis.ts'
+import { vault } from './vault.ts'
 
 /** Every connector, by kind. */
 export const CONNECTORS: Readonly<Record<string, Connector>> = {
@@ -33,4 +34,5 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   oci,
   postgres,
   redis,
+  vault,
 }
