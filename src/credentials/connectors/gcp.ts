@@ -12,6 +12,8 @@ import { askInTime, readRsaKey, signJwt } from '../protocols/signed-jwt.ts'
 const GOOGLE = 'Google Cloud'
 /** What an impersonated token may live at most, without an organisation policy that lets it live longer. */
 const LIFE_MS = 60 * 60_000
+/** How long after it was ordered a token may have been made, and lost: three exchanges, and the clocks apart. */
+const ON_ITS_WAY_MS = 60_000
 const IAM = 'https://iamcredentials.googleapis.com'
 const STS = 'https://sts.googleapis.com'
 const TOKENINFO = 'https://oauth2.googleapis.com'
@@ -94,7 +96,7 @@ async function federate(target: Target, standing: Secret, io: Io): Promise<strin
 /** No way to take one back: it is told to end when the lease does. */
 async function revoke({ handle, expiresAt }: Issued, io: Io): Promise<{ readonly irrevocableUntil: number }> {
   const end = Date.parse(handle.expires_at ?? '')
-  return { irrevocableUntil: Number.isNaN(end) ? Math.min(expiresAt, io.now() + LIFE_MS) : end }
+  return { irrevocableUntil: Number.isNaN(end) ? Math.min(expiresAt, io.now() + LIFE_MS) + ON_ITS_WAY_MS : end }
 }
 
 async function probe({ target, material }: Issued, io: Io): Promise<'live' | 'refused'> {
@@ -158,7 +160,7 @@ const minting: Minting = {
   checkTarget: (target) => checkAddress(target, 'endpoint'),
   places: (target) => [IAM, STS, TOKENINFO].map((googles) => placeAt(origin(target, googles))),
   propagationMs: 0,
-  maxLifeMs: LIFE_MS,
+  maxLifeMs: LIFE_MS + ON_ITS_WAY_MS,
   grant,
   mint,
   place: ({ material }) => [{ kind: 'header', name: 'authorization', prefix: 'Bearer ', value: material }],

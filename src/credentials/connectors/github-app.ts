@@ -11,6 +11,8 @@ import { github } from './github.ts'
 const GITHUB = 'GitHub'
 /** GitHub gives every installation token this life; it cannot be asked for less. */
 const LIFE_MS = 60 * 60_000
+/** How long after it was ordered a token may have been made, and lost: two exchanges, and the clocks apart. */
+const ON_ITS_WAY_MS = 60_000
 /** Both formats: `ghs_` and 36 letters, and since 2026 `ghs_<app>_<jwt>`, about 520 characters. */
 const TOKEN = /^ghs_[A-Za-z0-9_.-]{16,4000}$/
 const REPOSITORY = /^(?<owner>[a-z0-9][a-z0-9-]*)\/(?<name>[a-z0-9._-]+)$/
@@ -75,7 +77,7 @@ function askAsApp(
 async function revoke({ target, material, handle, expiresAt }: Issued, io: Io): Promise<{ irrevocableUntil?: number }> {
   if (material === undefined) {
     const end = Date.parse(handle.expires_at ?? '')
-    return { irrevocableUntil: Number.isNaN(end) ? Math.min(io.now(), expiresAt) + LIFE_MS : end }
+    return { irrevocableUntil: Number.isNaN(end) ? Math.min(io.now(), expiresAt) + LIFE_MS + ON_ITS_WAY_MS : end }
   }
   const request = { method: 'DELETE', url: `${apiOf(target)}/installation/token` } as const
   const answer = await io.exchange({ ...request, headers: headersOf(material.reveal()) })
@@ -142,7 +144,7 @@ const minting: Minting = {
   },
   /** GitHub publishes no bound. */
   propagationMs: 2000,
-  maxLifeMs: LIFE_MS,
+  maxLifeMs: LIFE_MS + ON_ITS_WAY_MS,
   grant,
   mint,
   place({ material, grant: { terms } }) {

@@ -67,7 +67,7 @@ describe('a token of Google Cloud', () => {
     const { irrevocableUntil = 0 } = await minting.revoke(issued, google.io)
     assert.ok(Math.abs(irrevocableUntil - issued.expiresAt) < 3000)
     const lost = await minting.revoke({ ...issued, material: undefined, handle: {} }, google.io)
-    assert.equal(lost.irrevocableUntil, issued.expiresAt)
+    assert.equal(lost.irrevocableUntil, issued.expiresAt + 60_000, 'one that was lost may have been a minute on its way')
     google.expire()
     assert.equal(await minting.probe(issued, google.io), 'refused')
   })
