@@ -75,7 +75,7 @@ function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, 
 
 async function listen(rooms: Rooms, { config, log, now, report, onClose }: Opening): Promise<{ api: string; gateway: string }> {
   const { policy, recorder } = rooms
-  const gateway = joinGateway(rooms, config, joinRequest(rooms, log))
+  const gateway = joinGateway(rooms, { config, report }, joinRequest(rooms, log))
   onClose(() => gateway.close(config.drainSeconds))
   const addresses = { api: '', gateway: `http://${config.host}:${(await gateway.listen()).port}` }
   const authorize = createAuthorize({
@@ -147,11 +147,15 @@ function joinStop({ revocations, recorder, flows, tasks, credentials }: Rooms, r
   })
 }
 
-function joinGateway(rooms: Rooms, config: Config, { serve, refuseUndecided }: ReturnType<typeof joinRequest>): Gateway {
+function joinGateway(
+  rooms: Rooms,
+  { config, report }: Pick<Opening, 'config' | 'report'>,
+  { serve, refuseUndecided }: ReturnType<typeof joinRequest>,
+): Gateway {
   const { targets, identity, flows, ca, dial } = rooms
   return createGateway(
     {
-      ...{ serve, refuseUndecided },
+      ...{ serve, refuseUndecided, report },
       match: targets.match,
       isTunnel: targets.isTunnel,
       connectorOf({ connector: kind }) {

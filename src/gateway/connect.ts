@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { asStintError, StintError } from '../errors.ts'
-import type { Caller, Target } from '../model.ts'
+import type { Caller, Scheme, Target } from '../model.ts'
 import { readHeaders } from './arrival.ts'
 import { type AttachVerbs, proveConnection } from './attach.ts'
 import type { Ca } from './ca.ts'
@@ -11,13 +11,14 @@ import { canonicalAuthority } from './canonical.ts'
 import type { Connection, Connections, Inside } from './connections.ts'
 import type { Dial } from './dial.ts'
 import { unknownTarget } from './http.ts'
+import type { WireSession } from './postgres.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { isGit, malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { openTunnel, tunnelTarget } from './tunnel.ts'
 
 /** What CONNECT needs of the rest of the product. */
 export interface ConnectVerbs extends AttachVerbs {
-  match(scheme: 'http' | 'https', host: string, port: number): Target | undefined
+  match(scheme: Scheme, host: string, port: number): Target | undefined
   isTunnel(host: string, port: number): boolean
 }
 
@@ -26,6 +27,8 @@ export interface Adopt {
   plain(socket: Socket): void
   http1(socket: TLSSocket): void
   http2(socket: TLSSocket): void
+  /** Speaks a protocol of its own, to the end of the connection. */
+  postgres(session: WireSession): Promise<void>
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
@@ -40,7 +43,7 @@ interface Asked {
 
 /**
  * CONNECT (RFC 9110, section 9.3.6): a declared https host is answered with our own leaf and its requests are decided one by
- * one; a declared http host likewise in the clear; a tunnel-only host is decided and recorded once; anything else is refused, for
+ * one; a declared http host likewise in the clear; a declared postgres host in its own protocol; a tunnel-only host is decided and recorded once; anything else is refused, for
  * git inside, where each of its requests is.
  */
 export function createConnect(
@@ -66,6 +69,8 @@ export function createConnect(
   }
 
   async function connect(asked: Asked, socket: Socket, correlationId: string): Promise<void> {
+    if (verbs.match('postgres', asked.place.host, asked.place.port) !== undefined)
+      return openPostgres(asked, socket, correlationId)
     const place = placeToOpen(asked, connections.of(socket).isOver)
     if (place === undefined) return decideOnce(asked, socket, correlationId)
     const caller = await callerOf(asked.proof, socket, correlationId)
@@ -83,6 +88,14 @@ export function createConnect(
         else adopt.http1(inner)
       })
     }
+  }
+
+  /** Also for a task that is over, to be told so in the words of its protocol. */
+  async function openPostgres({ place, proof }: Asked, socket: Socket, correlationId: string): Promise<void> {
+    const caller = await callerOf(proof, socket, correlationId)
+    if (socket.destroyed) return
+    socket.write(ESTABLISHED)
+    await adopt.postgres({ socket, place, caller })
   }
 
   /** git shows people what an origin says, and of an answered CONNECT no more than the number: it is let in to be refused there. */

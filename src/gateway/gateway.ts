@@ -12,6 +12,7 @@ import type { Dial } from './dial.ts'
 import { createForward } from './forward.ts'
 import { createHandle, type HttpVerbs } from './http.ts'
 import { createPools } from './pools.ts'
+import { createPostgres, type PostgresVerbs } from './postgres.ts'
 import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { Http1Reply } from './reply-http1.ts'
 import { createSessions } from './sessions.ts'
@@ -20,7 +21,7 @@ import { arrivalOfUpgrade, isWebSocket } from './upgrade.ts'
 export type { GatewayProof } from './proof.ts'
 
 /** The verbs of the gateway, each owned by one folder; main.ts joins them. */
-export interface GatewayVerbs extends HttpVerbs, ConnectVerbs {}
+export interface GatewayVerbs extends HttpVerbs, ConnectVerbs, PostgresVerbs {}
 
 export interface GatewayOptions {
   readonly host: string
@@ -58,7 +59,8 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))
-  const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt }
+  const postgres = createPostgres(verbs, options.dial)
+  const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt, postgres }
   const connect = createConnect(verbs, { connections, ca: options.ca, dial: options.dial, adopt, isStopping })
   const attach = createAttach(verbs, connections, adoptHttp1)
 

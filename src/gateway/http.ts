@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Attempt, Refusal, Served } from '../broker.ts'
 import type { Connector, SpokenRefusal } from '../credentials/connector.ts'
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
-import type { Action, Operation, Target } from '../model.ts'
+import type { Action, Operation, Scheme, Target } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import type { TakesSlash } from './canonical.ts'
 import type { Forward } from './forward.ts'
@@ -15,7 +15,7 @@ import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 export interface HttpVerbs {
   /** broker.ts: decides, records, and carries out. */
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
-  match(scheme: 'http' | 'https', host: string, port: number): Target | undefined
+  match(scheme: Scheme, host: string, port: number): Target | undefined
   connectorOf(target: Target): Connector
 }
 

@@ -122,7 +122,7 @@ function textOf({ code, detail, reasons, correlationId, approver }: Refusal): st
 }
 
 /** No line end, no terminal's control sequence, no mark that turns the direction of writing. */
-function printable(text: string, most: number): string {
+export function printable(text: string, most: number): string {
   const plain = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')
   return plain.length > most ? `${plain.slice(0, most)}…` : plain
 }

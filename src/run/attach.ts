@@ -33,7 +33,7 @@ async function handshake(session: TaskSession): Promise<Socket> {
   const head = `GET ${ATTACH_PATH} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: Upgrade\r\nUpgrade: stint-task/1\r\nAuthorization: DPoP ${token}\r\nDPoP: ${proof}\r\n\r\n`
   socket.write(head)
   try {
-    await switched(socket)
+    await answeredWith(socket, 101)
     return socket
   } catch (thrown) {
     socket.destroy()
@@ -41,13 +41,27 @@ async function handshake(session: TaskSession): Promise<Socket> {
   }
 }
 
-/** Resolves at `101`, with what follows it put back; rejects with what the gateway answered instead. */
-function switched(socket: Socket): Promise<void> {
+/** Opens the way to one declared server on an attached connection: from then on its bytes are that server's protocol. Throws StintError. */
+export async function connectThrough(socket: Socket, { host, port }: { host: string; port: number }): Promise<Socket> {
+  const authority = `${host}:${port}`
+  socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
+  try {
+    await answeredWith(socket, 200)
+    return socket
+  } catch (thrown) {
+    socket.destroy()
+    throw thrown
+  }
+}
+
+/** Resolves at `status`, with what follows its head put back; rejects with what the gateway answered instead. */
+function answeredWith(socket: Socket, status: 101 | 200): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let answer = Buffer.alloc(0)
   const fail = () => reject(refusalIn(answer))
   const timer = setTimeout(fail, ANSWER_TIMEOUT_MS)
   socket.on('data', read)
+  socket.resume()
   socket.on('error', fail)
   socket.on('end', fail)
   socket.on('close', fail)
@@ -60,7 +74,7 @@ function switched(socket: Socket): Promise<void> {
   function read(chunk: Buffer): void {
     answer = Buffer.concat([answer, chunk])
     const end = answer.indexOf('\r\n\r\n')
-    if (end >= 0 && /^HTTP\/1\.1 101[ \r]/.test(answer.toString('latin1', 0, 16))) {
+    if (end >= 0 && answer.toString('latin1', 0, 13) === `HTTP/1.1 ${status} `) {
       socket.pause()
       socket.off('data', read)
       if (answer.length > end + 4) socket.unshift(answer.subarray(end + 4))

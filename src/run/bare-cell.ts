@@ -9,7 +9,7 @@ import { StintError } from '../errors.ts'
 import { statOf } from '../host/process-tree.ts'
 import { canFindPeers } from '../host/tcp-peer.ts'
 import { admitSecret, admitTree } from './admit.ts'
-import type { Cell } from './cell.ts'
+import type { Cell, Wire } from './cell.ts'
 import type { Order } from './reaper.ts'
 import { exitCodeOf } from './signals.ts'
 
@@ -17,20 +17,34 @@ import { exitCodeOf } from './signals.ts'
  * A cell without walls: a loopback listener that serves the tree of this process, or, where processes cannot be looked up, whoever
  * knows a secret that only the command is told. `why` says why there is no sandbox.
  */
-export async function openBareCell(runDirectory: string, why: string): Promise<Cell> {
+export async function openBareCell(runDirectory: string, why: string, wireCount: number): Promise<Cell> {
   const server = createServer()
   const start = startReaper()
   const port = await listen(server)
   const own = statOf(process.pid)
+  const wires = await Promise.all(Array.from({ length: wireCount }, openWire))
   const base = { server, filesAt: runDirectory, start }
   if (own !== undefined && canFindPeers(server)) {
     const says = `no sandbox (${why}): your files, credentials and Stint’s data directory can be read, and other networks reached, by this command`
-    return { ...base, proof: 'process-tree', proxy: new URL(`http://127.0.0.1:${port}`), admission: admitTree(own), says: [says] }
+    return {
+      ...base,
+      wires,
+      proof: 'process-tree',
+      proxy: new URL(`http://127.0.0.1:${port}`),
+      admission: admitTree(own),
+      says: [says],
+    }
   }
   const secret = randomBytes(24).toString('base64url')
+  for (const { server } of wires) server.close()
   const says = `no sandbox (${why}): this command is not protected from your other programs, which can read its proxy’s secret, nor your files and credentials from it`
   const proxy = new URL(`http://stint:${secret}@127.0.0.1:${port}`)
-  return { ...base, proof: 'run-secret', proxy, admission: admitSecret(secret), says: [says] }
+  return { ...base, wires: [], proof: 'run-secret', proxy, admission: admitSecret(secret), says: [says] }
+}
+
+async function openWire(): Promise<Wire> {
+  const server = createServer()
+  return { server, port: await listen(server) }
 }
 
 async function listen(server: Server): Promise<number> {

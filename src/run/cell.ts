@@ -9,11 +9,19 @@ export interface Cell {
   readonly server: Server
   readonly proxy: URL
   readonly admission: Admission
+  /** Further listeners, each for one server with a protocol of its own. None where `admission` asks for HTTP. */
+  readonly wires: readonly Wire[]
   /** Where the run's files are for the command. */
   readonly filesAt: string
   /** Lines for the user: how it is confined and what is not protected. */
   readonly says: readonly string[]
   start(command: readonly string[], environment: Record<string, string>): Promise<Running>
+}
+
+/** A listener that the command reaches on its loopback. */
+export interface Wire {
+  readonly server: Server
+  readonly port: number
 }
 
 /** The command. */

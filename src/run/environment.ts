@@ -15,6 +15,8 @@ export interface Told {
   /** Absent where git may read the user's own configuration, credential helpers included. */
   readonly gitConfig: string | undefined
   readonly targets: readonly ShownTarget[]
+  /** Further variables, of what has a protocol of its own. `undefined` removes one. */
+  readonly wired: Readonly<Record<string, string | undefined>>
 }
 
 /** A Java truststore needs a password; what it guards is public. */
@@ -94,8 +96,8 @@ export function buildEnvironment(inherited: Readonly<Record<string, string>>, to
   const environment: Record<string, string> = { ...placeholders(told.targets), ...inherited }
   for (const name of Object.keys(inherited))
     if (name.startsWith('STINT_') || name.startsWith('GIT_CONFIG_')) delete environment[name]
-  for (const [name, value] of Object.entries(VARIABLES)) {
-    const text = value(told, inherited[name])
+  const ours = Object.entries(VARIABLES).map(([name, value]) => [name, value(told, inherited[name])] as const)
+  for (const [name, text] of [...ours, ...Object.entries(told.wired)]) {
     if (text === undefined) delete environment[name]
     else environment[name] = text
   }

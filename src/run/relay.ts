@@ -9,6 +9,9 @@ export interface Admission {
   readonly asks: boolean
 }
 
+/** Tells a client in its own protocol that it is not carried, and closes. */
+export type Refuse = (client: Socket, error: StintError, admission: Admission) => void
+
 const REFUSAL_PATIENCE_MS = 2000
 const MAX_HEAD_BYTES = 64 * 1024
 
@@ -16,7 +19,12 @@ const MAX_HEAD_BYTES = 64 * 1024
  * Carries every connection that `server` accepts over a gateway connection of its own, both ways with backpressure. What is not
  * admitted or not attached is answered with a problem document. The answer cuts everything and closes the server.
  */
-export function relay(server: Server, admission: Admission, attach: () => Promise<Socket>): () => void {
+export function relay(
+  server: Server,
+  admission: Admission,
+  attach: () => Promise<Socket>,
+  refuse: Refuse = refuseAsProxy,
+): () => void {
   const open = new Set<Socket>()
   Object.assign(server, { allowHalfOpen: true })
   server.on('connection', (client) => void carry(client))
@@ -35,7 +43,7 @@ export function relay(server: Server, admission: Admission, attach: () => Promis
       track(gateway)
       join(client, gateway)
     } catch (thrown) {
-      refuse(client, asStintError(thrown), admission.asks)
+      refuse(client, asStintError(thrown), admission)
     }
   }
 
@@ -65,7 +73,7 @@ function closeBehind(from: Socket, to: Socket): void {
 }
 
 /** Answers as an HTTP proxy would, once the request's head is there, so that the client is reading when the answer comes. */
-function refuse(client: Socket, error: StintError, asks: boolean): void {
+function refuseAsProxy(client: Socket, error: StintError, { asks }: Admission): void {
   const asked = asks && error.code === 'unauthenticated'
   const status = asked ? 407 : error.status === 401 ? 403 : error.status
   const body = `${JSON.stringify({ ...problem(error.code, error.detail), status })}\n`

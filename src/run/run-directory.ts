@@ -15,6 +15,7 @@ export const RUN_FILES = {
   gitConfig: 'gitconfig',
   empty: 'empty',
   filter: 'filter.bpf',
+  pgService: 'pg_service.conf',
 } as const
 
 export interface RunDirectory {

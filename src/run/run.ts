@@ -1,10 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { asStintError, StintError } from '../errors.ts'
 import { becomeSubreaper, becomeUndumpable } from '../host/native.ts'
 import { killTree, statOf } from '../host/process-tree.ts'
 import type { Task } from '../model.ts'
-import { attach } from './attach.ts'
+import { attach, connectThrough } from './attach.ts'
 import { openBareCell } from './bare-cell.ts'
 import { findBubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
@@ -12,6 +13,7 @@ import { buildEnvironment, type ShownTarget } from './environment.ts'
 import { checkAllowed, checkShown, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
 import { isWithin, realPath } from './paths.ts'
+import { type PostgresPlace, postgresPlaces, postgresVariables, refuseInPostgres, serviceFile } from './postgres.ts'
 import { holdPresence } from './presence.ts'
 import { programFiles } from './program.ts'
 import { refusalsOf } from './refusals.ts'
@@ -73,12 +75,13 @@ export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
 async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
   const files = openRunDirectory()
   try {
-    const cell = await prepare(wish, world, files.path)
+    const places = postgresPlaces(await shownTargets(world.call, wish.task.targets))
+    const cell = await prepare(wish, world, files.path, places.length)
     try {
       signals.interrupted.throwIfAborted()
-      return await runIn(cell, wish, world, signals)
+      return await runIn({ cell, places, files: files.path }, wish, world, signals)
     } finally {
-      cell.server.close()
+      closeCell(cell)
     }
   } finally {
     await endTree()
@@ -87,18 +90,22 @@ async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSigna
 }
 
 /** Opens the cell while the run's files are written. Waits for both, so that nothing is left half open. */
-async function prepare(wish: RunWish, world: RunWorld, runDirectory: string): Promise<Cell> {
-  const opening = openCell(wish, world, runDirectory)
+async function prepare(wish: RunWish, world: RunWorld, runDirectory: string, wireCount: number): Promise<Cell> {
+  const opening = openCell(wish, world, runDirectory, wireCount)
   const filling = fillRunDirectory(runDirectory, join(world.home, 'ca.pem'), world.environment)
   const [cell, filled] = await Promise.allSettled([opening, filling])
   if (cell.status === 'rejected') throw cell.reason
   if (filled.status === 'fulfilled') return cell.value
-  cell.value.server.close()
+  closeCell(cell.value)
   throw filled.reason
 }
 
-async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): Promise<Cell> {
-  if (wish.sandbox === 'off') return openBareCell(runDirectory, '--sandbox off')
+function closeCell({ server, wires }: Cell): void {
+  for (const one of [server, ...wires.map((wire) => wire.server)]) one.close()
+}
+
+async function openCell(wish: RunWish, world: RunWorld, runDirectory: string, wireCount: number): Promise<Cell> {
+  if (wish.sandbox === 'off') return openBareCell(runDirectory, '--sandbox off', wireCount)
   const bubblewrap = await findBubblewrap(world.environment.PATH ?? '', runDirectory)
   if (typeof bubblewrap !== 'string') {
     const homes = homesOf(world.environment)
@@ -114,10 +121,11 @@ async function openCell(wish: RunWish, world: RunWorld, runDirectory: string): P
       allowed: wish.allowed,
       forbidden: [world.home, ...world.otherHomes].flatMap((path) => realPath(path) ?? []),
       runtimeDirectory: world.environment.XDG_RUNTIME_DIR,
+      wireCount,
     })
   }
   if (wish.sandbox === 'require') throw new StintError('sandbox_unavailable', bubblewrap)
-  return openBareCell(runDirectory, bubblewrap)
+  return openBareCell(runDirectory, bubblewrap, wireCount)
 }
 
 /** Free of symlinks. */
@@ -136,22 +144,39 @@ function homesOf(environment: NodeJS.ProcessEnv): string[] {
   return homes.filter((home) => !homes.some((other) => other !== home && isWithin(home, other)))
 }
 
-async function runIn(cell: Cell, wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
+/** A cell, what it leads to, and where on the host its files are. */
+interface Prepared {
+  readonly cell: Cell
+  readonly places: readonly PostgresPlace[]
+  readonly files: string
+}
+
+async function runIn(prepared: Prepared, wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
+  const { cell } = prepared
   const session = await startSession(world.call, wish.task, cell.proof, await world.generateKey())
   const leave = holdPresence(join(world.home, 'operator.sock'), session.task.id, (why) =>
     world.say(`the task is over (${why}); nothing is let through any more`),
   )
-  const closeRelay = relay(cell.server, cell.admission, () => attach(session))
+  const closeRelays = [relay(cell.server, cell.admission, () => attach(session)), ...relayWires(prepared, session)]
   try {
     await registerTree(world.call, session.task)
-    const environment = await describe(cell, wish, world, session)
+    const environment = await describe(prepared, wish, world, session)
     return await supervise(cell, wish.command, environment, signals)
   } finally {
-    closeRelay()
+    for (const close of closeRelays) close()
     await endTree()
     leave()
     await endSession(session, world)
   }
+}
+
+/** Each on a connection of its own, in the words of its protocol from the first byte on. */
+function relayWires({ cell, places }: Prepared, session: TaskSession): readonly (() => void)[] {
+  return places.flatMap((place, at) => {
+    const wire = cell.wires[at]
+    const open = async () => connectThrough(await attach(session), place)
+    return wire === undefined ? [] : [relay(wire.server, cell.admission, open, refuseInPostgres)]
+  })
 }
 
 /** Ends the task and tells what it was refused, since many programs do not show what a proxy answers. */
@@ -177,10 +202,18 @@ async function registerTree(call: Call, task: Task): Promise<void> {
 }
 
 /** Tells the user what the command will be, and answers its environment. */
-async function describe(cell: Cell, wish: RunWish, world: RunWorld, session: TaskSession): Promise<Record<string, string>> {
+async function describe(
+  prepared: Prepared,
+  wish: RunWish,
+  world: RunWorld,
+  session: TaskSession,
+): Promise<Record<string, string>> {
+  const { cell, places, files } = prepared
   const { kept, removed } = hideVariables(world.environment, wish.allowed, wish.passed)
   const { id, scope, owner, expiresAt } = session.task
   const file = (name: keyof typeof RUN_FILES) => join(cell.filesAt, RUN_FILES[name])
+  const wires = places.flatMap((place, at) => ({ ...place, localPort: cell.wires[at]?.port ?? 0 })).slice(0, cell.wires.length)
+  writeFileSync(join(files, RUN_FILES.pgService), serviceFile(wires, scope.actions), { mode: 0o644 })
   const environment = buildEnvironment(kept, {
     taskId: id,
     proof: cell.proof,
@@ -189,9 +222,12 @@ async function describe(cell: Cell, wish: RunWish, world: RunWorld, session: Tas
     trustStore: file('trustStore'),
     gitConfig: wish.allowed.includes('git') ? undefined : file('gitConfig'),
     targets: await shownTargets(world.call, scope.targets),
+    wired: postgresVariables(wires, scope.actions, file('pgService')),
   })
   world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${untilWords(expiresAt)}`)
   for (const line of cell.says) world.say(line)
+  for (const { target } of wires) world.say(`${target.id}: PostgreSQL, without a password (service ${target.id})`)
+  for (const { target } of places.slice(wires.length)) world.say(`${target.id}: not reached without a sandbox on this machine`)
   if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
   return environment
 }

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
 import { descendants, type ProcessId, statOf as processOf } from '../host/process-tree.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
+import type { Wire } from './cell.ts'
 import type { Become } from './inner.ts'
 import type { Step } from './layout.ts'
 import { RUN_FILES } from './run-directory.ts'
@@ -19,6 +20,8 @@ export interface Sandbox {
   /** The listener in the sandbox's own network: nothing outside of the sandbox can connect to it, which is the attestation. */
   readonly server: Server
   readonly port: number
+  /** More of the same. */
+  readonly wires: readonly Wire[]
   /** Turns what waits inside into the command, and answers its process as seen from here. */
   become(what: Become): Promise<ProcessId | undefined>
 }
@@ -31,6 +34,7 @@ export interface SandboxWish {
   readonly workingDirectory: string
   /** An XDG_RUNTIME_DIR to make, empty. */
   readonly runtimeDirectory: string | undefined
+  readonly wireCount: number
 }
 
 /** Where the run's files show inside. */
@@ -59,8 +63,9 @@ export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
   })
   closeSync(filter)
   const reaperPid = readReaperPid(child.stdio.at(INFO_FD))
-  const { server, port } = await takeListener(child)
-  return { child, server, port, become }
+  const [first, ...wires] = await takeListeners(child, 1 + wish.wireCount)
+  if (first === undefined) throw failed('it handed over no listener')
+  return { child, ...first, wires, become }
 
   async function become(what: Become): Promise<ProcessId | undefined> {
     const inside = commandBelow(await reaperPid)
@@ -71,12 +76,15 @@ export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
   }
 }
 
-async function takeListener(child: ChildProcess): Promise<{ server: Server; port: number }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ server: Server; port: number }>()
-  child.once('message', (message, handle) => {
+/** As many as were asked for, in any order. */
+async function takeListeners(child: ChildProcess, count: number): Promise<readonly Wire[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly Wire[]>()
+  const taken: Wire[] = []
+  child.on('message', (message, handle) => {
     const port = typeof message === 'object' && 'port' in message ? Number(message.port) : 0
-    if (handle instanceof Server && port > 0) resolve({ server: handle, port })
+    if (handle instanceof Server && port > 0) taken.push({ server: handle, port })
     else reject(failed('it handed over no listener'))
+    if (taken.length === count) resolve(taken)
   })
   child.once('error', (error) => reject(failed(error.message)))
   child.once('exit', (code, signal) => reject(failed(`bubblewrap ended with ${code ?? signal}; it said why above`)))
@@ -103,7 +111,7 @@ function commandBelow(reaperPid: number | undefined): ProcessId | undefined {
 }
 
 function bubblewrapArguments(wish: SandboxWish): string[] {
-  const { bubblewrap, steps, runDirectory, workingDirectory, runtimeDirectory } = wish
+  const { bubblewrap, steps, runDirectory, workingDirectory, runtimeDirectory, wireCount } = wish
   const [root, ...rest] = steps.map((step) => argumentsOf(step, runDirectory))
   return [
     ...bubblewrap.isolation,
@@ -115,7 +123,15 @@ function bubblewrapArguments(wish: SandboxWish): string[] {
     ...(runtimeDirectory === undefined ? [] : ['--perms', '0700', '--dir', runtimeDirectory]),
     ...['--ro-bind', runDirectory, INNER_DIRECTORY, '--ro-bind', process.execPath, INNER_NODE],
     // SIGUSR1 may come for the command before it is there; it must not open Node's debugger.
-    ...['--chdir', workingDirectory, '--', INNER_NODE, '--disable-sigusr1', join(INNER_DIRECTORY, INNER_PROGRAM)],
+    ...[
+      '--chdir',
+      workingDirectory,
+      '--',
+      INNER_NODE,
+      '--disable-sigusr1',
+      join(INNER_DIRECTORY, INNER_PROGRAM),
+      String(1 + wireCount),
+    ],
   ]
 }
 

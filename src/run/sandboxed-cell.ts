@@ -13,21 +13,23 @@ export interface SandboxedCellWish extends Omit<LayoutWish, 'sockets' | 'mountin
   readonly bubblewrap: Bubblewrap
   readonly runDirectory: string
   readonly runtimeDirectory: string | undefined
+  readonly wireCount: number
 }
 
 /** Opens the sandbox; nothing of the command runs yet. Throws `sandbox_unavailable`, or `invalid_argument` for where it would work. */
 export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> {
-  const { bubblewrap, runDirectory, directory, runtimeDirectory } = wish
+  const { bubblewrap, runDirectory, directory, runtimeDirectory, wireCount } = wish
   const machine = {
     mountinfo: readFileSync('/proc/self/mountinfo', 'utf8'),
     sockets: socketsIn(readFileSync('/proc/net/unix', 'utf8')),
   }
   const steps = planLayout({ ...wish, ...machine })
   const unseen = whyNotSeen(steps, { ...wish, ...machine })
-  const sandbox = await openSandbox({ bubblewrap, steps, runDirectory, workingDirectory: directory, runtimeDirectory })
+  const sandbox = await openSandbox({ bubblewrap, steps, runDirectory, workingDirectory: directory, runtimeDirectory, wireCount })
   return {
     proof: 'sandbox',
     server: sandbox.server,
+    wires: sandbox.wires,
     proxy: new URL(`http://127.0.0.1:${sandbox.port}`),
     admission: admitSandbox,
     filesAt: INNER_DIRECTORY,

@@ -35,6 +35,8 @@ interface RigOptions {
   readonly bodyPrefix?: (operation: Operation) => number
   readonly describe?: (operation: Operation) => Action
   readonly takesSlash?: (path: string) => boolean
+  /** Instead of one that calls every request by its method. */
+  readonly connector?: Connector
   readonly speakRefusal?: Connector['speakRefusal']
   /** The task of everyone who attaches is over. */
   readonly isOver?: boolean
@@ -185,7 +187,8 @@ export async function startRig(options: RigOptions) {
           one.hosts.some((rule) => rule.scheme === scheme && rule.host === host && rule.port === port),
         ),
       isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
-      connectorOf: () => connector,
+      connectorOf: () => options.connector ?? connector,
+      report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
     },
     {
       host: '127.0.0.1',

@@ -24,6 +24,7 @@ const told: Told = {
     trustStore: '/run/jks',
     gitConfig: '/run/git',
   },
+  wired: {},
   targets: [target],
 }
 
