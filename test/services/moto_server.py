@@ -53,7 +53,10 @@ check = access_control.IAMRequestBase.check_action_permitted
 
 
 def resource_of(request, resource):
-    """moto passes on less of an S3 request than it knows; paths here are /bucket/key."""
+    """moto passes on less of a request than it knows: a table’s name, an S3 path, which here is /bucket/key."""
+    if request._service == "dynamodb" and "TableName" in json.loads(request._body or "{}"):
+        table = json.loads(request._body)["TableName"]
+        return f"arn:aws:dynamodb:{request._region}:{request.account_id}:table/{table}"
     path = request._path.split("?")[0].strip("/")
     return f"arn:aws:s3:::{path}" if request._service == "s3" and path else resource
 

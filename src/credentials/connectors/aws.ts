@@ -5,6 +5,7 @@ import type { Connector, Signable } from '../connector.ts'
 import type { Grant, Io, Issued, Minted, Minting, MintOrder, Setting } from '../minting.ts'
 import { awsBodyPrefix, describeAws } from '../protocols/aws-action.ts'
 import { awsPlaces, callAws, errorOf, isAnswerOf, readSession, unclear } from '../protocols/aws-calls.ts'
+import { speakAwsRefusal } from '../protocols/aws-refusal.ts'
 import { resignAws } from '../protocols/aws-resign.ts'
 import type { AwsKeys } from '../protocols/aws-sign.ts'
 import { readAwsStanding } from '../protocols/aws-standing.ts'
@@ -218,6 +219,7 @@ export const aws: Connector = {
   placeholderVariables: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   bodyPrefix: awsBodyPrefix,
   describe: describeAws,
+  speakRefusal: speakAwsRefusal,
   minting,
   example: {
     target: {
