@@ -33,6 +33,12 @@ const is =
   () =>
     text
 
+/** As it was, but removed where a target has a placeholder for `name`. */
+function unlessPlaceheld(name: string): Value {
+  return ({ targets }, before) =>
+    targets.some(({ placeholderVariables }) => placeholderVariables.includes(name)) ? undefined : before
+}
+
 /** Every variable that leads the usual tools to the gateway and lets them trust it. `undefined` removes the variable. */
 const VARIABLES: Readonly<Record<string, Value>> = {
   // Where requests go. Nothing is exempt, so nothing leaves around the gateway by an inherited exception.
@@ -75,6 +81,9 @@ const VARIABLES: Readonly<Record<string, Value>> = {
   npm_config_ca: removed,
   YARN_HTTPS_CA_FILE_PATH: ca,
   AWS_CA_BUNDLE: ca,
+  // Where a target takes AWS's placeholder keys, a profile would name others, in files that are hidden.
+  AWS_PROFILE: unlessPlaceheld('AWS_ACCESS_KEY_ID'),
+  AWS_DEFAULT_PROFILE: unlessPlaceheld('AWS_ACCESS_KEY_ID'),
   CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: ca,
   CARGO_HTTP_CAINFO: ca,
   BUNDLE_SSL_CA_CERT: ca,

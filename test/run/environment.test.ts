@@ -62,6 +62,18 @@ test('a placeholder is what the target wants, and never replaces a variable that
   assert.equal(buildEnvironment({}, { ...told, targets: [header] }).T_TOKEN, 'stint-placeholder')
 })
 
+test('a profile of AWS goes where placeholder keys come, and stays elsewhere', () => {
+  const inherited = { AWS_PROFILE: 'dev', AWS_DEFAULT_PROFILE: 'dev', AWS_REGION: 'eu-1' }
+  const profiles = ({ AWS_PROFILE, AWS_DEFAULT_PROFILE, AWS_REGION }: Record<string, string>) => [
+    AWS_PROFILE,
+    AWS_DEFAULT_PROFILE,
+    AWS_REGION,
+  ]
+  assert.deepEqual(profiles(buildEnvironment(inherited, told)), ['dev', 'dev', 'eu-1'])
+  const aws = { ...target, placeholderVariables: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] }
+  assert.deepEqual(profiles(buildEnvironment(inherited, { ...told, targets: [aws] })), [undefined, undefined, 'eu-1'])
+})
+
 test('git asks no helper and takes SSH remotes of exact HTTPS hosts over HTTPS; its own configuration is left alone when shown', () => {
   const settings = (environment: Record<string, string>) =>
     Array.from(
