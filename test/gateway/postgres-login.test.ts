@@ -103,12 +103,13 @@ test('anything else is a failure, with the server’s words for the operator', a
     writeMessage('R'),
     writeMessage('R', int32(10), cstring('SCRAM-SHA-1'), Buffer.from([0])),
     writeMessage('E'),
-    Buffer.from('R\0\0\0\0'),
     TWO_KEYS,
     Buffer.concat([OK, writeMessage('D')]),
     Buffer.concat([OK, ...Array.from({ length: 10 }, () => writeMessage('N', Buffer.alloc(10_000)))]),
   ])
     assertFailed(await against(false, answer), /PostgreSQL/)
+  for (const answer of [Buffer.from('R\0\0\0\0'), Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')])
+    assertFailed(await against(false, answer), /what is not its protocol/)
 })
 
 test('what follows a login is left on the stream', async () => {
