@@ -11,10 +11,10 @@ import { canonicalAuthority } from './canonical.ts'
 import type { Connection, Connections, Inside } from './connections.ts'
 import type { Dial } from './dial.ts'
 import { unknownTarget } from './http.ts'
-import type { WireSession } from './postgres.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { isGit, malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { openTunnel, tunnelTarget } from './tunnel.ts'
+import { WIRE_SCHEMES, type WireScheme, type WireSession } from './wire-session.ts'
 
 /** What CONNECT needs of the rest of the product. */
 export interface ConnectVerbs extends AttachVerbs {
@@ -28,7 +28,7 @@ export interface Adopt {
   http1(socket: TLSSocket): void
   http2(socket: TLSSocket): void
   /** Speaks a protocol of its own, to the end of the connection. */
-  postgres(session: WireSession): Promise<void>
+  readonly wire: Readonly<Record<WireScheme, (session: WireSession) => Promise<void>>>
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000
@@ -43,7 +43,7 @@ interface Asked {
 
 /**
  * CONNECT (RFC 9110, section 9.3.6): a declared https host is answered with our own leaf and its requests are decided one by
- * one; a declared http host likewise in the clear; a declared postgres host in its own protocol; a tunnel-only host is decided and recorded once; anything else is refused, for
+ * one; a declared http host likewise in the clear; a declared host of another protocol in that; a tunnel-only host is decided and recorded once; anything else is refused, for
  * git inside, where each of its requests is.
  */
 export function createConnect(
@@ -69,8 +69,9 @@ export function createConnect(
   }
 
   async function connect(asked: Asked, socket: Socket, correlationId: string): Promise<void> {
-    if (verbs.match('postgres', asked.place.host, asked.place.port) !== undefined)
-      return openPostgres(asked, socket, correlationId)
+    const { host, port } = asked.place
+    const scheme = WIRE_SCHEMES.find((one) => verbs.match(one, host, port) !== undefined)
+    if (scheme !== undefined) return openWire(scheme, asked, socket, correlationId)
     const place = placeToOpen(asked, connections.of(socket).isOver)
     if (place === undefined) return decideOnce(asked, socket, correlationId)
     const caller = await callerOf(asked.proof, socket, correlationId)
@@ -91,11 +92,11 @@ export function createConnect(
   }
 
   /** Also for a task that is over, to be told so in the words of its protocol. */
-  async function openPostgres({ place, proof }: Asked, socket: Socket, correlationId: string): Promise<void> {
+  async function openWire(scheme: WireScheme, { place, proof }: Asked, socket: Socket, correlationId: string): Promise<void> {
     const caller = await callerOf(proof, socket, correlationId)
     if (socket.destroyed) return
     socket.write(ESTABLISHED)
-    await adopt.postgres({ socket, place, caller })
+    await adopt.wire[scheme]({ socket, place, caller })
   }
 
   /** git shows people what an origin says, and of an answered CONNECT no more than the number: it is let in to be refused there. */

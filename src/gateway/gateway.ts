@@ -11,8 +11,10 @@ import { type Connection, type Connections, createConnections } from './connecti
 import type { Dial } from './dial.ts'
 import { createForward } from './forward.ts'
 import { createHandle, type HttpVerbs } from './http.ts'
+import { createMysql } from './mysql.ts'
 import { createPools } from './pools.ts'
 import { createPostgres, type PostgresVerbs } from './postgres.ts'
+import { createRedis } from './redis.ts'
 import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { Http1Reply } from './reply-http1.ts'
 import { createSessions } from './sessions.ts'
@@ -59,8 +61,9 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))
-  const postgres = createPostgres(verbs, options.dial)
-  const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt, postgres }
+  const { dial } = options
+  const wire = { postgres: createPostgres(verbs, dial), mysql: createMysql(verbs, dial), redis: createRedis(verbs, dial) }
+  const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt, wire }
   const connect = createConnect(verbs, { connections, ca: options.ca, dial: options.dial, adopt, isStopping })
   const attach = createAttach(verbs, connections, adoptHttp1)
 

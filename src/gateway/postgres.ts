@@ -5,7 +5,7 @@ import type { Attempt, Refusal, Served } from '../broker.ts'
 import type { Connector } from '../credentials/connector.ts'
 import type { Lease } from '../credentials/lease.ts'
 import { asStintError, StintError } from '../errors.ts'
-import type { Action, Caller, Flow, Outcome, Scheme, Target } from '../model.ts'
+import type { Action, Flow, Outcome, Scheme, Target } from '../model.ts'
 import { createByteReader } from './byte-reader.ts'
 import type { Dial } from './dial.ts'
 import { checkHost } from './forward.ts'
@@ -18,6 +18,7 @@ import { readStartup, type Startup } from './postgres-startup.ts'
 import type { GatewayProof } from './proof.ts'
 import { malformed, refusalOf } from './refusal.ts'
 import { splice } from './splice.ts'
+import type { WireSession } from './wire-session.ts'
 
 /** What the entrance needs of the rest of the product. */
 export interface PostgresVerbs {
@@ -26,13 +27,6 @@ export interface PostgresVerbs {
   connectorOf(target: Target): Connector
   /** A cancel that failed, which nobody waits for. */
   report(thrown: unknown): void
-}
-
-/** A connection that asks for a declared server, its caller proved. */
-export interface WireSession {
-  readonly socket: Socket
-  readonly place: { readonly host: string; readonly port: number }
-  readonly caller: Caller
 }
 
 type Session = Extract<Startup, { kind: 'session' }>

@@ -7,6 +7,11 @@ import type { Caller, Flow, Outcome, Scheme, Target } from '../model.ts'
 import { checkHost } from './forward.ts'
 import type { GatewayProof } from './proof.ts'
 
+/** Protocols that CONNECT leads to an entrance of their own for. */
+export const WIRE_SCHEMES = ['postgres', 'mysql', 'redis'] as const satisfies readonly Scheme[]
+
+export type WireScheme = (typeof WIRE_SCHEMES)[number]
+
 /** What an entrance for a protocol of its own needs of the rest of the product. */
 export interface WireVerbs {
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
