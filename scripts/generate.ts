@@ -85,7 +85,12 @@ async function errors(): Promise<string> {
 
 async function config(): Promise<string> {
   const { SETTINGS } = await import('../src/config.ts')
-  const rows = Object.entries(SETTINGS).map(([key, one]) => [`\`${key}\``, `\`${one.env}\``, `\`${one.default}\``, one.about])
+  const rows = Object.entries(SETTINGS).map(([key, one]) => [
+    `\`${key}\``,
+    `\`${one.env}\``,
+    one.default === undefined ? 'none' : `\`${one.default}\``,
+    one.about,
+  ])
   const about =
     'Every setting: its key in `config.yaml` in the data directory, and the environment variable that overrides it. An unknown key is an error at start.'
   return page('Settings', about, [table(['Key', 'Variable', 'Default', 'What it is'], rows)])

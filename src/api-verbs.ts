@@ -37,11 +37,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       add: targets.add,
       list: targets.list,
       get: targets.get,
-      async remove(id) {
-        await targets.remove(id)
-        parts.flows.cut({ kind: 'target', id })
-        parts.credentials.drop({ kind: 'target', id }, 'its target was removed')
-      },
+      remove: targets.remove,
       placeholderVariables: (target) => variablesOf(target),
       presets: () => PRESETS,
       probe: (id) => probe(targets.get(id), parts.dial),
@@ -52,7 +48,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       replace: vault.replace,
       list: vault.list,
       remove: removeCredential,
-      rotateKey: vault.rotateKey,
+      rotateKey: () => rotateKey(parts),
     },
     leases: {
       async list(filter) {
@@ -61,6 +57,15 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       },
       get: async (id) => listed(await parts.leases.get(id)),
       end: async (id, why) => listed(await parts.leases.endOne(id, why)),
+    },
+    backups: {
+      allow() {
+        if (parts.gateways.isShared)
+          throw new StintError(
+            'conflict',
+            'the state is in PostgreSQL: back that up by its own means, and the data directory as files',
+          )
+      },
     },
     issuers: { ...parts.issuers, examine: identity.examine },
     revocations: { ...parts.killswitch, list: parts.revocations.list },
@@ -85,13 +90,13 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       leases: parts.credentials.leases().length,
       revocationsInForce: parts.revocations.size,
       audit: { entries: audit.size(), writable: audit.status() === 'ok' },
-      store: await storeState(tasks),
+      store: await storeState(parts),
       policy: policy.status(),
     }),
     ready: async () => ({
       audit: audit.status() === 'ok',
       policy: policy.status().refused === undefined,
-      store: (await storeState(tasks)) === 'ok',
+      store: (await storeState(parts)) === 'ok',
     }),
     caCertificate: () => parts.ca.certificatePem,
     jwks: () => ({ keys: parts.tokens.jwks().keys.map((key) => ({ ...key })) }),
@@ -208,7 +213,16 @@ async function* understoodItems<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
   }
 }
 
-async function storeState(tasks: Tasks): Promise<string> {
+/** Every process has its own copy of the key: the others could not open what is sealed under a new one. */
+async function rotateKey({ gateways, vault }: Parts): Promise<number> {
+  const others = await gateways.others()
+  if (others.length === 0) return vault.rotateKey()
+  const who = `${others.join(', ')} ${others.length === 1 ? 'uses' : 'use'} the same key`
+  throw new StintError('conflict', `${who}; stop all but this Stint, rotate, and copy the new key to them`)
+}
+
+async function storeState({ tasks, gateways }: Parts): Promise<string> {
+  if (!gateways.isCurrent()) return 'the database is not heard from; everything is refused'
   try {
     await tasks.list({ limit: 1 })
     return 'ok'

@@ -119,11 +119,14 @@ const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = {
   'needs-approval': 'needs_approval',
 }
 
+/** Reasons of Stint itself, which a refusal names as they are. */
+const OWN_CODES = ['revoked', 'cut_off'] as const
+
 /** The refusal that a decision other than allow becomes. */
 export function refuse(correlationId: string, decision: Decision): Refusal {
   const { effect, reasons, approver } = decision
   if (effect === 'allow') throw new StintError('internal', 'an allow was not recorded')
-  const code = decision.code === 'revoked' ? 'revoked' : REFUSAL_CODES[effect]
+  const code = OWN_CODES.find((one) => one === decision.code) ?? REFUSAL_CODES[effect]
   const detail = reasons[0] ?? 'no policy permits it'
   return { code, detail, reasons, correlationId, ...(approver !== undefined && { approver }) }
 }

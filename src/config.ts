@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { StintError } from './errors.ts'
+import { Secret } from './secret.ts'
 
 /** One setting: its default, one sentence, and how its text is read. `key` in config.yaml; `env` overrides it. */
 interface Setting<T> {
@@ -13,6 +14,10 @@ interface Setting<T> {
 function text(value: unknown, key: string): string {
   if (typeof value === 'string' && value !== '') return value
   throw new StintError('invalid_config', `${key} takes a non-empty text`)
+}
+
+function secret(value: unknown, key: string): Secret {
+  return new Secret(text(value, key))
 }
 
 function whole(min: number, max: number) {
@@ -86,6 +91,18 @@ export const SETTINGS = {
     text,
   ),
   vaultTransitCa: setting('STINT_VAULT_TRANSIT_CA', '', 'PEM file of roots to trust for it besides the system’s.', text),
+  databaseUrl: setting<Secret | undefined>(
+    'STINT_DATABASE_URL',
+    undefined,
+    'PostgreSQL that several Stint processes share their state in, `postgres://…`; in the data directory’s own file when absent.',
+    secret,
+  ),
+  cutOffSeconds: setting(
+    'STINT_CUT_OFF',
+    2,
+    'With a shared database: without hearing from it for so long the gateway refuses everything.',
+    whole(1, 60),
+  ),
   logLevel: setting(
     'STINT_LOG_LEVEL',
     'info',

@@ -76,6 +76,11 @@ export const CATALOGUE = {
     'The audit log does not verify',
     'Something other than Stint changed it. Keep the directory and compare with an earlier checkpoint.',
   ],
+  cut_off: [
+    503,
+    'This gateway cannot hear about revocations',
+    'It refuses everything until it hears from the shared database again; another gateway may serve.',
+  ],
   store_unavailable: [503, 'The state cannot be read or written', 'The detail says why; nothing was changed.'],
   secret_too_short: [
     400,

@@ -1,5 +1,6 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { lstatSync, mkdirSync } from 'node:fs'
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { existsSync, lstatSync, mkdirSync, realpathSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { StintError } from './errors.ts'
 import { readOrCreatePrivate } from './private-file.ts'
@@ -33,6 +34,20 @@ export function prepareHome(home: string): void {
   if (!found.isDirectory()) throw unsafe(home, 'must be a directory')
   if (process.getuid !== undefined && found.uid !== process.getuid()) throw unsafe(home, 'belongs to another user')
   if ((found.mode & 0o077) !== 0) throw unsafe(home, `must have mode 0700; run: chmod 700 ${home}`)
+}
+
+/** A name for the gateway of this directory, the same after each start. */
+export function gatewayId(home: string): string {
+  const path = createHash('sha256').update(realpathSync(home)).digest('hex').slice(0, 6)
+  return `${hostname()}-${path}`
+}
+
+/** Refuses to make keys where other processes share the state, which must have the same. Throws `state_unsafe` that names what to copy. */
+export function refuseToMakeKeys(home: string, names: readonly string[], others: readonly string[]): void {
+  const missing = names.filter((name) => !existsSync(join(home, name)))
+  if (missing.length === 0 || others.length === 0) return
+  const from = `the data directory of a Stint that uses it (${others.join(', ')})`
+  throw unsafe(home, `has no ${missing.join(', ')}, and the database is shared with others; copy them from ${from}`)
 }
 
 /** The Ed25519 key that signs checkpoints, made on the first start. Throws `state_unsafe` for one that others can read. */

@@ -8,6 +8,8 @@ export interface Receipt {
   readonly entry?: number
   /** Every gateway of the installation that enforces it, and when it confirmed. */
   readonly gateways: readonly { readonly id: string; readonly confirmedMs: number }[]
+  /** Gateways that did not confirm within their bound: by now each refuses everything by itself, or is gone (G4). */
+  readonly unconfirmed: readonly string[]
   readonly cut: number
   readonly endedTasks: readonly string[]
   readonly droppedLeases: number
@@ -19,6 +21,12 @@ export interface Demand {
   readonly by: Pick<Caller, 'id' | 'proof'>
   readonly reason: string
   readonly correlationId: string
+}
+
+/** Which other gateways took it, after how many milliseconds, and which did not say. */
+interface Confirmed {
+  readonly confirmed: readonly { readonly id: string; readonly ms: number }[]
+  readonly unconfirmed: readonly string[]
 }
 
 /** The verbs of the stop, each owned by one folder. */
@@ -34,6 +42,8 @@ export interface KillswitchVerbs {
     subject: string
     reason: string
   }): Promise<number>
+  /** store/: waits until every other gateway has taken what was written, or refuses everything. `self` is this one’s id. */
+  readonly gateways: { readonly self: string; confirm(): Promise<Confirmed> }
   /** revocations/flows.ts of this gateway: cuts at once. */
   cut(selector: Selector): number
   /** tasks/: the live tasks that die with this selector; none for a target or a credential. */
@@ -65,15 +75,19 @@ export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
     const inForceMs = since()
     const cut = verbs.cut(selector)
     const cutMs = since()
+    const confirming = verbs.gateways.confirm()
     const why = `revocation ${revocation.number}: ${demand.reason}`
     const droppedLeases = verbs.dropLeases(selector, why)
     const ended = verbs.tasksUnder(selector).map((task) => task.id)
     await verbs.endTasks(ended, why)
     const entry = await recorded
+    const { confirmed, unconfirmed } = await confirming
+    const others = confirmed.map(({ id, ms }) => ({ id, confirmedMs: Math.round((cutMs + ms) * 100) / 100 }))
     return {
       revocation,
       ...(entry !== undefined && { entry }),
-      gateways: [{ id: 'local', confirmedMs: cutMs }],
+      gateways: [{ id: verbs.gateways.self, confirmedMs: cutMs }, ...others],
+      unconfirmed,
       cut,
       endedTasks: ended,
       droppedLeases,

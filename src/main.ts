@@ -16,8 +16,8 @@ import { placesIn, prepareHome } from './home.ts'
 import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
 import { createKillswitch, type Killswitch } from './killswitch.ts'
 import type { Log } from './log.ts'
-import type { Caller, Task } from './model.ts'
-import { type Opening, openRooms, type Rooms } from './rooms.ts'
+import type { Caller, Decision, Selector, Task } from './model.ts'
+import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
 
 /** A running Stint. */
 export interface Server {
@@ -45,6 +45,8 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     const opening = { config, log, now: Date.now, report, onClose: (closer: () => unknown) => closers.push(closer) }
     const rooms = await openRooms(opening)
     endWithTheTask(rooms, report)
+    cutWhatIsWithdrawn(rooms)
+    await rooms.gateways.join(await sharedNames(rooms, config))
     rooms.leases.start((taskId) => rooms.tasks.live(taskId) !== undefined)
     return { ...(await listen(rooms, opening)), close }
   } catch (thrown) {
@@ -71,6 +73,17 @@ function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, 
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)
   })
+}
+
+/** What a target or a revocation that another process wrote takes away is gone here before it counts as heard of; and all, if none can be. */
+function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials }: Rooms): void {
+  const withdraw = (selector: Selector, why: string): void => {
+    flows.cut(selector)
+    credentials.drop(selector, why)
+  }
+  targets.onGone((id) => withdraw({ kind: 'target', id }, 'its target was removed'))
+  revocations.onHeard(({ selector, number, reason }) => withdraw(selector, `revocation ${number}: ${reason}`))
+  gateways.onCutOff(() => flows.cut({ kind: 'all' }))
 }
 
 async function listen(rooms: Rooms, { config, log, now, report, onClose }: Opening): Promise<{ api: string; gateway: string }> {
@@ -104,17 +117,20 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 
 /** THE REQUEST: broker.ts over the rooms. */
 function joinRequest(rooms: Rooms, log: Log) {
-  const { identity, flows, policy, revocations, recorder, credentials, settle, metrics } = rooms
+  const { identity, flows, policy, revocations, gateways, recorder, credentials, settle, metrics } = rooms
+  const deny = (code: string, reason: string): Decision => {
+    return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
+  }
   return createBroker<GatewayProof>({
     verify: identity.verify,
     liveTask: (caller) => liveTask(rooms, caller),
     open: flows.open,
     request: policy.request,
     decide(request, about) {
+      if (!gateways.isCurrent()) return deny('cut_off', 'this gateway has not heard about revocations for too long')
       const revocation = revocations.covering(about)
       if (revocation === undefined) return timed(metrics.decisionSeconds, () => policy.decide(request))
-      const reasons = [`revocation ${revocation.number} is in force: ${revocation.reason}`]
-      return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code: 'revoked', reasons }
+      return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
     record(decided) {
       metrics.request(decided.decision.effect, decided.decision.code)
@@ -134,11 +150,15 @@ function joinRequest(rooms: Rooms, log: Log) {
 }
 
 /** THE STOP: killswitch.ts over the rooms. */
-function joinStop({ revocations, recorder, flows, tasks, credentials }: Rooms, report: (thrown: unknown) => void): Killswitch {
+function joinStop(
+  { revocations, gateways, recorder, flows, tasks, credentials }: Rooms,
+  report: (thrown: unknown) => void,
+): Killswitch {
   return createKillswitch({
     deny: revocations.add,
     lift: revocations.lift,
     recordAct: (act) => written(recorder.recordAct(act)),
+    gateways,
     cut: flows.cut,
     tasksUnder: tasks.under,
     endTasks: (ids, reason) => tasks.endAll(ids, 'revoked', reason),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { openLog } from './audit/log.ts'
 import { createRecorder, type Recorder } from './audit/record.ts'
 import { openSearch } from './audit/search.ts'
@@ -15,7 +16,7 @@ import { openCa } from './gateway/ca.ts'
 import { createDial, type Dial } from './gateway/dial.ts'
 import { createGetJson } from './gateway/get-json.ts'
 import { createIo } from './gateway/io.ts'
-import { openAuditKey, placesIn } from './home.ts'
+import { gatewayId, openAuditKey, placesIn, refuseToMakeKeys } from './home.ts'
 import { createDpop } from './identity/dpop.ts'
 import { ISSUERS } from './identity/issuers/index.ts'
 import { createIssuers } from './identity/registry.ts'
@@ -29,11 +30,14 @@ import type { About, Target } from './model.ts'
 import { digestOf } from './policy/digest.ts'
 import { installStarter } from './policy/directory.ts'
 import { openPolicy } from './policy/policy.ts'
+import { readPrivate } from './private-file.ts'
 import { createFlows } from './revocations/flows.ts'
 import { openRevocations } from './revocations/revocations.ts'
 import { createInsideCheck } from './run/inside.ts'
+import type { Membership } from './store/gateways.ts'
 import { createIdempotency } from './store/idempotency.ts'
-import { openStore, type Store } from './store/store.ts'
+import { openState } from './store/open-state.ts'
+import type { Store } from './store/store.ts'
 import { createTargets } from './targets/targets.ts'
 import { createTasks } from './tasks/tasks.ts'
 
@@ -51,15 +55,18 @@ export interface Opening {
   report(thrown: unknown): void
 }
 
+/** What processes that share a database must have the same; `vault.key` where it is a file is known by its records. */
+const KEY_FILES = ['token.key', 'ca.key', 'ca.pem']
+
 /** Opens the rooms in the order they need each other. Throws StintError or AuditError. */
 export async function openRooms(opening: Opening) {
   const { config, now, onClose } = opening
   const places = placesIn(config.home)
   const metrics = createMetrics()
   const happened = await openAudit(opening, metrics)
-  const store = await openStore(places.database)
-  onClose(() => store.close())
-  const tasks = await createTasks(store, { ...config, now, report: opening.report })
+  const { store, gateways } = await openStore(opening)
+  refuseToMakeKeys(config.home, KEY_FILES, await gateways.others())
+  const tasks = await createTasks(store, { ...config, now, gateways, report: opening.report })
   onClose(() => tasks.close())
   const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
   const vault = await openVault(store, await openKeySources(config, dial, opening.log))
@@ -70,7 +77,7 @@ export async function openRooms(opening: Opening) {
     ...leaseVerbs(opening, happened.recorder, dial),
     ...createLeaseSeal(await vault.innerKey('leases')),
     ...{ standing: vault.open, targets: targets.list, ancestors: tasks.ancestors },
-    ...{ self: 'local', others: async () => [] },
+    ...{ self: gateways.self, others: gateways.others },
   })
   onClose(() => leases.close())
   const isAllowed = (about: About): boolean =>
@@ -87,10 +94,25 @@ export async function openRooms(opening: Opening) {
   return {
     ...happened,
     ...(await openIdentity(opening, store, dial)),
-    ...{ metrics, tasks, vault, credentials, leases, targets, flows, revocations, dial },
+    ...{ gateways, metrics, tasks, vault, credentials, leases, targets, flows, revocations, dial },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
+  }
+}
+
+/** A name for each thing that must be equal in all processes that share a state: digests and ids, never a key. Throws `state_unsafe`. */
+export async function sharedNames({ tokens, ca }: Rooms, { home, issuer, trustDomain, vaultKeySource }: Config) {
+  const vaultKey = vaultKeySource === 'file' ? await readPrivate(placesIn(home).vaultKey) : undefined
+  return {
+    issuer,
+    trustDomain,
+    ...(vaultKey !== undefined && { 'vault.key': vaultKey.slice(0, vaultKey.indexOf(' ')) }),
+    'token.key': tokens
+      .jwks()
+      .keys.map(({ kid }) => kid)
+      .join(' '),
+    'ca.key and ca.pem': createHash('sha256').update(ca.certificatePem).digest('hex'),
   }
 }
 
@@ -105,6 +127,24 @@ function leaseVerbs({ now, report }: Opening, recorder: Pick<Recorder, 'recordAc
       recorder.recordAct(act).catch(report)
     },
   }
+}
+
+async function openStore({ config, log, onClose }: Opening): Promise<{ store: Store; gateways: Membership }> {
+  const { databaseUrl, cutOffSeconds, home } = config
+  const state = await openState(
+    { path: placesIn(home).database, databaseUrl },
+    {
+      self: gatewayId(home),
+      boundMs: cutOffSeconds * 1000,
+      onOutage({ isOver, why: err }) {
+        if (isOver) log.info('the shared database is heard from again')
+        else log.error({ err }, `the shared database is not heard from; after ${cutOffSeconds} s everything is refused`)
+      },
+    },
+  )
+  onClose(() => state.store.close())
+  onClose(() => state.gateways.leave())
+  return state
 }
 
 async function openAudit({ config, log, now, onClose, report }: Opening, { auditWriteSeconds: onWritten }: Metrics) {

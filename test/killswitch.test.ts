@@ -5,6 +5,7 @@ import { createKillswitch, type Demand } from '../src/killswitch.ts'
 import type { Selector, Task } from '../src/model.ts'
 import { createFlows } from '../src/revocations/flows.ts'
 import { openRevocations } from '../src/revocations/revocations.ts'
+import { ALONE } from '../src/store/open-state.ts'
 import type { Store } from '../src/store/store.ts'
 import { toRow } from '../src/tasks/task-row.ts'
 import { createTasks } from '../src/tasks/tasks.ts'
@@ -26,7 +27,7 @@ async function fill(store: Store, count = MANY): Promise<Task[]> {
     for (let at = 0; at < count; at += 500)
       await tx
         .insertInto('tasks')
-        .values(tasks.slice(at, at + 500).map(toRow))
+        .values(tasks.slice(at, at + 500).map((task) => toRow(task, 'local')))
         .execute()
   })
   return tasks
@@ -63,6 +64,7 @@ async function rig(t: TestContext, fillWith = fill) {
     deny: revocations.add,
     lift: revocations.lift,
     recordAct: async () => 7,
+    gateways: ALONE,
     cut: flows.cut,
     tasksUnder: tasks.under,
     endTasks: (ids, reason) => tasks.endAll(ids, 'revoked', reason),

@@ -6,5 +6,8 @@ export const create = endpoint({
     'Asks leave to take a backup, and leaves in the log that one is taken. Who may read the data directory then writes it.',
   response: done,
   status: 201,
-  handle: () => DONE,
+  handle(verbs) {
+    verbs.backups.allow()
+    return DONE
+  },
 })

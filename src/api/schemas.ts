@@ -273,6 +273,10 @@ export const receipt = z
     revocation,
     entry: z.number().exactOptional().describe('Index in the audit log; absent when the log could not be written.'),
     gateways: z.array(z.object({ id: z.string(), confirmedMs: z.number() })).readonly(),
+    unconfirmed: z
+      .array(z.string())
+      .readonly()
+      .describe('Gateways that did not confirm within their bound: each refuses everything by itself since, or is gone.'),
     cut: z.number().describe('Open exchanges, tunnels and streams that were cut.'),
     endedTasks: z.array(z.string()).readonly(),
     droppedLeases: z.number(),

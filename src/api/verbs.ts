@@ -221,6 +221,10 @@ export interface ApiVerbs {
     /** Revokes it at its provider, from now on. Throws `not_found`. */
     end(id: string, why: string): Promise<LeaseListing>
   }
+  readonly backups: {
+    /** Throws `conflict` where the data directory does not hold the state. */
+    allow(): void
+  }
   readonly policy: {
     status(): PolicyStatus
     /** Throws `policy_invalid`; the previous set keeps serving. */

@@ -19,6 +19,8 @@ export interface KeySources {
 /** The sources as one, with the keys of all records unwrapped once, at start. */
 export interface Keys {
   wrap(keys: readonly RecordKey[]): Promise<readonly string[]>
+  /** The key of a record that came later; undefined when no source that is set up opens it. */
+  unwrap(key: WrappedKey): Promise<Buffer | undefined>
   /** Gets a new current key, unless some of these are wrapped elsewhere: they then move to the current one. */
   renew(wrapped: readonly string[]): Promise<void>
   /** After everything was wrapped under the current key. */
@@ -44,6 +46,11 @@ export async function openKeys<T extends WrappedKey>(
   const others = Object.values(sources).filter((one) => one !== source)
   const keys: Keys = {
     wrap: source.wrap,
+    async unwrap(key) {
+      const kind = kindOf(key.wrapped)
+      const [found] = (kind === undefined ? undefined : await sources[kind]?.unwrap([key])) ?? []
+      return found
+    },
     renew: async (wrapped) => (wrapped.every((one) => kindOf(one) === current) ? source.renew() : undefined),
     async forget() {
       await source.forget(false)

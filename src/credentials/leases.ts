@@ -91,7 +91,10 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
       return ended.map(({ record }) => record.id)
     },
     async endOne(id, why) {
-      undertaker.undertake((await ledger.load(id)).id, why)
+      const { state } = await ledger.load(id)
+      if (ledger.get(id) === undefined && state !== 'dead')
+        throw new StintError('conflict', `lease ${id} is kept by another gateway; end it there, or revoke its task`)
+      undertaker.undertake(id, why)
       return ledger.load(id)
     },
     get: ledger.load,

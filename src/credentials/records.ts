@@ -8,9 +8,10 @@ export interface SealedRecord extends WrappedKey {
   readonly createdAt: number
 }
 
-/** Every record, by name. Throws `store_unavailable`. */
-export async function readRecords(store: Store): Promise<readonly SealedRecord[]> {
-  const rows = await store.db.selectFrom('credentials').selectAll().orderBy('id').execute()
+/** Every record, or those of these names; by name. Throws `store_unavailable`. */
+export async function readRecords(store: Store, ids?: readonly string[]): Promise<readonly SealedRecord[]> {
+  const all = store.db.selectFrom('credentials').selectAll().orderBy('id')
+  const rows = await (ids === undefined ? all : all.where('id', 'in', ids)).execute()
   return rows.map(({ id, version, sealed, at: createdAt }) => {
     const end = Math.max(0, sealed.lastIndexOf('.'))
     return { id, version, createdAt, wrapped: sealed.slice(0, end), body: sealed.slice(end + 1) }

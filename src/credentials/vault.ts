@@ -61,6 +61,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
   for (const one of stored) records.set(one.id, { ...one, key: unwrapped.get(one) })
   const listeners: ((id: string) => void)[] = []
   const inTurn = createTurns()
+  store.watch('credential', refresh)
 
   return {
     add: (id, value) => inTurn(() => add(id, value)),
@@ -104,23 +105,26 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
         .execute()
       changed('credential', id)
     })
-    records.set(id, record)
+    record.key?.fill(0) // what the vault keeps it reads again
+    await refresh([id])
   }
 
   async function replace(id: string, value: Secret): Promise<void> {
     check(id, value)
     const record = await sealRecord(id, known(id).version + 1, value)
     await store.write(async (tx, changed) => {
-      await tx
+      const { numUpdatedRows } = await tx
         .updateTable('credentials')
         .set({ version: record.version, sealed: textOf(record), at: record.createdAt })
         .where('id', '=', id)
-        .execute()
+        .where('version', '=', record.version - 1)
+        .executeTakeFirstOrThrow()
+      if (numUpdatedRows === 0n)
+        throw new StintError('conflict', `credential ${id} was changed meanwhile; look at it and try again`)
       changed('credential', id)
     })
-    wipe(id)
-    records.set(id, record)
-    for (const listener of listeners) listener(id)
+    record.key?.fill(0)
+    await refresh([id])
   }
 
   async function remove(id: string): Promise<void> {
@@ -129,9 +133,22 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
       await tx.deleteFrom('credentials').where('id', '=', id).execute()
       changed('credential', id)
     })
-    wipe(id)
-    records.delete(id)
-    for (const listener of listeners) listener(id)
+    await refresh([id])
+  }
+
+  /** What changed, here or in another process, as the store has it now; with what held the old value told of it. */
+  async function refresh(ids: readonly string[]): Promise<void> {
+    const stored = await readRecords(store, ids)
+    for (const id of ids) {
+      const after = stored.find((one) => one.id === id)
+      const before = records.get(id)
+      if (after === undefined ? before === undefined : before !== undefined && textOf(after) === textOf(before)) continue
+      const key = after && (await keys.unwrap(after))
+      wipe(id)
+      records.delete(id)
+      if (after !== undefined) records.set(id, { ...after, key })
+      if (before !== undefined) for (const listener of listeners) listener(id)
+    }
   }
 
   /** A crash between the steps leaves keys that open everything. */

@@ -12,6 +12,8 @@ export interface Revocations {
   lift(number: number, by: string): Promise<Revocation>
   /** Newest first. */
   list(): Promise<readonly Revocation[]>
+  /** Hears of every revocation that another process put in force, in the tick in which it is in force here; before it counts as heard. */
+  onHeard(listener: (revocation: Revocation) => void): void
   /** The first revocation in force that covers this, from memory. */
   covering(subject: Subject): Revocation | undefined
   /** How many are in force. */
@@ -21,6 +23,9 @@ export interface Revocations {
 /** Reads the list and follows its changes. `ancestors` lists a task's parents. */
 export async function openRevocations(store: Store, now: () => number, ancestors: Ancestors): Promise<Revocations> {
   const inForce = new Map<number, Revocation>()
+  /** Numbers that this process gave. */
+  const own = new Set<number>()
+  const listeners: ((revocation: Revocation) => void)[] = []
   let byName: ReadonlyMap<string, Revocation> = new Map()
   const remember = (revocation: Revocation): void => {
     if (revocation.liftedAt === undefined) inForce.set(revocation.number, revocation)
@@ -32,18 +37,27 @@ export async function openRevocations(store: Store, now: () => number, ancestors
     if (row === undefined) throw new StintError('not_found', `there is no revocation ${number}`)
     return fromRow(row)
   }
-  store.watch('revocation', async (ids) => {
-    for (const id of ids) remember(await load(Number(id)))
-  })
+  store.watch('revocation', hear)
   for (const revocation of await list()) remember(revocation)
   return {
     add,
     lift,
     list,
     covering,
+    onHeard: (listener) => listeners.push(listener),
     get size() {
       return inForce.size
     },
+  }
+
+  async function hear(ids: readonly string[]): Promise<void> {
+    const rows = await store.db.selectFrom('revocations').selectAll().where('number', 'in', ids.map(Number)).execute()
+    for (const revocation of rows.map(fromRow)) {
+      const { number, liftedAt } = revocation
+      const isNew = liftedAt === undefined && !inForce.has(number)
+      remember(revocation)
+      if (isNew && !own.has(number)) for (const listener of listeners) listener(revocation)
+    }
   }
 
   async function add(selector: Selector, reason: string, by: string): Promise<Revocation> {
@@ -54,24 +68,22 @@ export async function openRevocations(store: Store, now: () => number, ancestors
         .values({ kind: selector.kind, id, reason, by, at: now() })
         .returning('number')
         .executeTakeFirstOrThrow()
+      own.add(number)
       changed('revocation', String(number))
       return number
     })
-    const revocation = await load(number)
-    remember(revocation)
-    return revocation
+    return load(number)
   }
 
   async function lift(number: number, by: string): Promise<Revocation> {
-    const found = await load(number)
-    if (found.liftedAt !== undefined) throw new StintError('conflict', `revocation ${number} is lifted already`)
     await store.write(async (tx, changed) => {
+      const found = await tx.selectFrom('revocations').select('lifted_at').where('number', '=', number).executeTakeFirst()
+      if (found === undefined) throw new StintError('not_found', `there is no revocation ${number}`)
+      if (found.lifted_at !== null) throw new StintError('conflict', `revocation ${number} is lifted already`)
       await tx.updateTable('revocations').set({ lifted_at: now(), lifted_by: by }).where('number', '=', number).execute()
       changed('revocation', String(number))
     })
-    const lifted = await load(number)
-    remember(lifted)
-    return lifted
+    return load(number)
   }
 
   async function list(): Promise<readonly Revocation[]> {

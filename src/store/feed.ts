@@ -27,6 +27,8 @@ const PAGE = 500
 /** Follows the feed from change `followed` on; what came before it the rooms have read by themselves. */
 export function createFeed(db: Kysely<Tables>, followed: number, tell: (changes: readonly Change[]) => Promise<void>): Feed {
   const inTurn = createTurns()
+  /** Asked for and not begun: whoever asks meanwhile waits for the same. */
+  let waiting: Promise<void> | undefined
   const telling = new AsyncLocalStorage<{ isOver: boolean }>()
   return {
     get followed() {
@@ -35,7 +37,13 @@ export function createFeed(db: Kysely<Tables>, followed: number, tell: (changes:
     get isTelling() {
       return telling.getStore()?.isOver === false
     },
-    advance: () => inTurn(advance),
+    advance() {
+      waiting ??= inTurn(() => {
+        waiting = undefined
+        return advance()
+      })
+      return waiting
+    },
   }
 
   async function advance(): Promise<void> {

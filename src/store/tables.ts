@@ -11,6 +11,7 @@ export interface Tables {
   idempotency: IdempotencyTable
   used_tokens: UsedTokensTable
   leases: LeasesTable
+  gateways: GatewaysTable
   changes: ChangesTable
   meta: MetaTable
 }
@@ -26,6 +27,7 @@ export const TABLES: Readonly<Record<keyof Tables, 'state' | 'own'>> = {
   idempotency: 'state',
   used_tokens: 'state',
   leases: 'state',
+  gateways: 'own',
   changes: 'own',
   meta: 'own',
 }
@@ -50,6 +52,8 @@ interface TasksTable {
   ended_at: Nullable<number>
   end_reason: Nullable<string>
   supervised: number
+  /** Which gateway started it, and judges whether its runner is there; none for tasks of before there were several. */
+  gateway: Nullable<string>
 }
 
 interface TargetsTable {
@@ -117,6 +121,20 @@ interface LeasesTable {
   record_json: string
   /** The material as credentials/seal.ts made it, until the lease is dead; never the material. */
   sealed: Nullable<string>
+}
+
+/** The processes that share this state. Times are those of the database’s clock. */
+interface GatewaysTable {
+  id: string
+  /** One for each start: the same data directory started twice is found out. */
+  session: string
+  /** What must be equal in all of them: a name for each, never a key. */
+  keys_json: string
+  /** After so long without hearing of changes it refuses everything. */
+  bound_ms: number
+  /** The number of the last change that everything in it took. */
+  followed: number
+  seen_at: number
 }
 
 /** The change feed: what a write changed, in commit order. `seq` is never used twice. */

@@ -63,6 +63,6 @@ async function writeEnds(store: Store, ended: readonly Task[]): Promise<void> {
         .where('state', '=', 'live')
         .execute()
     }
-    for (const task of ended) changed('task', task.id)
+    for (const task of ended) changed('task_end', task.id)
   })
 }

@@ -1,6 +1,7 @@
 import { StintError } from '../errors.ts'
 import type { Task, TaskState } from '../model.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskRow } from '../store/tables.ts'
 import { TASK_ID } from './task-id.ts'
 import { fromRow } from './task-row.ts'
 
@@ -40,4 +41,16 @@ export async function listTasks({ db }: Store, filter: TaskFilter): Promise<{ it
   const items = rows.slice(0, limit).map(fromRow)
   const last = items.at(-1)
   return rows.length > limit && last !== undefined ? { items, next: last.id } : { items }
+}
+
+const READ_AT_ONCE = 500
+
+/** The rows of these, parents before their children. */
+export async function readTasks({ db }: Store, ids: readonly string[]): Promise<readonly TaskRow[]> {
+  const rows: TaskRow[] = []
+  for (let at = 0; at < ids.length; at += READ_AT_ONCE) {
+    const some = ids.slice(at, at + READ_AT_ONCE)
+    rows.push(...(await db.selectFrom('tasks').selectAll().where('id', 'in', some).orderBy('started_at').orderBy('id').execute()))
+  }
+  return rows
 }

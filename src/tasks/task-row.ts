@@ -5,8 +5,8 @@ import type { TaskRow } from '../store/tables.ts'
 const STATES: readonly TaskState[] = ['live', 'ended', 'expired', 'revoked']
 const PROOFS: readonly WorkloadProof[] = ['sandbox', 'process-tree', 'run-secret', 'federated']
 
-/** The task as its row. */
-export function toRow(task: Task): TaskRow {
+/** The task as its row; `gateway` started it. */
+export function toRow(task: Task, gateway: string): TaskRow {
   return {
     id: task.id,
     purpose: task.purpose,
@@ -25,6 +25,7 @@ export function toRow(task: Task): TaskRow {
     ended_at: task.endedAt ?? null,
     end_reason: task.endReason ?? null,
     supervised: task.supervised ? 1 : 0,
+    gateway,
   }
 }
 

@@ -3,10 +3,11 @@ import { createDeadlines } from '../deadlines.ts'
 import { StintError } from '../errors.ts'
 import type { Selector, Task, TaskState } from '../model.ts'
 import type { Store } from '../store/store.ts'
+import type { TaskRow } from '../store/tables.ts'
 import { createEnds } from './ends.ts'
-import { listTasks, type TaskFilter } from './list.ts'
+import { listTasks, readTasks, type TaskFilter } from './list.ts'
 import { createLiveTasks, MAX_DEPTH } from './live.ts'
-import { createRunners } from './runners.ts'
+import { createRunners, type Gateways } from './runners.ts'
 import { draftTask, printable, type StartTask, type TaskLimits } from './start.ts'
 import { fromRow, toRow } from './task-row.ts'
 
@@ -16,8 +17,12 @@ export type { StartTask } from './start.ts'
 /** Limits, how long a supervised task survives the silence of its runner, and who hears of failures nobody waits for. */
 export interface TaskOptions extends TaskLimits {
   readonly runnerGraceSeconds: number
+  /** The processes that share the store; this one alone when absent. */
+  readonly gateways?: Gateways
   report?(thrown: unknown): void
 }
+
+const ALONE: Gateways = { self: 'local', isHere: () => false }
 
 /** Tasks that are ended at a time: each has open flows to cut and an entry to write. */
 const LOT = 100
@@ -58,16 +63,20 @@ export interface Tasks {
 
 /** Opens the tasks of the store. What expired while nothing ran is expired now; a supervised task has the grace to be attended again. */
 export async function createTasks(store: Store, options: TaskOptions): Promise<Tasks> {
-  const { now, report = () => undefined } = options
+  const { now, gateways = ALONE, report = () => undefined } = options
   const live = createLiveTasks(now)
   const ends = createEnds(store, report)
   const deadlines = createDeadlines(now, endDue)
-  const runners = createRunners(options.runnerGraceSeconds, now, (task) => deadlines.set(task.id, runners.deadline(task)))
+  const runners = createRunners({ ...options, gateways }, (task) => deadlines.set(task.id, runners.deadline(task)))
+  /** Being written by this process. */
+  const starting = new Map<string, Task>()
   const listeners: ((task: Task) => void)[] = []
   /** Ends before anyone listened. */
   const unheard: Task[] = []
+  store.watch('task', hearStarts)
+  store.watch('task_end', hearEnds)
   const stored = await store.db.selectFrom('tasks').selectAll().where('state', '=', 'live').orderBy('id').execute()
-  for (const row of stored) admit(fromRow(row))
+  for (const row of stored) admitRow(row)
   deadlines.sweep()
   for (const orphan of live.orphans()) keep(finish(orphan, 'ended', 'its parent ended'))
   return {
@@ -89,14 +98,44 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
 
   async function start(input: StartTask): Promise<Task> {
     const task = draftTask(input, parentOf(input), options)
-    await store.write(async (tx, changed) => {
-      await tx.insertInto('tasks').values(toRow(task)).execute()
-      changed('task', task.id)
-    })
-    admit(task)
+    await write(task)
     if (live.get(task.id) !== undefined) return task
     await ends.write(finish(task, 'ended', 'its parent ended'))
     throw new StintError('task_not_live', 'the parent ended meanwhile')
+  }
+
+  async function write(task: Task): Promise<void> {
+    starting.set(task.id, task)
+    try {
+      await store.write(async (tx, changed) => {
+        await tx.insertInto('tasks').values(toRow(task, gateways.self)).execute()
+        changed('task', task.id)
+      })
+      if (starting.has(task.id)) admit(task)
+    } finally {
+      starting.delete(task.id)
+    }
+  }
+
+  /** Tasks that were started here or in another process. One whose end is not written yet is not let in again. */
+  async function hearStarts(ids: readonly string[]): Promise<void> {
+    const own = ids.flatMap((id) => starting.get(id) ?? [])
+    for (const task of own) admit(task)
+    for (const task of own) starting.delete(task.id)
+    const isNew = (id: string): boolean => live.known(id) === undefined && ends.unwritten(id) === undefined
+    for (const row of await readTasks(store, ids.filter(isNew))) if (row.state === 'live' && isNew(row.id)) admitRow(row)
+  }
+
+  /** Ends that were written here or in another process; those of this one are known. */
+  async function hearEnds(ids: readonly string[]): Promise<void> {
+    for (const row of await readTasks(
+      store,
+      ids.filter((id) => live.known(id) !== undefined),
+    )) {
+      const ended = fromRow(row)
+      const task = live.known(row.id)
+      if (task !== undefined && ended.state !== 'live') finish(task, ended.state, ended.endReason ?? '', ended.endedAt)
+    }
   }
 
   function parentOf({ parentId }: StartTask): Task | undefined {
@@ -152,6 +191,12 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     return runners.arrive(task)
   }
 
+  function admitRow(row: TaskRow): void {
+    const task = fromRow(row)
+    runners.belongsTo(task, row.gateway ?? gateways.self)
+    admit(task)
+  }
+
   function admit(task: Task): void {
     live.add(task)
     deadlines.set(task.id, runners.deadline(task))
@@ -161,14 +206,15 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     const time = now()
     const due = ids.flatMap((id) => live.known(id) ?? [])
     const expired = due.filter((task) => task.expiresAt <= time).flatMap((task) => finish(task, 'expired', 'its time was up'))
-    const lost = due.filter((task) => task.expiresAt > time).flatMap((task) => finish(task, 'ended', 'runner lost'))
+    const silent = due.filter((task) => task.expiresAt > time)
+    for (const task of silent) if (!runners.isLost(task)) deadlines.set(task.id, runners.deadline(task))
+    const lost = silent.filter(runners.isLost).flatMap((task) => finish(task, 'ended', 'runner lost'))
     keep([...expired, ...lost])
   }
 
   /** In memory, in this tick: the task and everything under it is dead, and the listeners know. */
-  function finish(task: Task, state: Ending, reason: string): Task[] {
+  function finish(task: Task, state: Ending, reason: string, endedAt = now()): Task[] {
     if (live.known(task.id) === undefined) return []
-    const endedAt = now()
     const ended = live.remove(task).map((one) => {
       const endReason = one === task ? reason : `its parent ended: ${reason}`
       return { ...one, state, endedAt, endReason }

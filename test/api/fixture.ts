@@ -201,7 +201,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
         const revocation = did('revocations.revoke', { number: revocations.length + 1, selector, reason, by, at: 5 })
         revocations.unshift(revocation)
         const timings = { inForceMs: 1, cutMs: 1, totalMs: 2 }
-        return { revocation, gateways: [], cut: 0, endedTasks: [], droppedLeases: 0, timings }
+        return { revocation, gateways: [], unconfirmed: [], cut: 0, endedTasks: [], droppedLeases: 0, timings }
       },
       lift: async (number) =>
         did('revocations.lift', {
@@ -215,6 +215,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       get: async (id) => find(new Map([[LEASE.id, LEASE]]), id),
       end: async (id, why) => did(`revoke ${id}`, { ...find(new Map([[LEASE.id, LEASE]]), id), state: 'revoking', why }),
     },
+    backups: { allow: () => undefined },
     policy: {
       status: () => policy,
       reload: async () => did('policy.reload', policy),

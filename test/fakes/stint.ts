@@ -27,9 +27,13 @@ export interface Installation {
   stop(): Promise<void>
 }
 
-/** Starts one in a new data directory; `env` adds settings. */
-export async function startStint(env: Readonly<Record<string, string>> = {}): Promise<Installation> {
+/** Starts one in a new data directory, `prepare`d where given; `env` adds settings. */
+export async function startStint(
+  env: Readonly<Record<string, string>> = {},
+  prepare: (home: string) => void = () => undefined,
+): Promise<Installation> {
   const home = join(mkdtempSync(join(tmpdir(), 'stint-test-')), 'home')
+  prepare(home)
   const environment = { ...cleanEnv(), STINT_HOME: home, STINT_API_PORT: '0', STINT_GATEWAY_PORT: '0', ...env }
   let running = await boot(environment)
   const start = (args: readonly string[], options: SpawnOptions = {}): ChildProcess =>

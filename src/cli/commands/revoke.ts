@@ -95,13 +95,17 @@ function needReason(reason: string | undefined): string {
   throw new StintError('invalid_argument', '--reason is missing: it is what people read in the log')
 }
 
-function describe({ revocation, cut, endedTasks, droppedLeases, entry, timings }: Receipt): string {
+function describe({ revocation, cut, endedTasks, droppedLeases, gateways, unconfirmed, entry, timings }: Receipt): string {
   return facts([
     ['revocation', `${revocation.number}: ${nameOf(revocation.selector)}`],
     ['in force', `after ${timings.inForceMs} ms`],
     ['cut', `${cut} open exchanges, after ${timings.cutMs} ms`],
     ['ended', endedTasks.length > 0 ? endedTasks.join(' ') : 'no tasks'],
     ['dropped', `${droppedLeases} leases`],
+    ['confirmed', gateways.map(({ id, confirmedMs }) => `${id} after ${confirmedMs} ms`).join(', ')],
+    ...(unconfirmed.length > 0
+      ? [['not confirmed', `${unconfirmed.join(', ')}: refuses everything by itself since, or is gone`] as const]
+      : []),
     ['recorded', entry === undefined ? 'NOT RECORDED: the log could not be written' : `entry ${entry}`],
   ])
 }
