@@ -105,7 +105,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
 
   /** Without it nothing that it minted could be revoked. */
   async function removeCredential(id: string): Promise<void> {
-    const count = parts.leases.dependingOn(id)
+    const count = await parts.leases.dependingOn(id)
     if (count > 0)
       throw new StintError('conflict', `${count} leases are revoked with it; end their tasks first, and see \`stint lease list\``)
     await vault.remove(id)

@@ -38,7 +38,7 @@ export interface Leases {
   get(id: string): Promise<LeaseRecord>
   list(filter: LeaseFilter): ReturnType<Awaited<ReturnType<typeof openLedger>>['list']>
   /** Not dead ones whose standing credential is this. */
-  dependingOn(credentialId: string): number
+  dependingOn(credentialId: string): Promise<number>
   counts(): { readonly living: number; readonly late: number }
   /** Resolves when it is dead or irrevocable. */
   settled(id: string): Promise<void>
@@ -99,7 +99,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
     },
     get: ledger.load,
     list: ledger.list,
-    dependingOn: (credentialId) => [...ledger.all()].filter(({ record }) => record.target.credentialId === credentialId).length,
+    dependingOn: ledger.countDependingOn,
     counts: () => ({ living: ledger.size, late: undertaker.late }),
     settled: undertaker.settled,
     sweep: sweepOnce,

@@ -32,6 +32,8 @@ export interface Ledger {
   readonly size: number
   /** In memory at once, durable when it resolves; many that wait are written together. Throws `store_unavailable`; the entry then counts as written in memory. */
   save(entry: Entry): Promise<void>
+  /** How many are not dead, whoever keeps them, and need this standing credential. Throws `store_unavailable`. */
+  countDependingOn(credentialId: string): Promise<number>
   /** Takes over what a gateway kept that is not there any more; answers the entries. */
   adopt(isHere: (keeper: string) => boolean): Promise<readonly Entry[]>
   /** Dead ones too. Throws `not_found`, `store_unavailable`. */
@@ -62,6 +64,8 @@ export async function openLedger(store: Store, self: string): Promise<Ledger> {
       keep(entry)
       return write(entry)
     },
+    countDependingOn: async (credentialId) =>
+      (await living(store.db)).filter(({ record }) => record.target.credentialId === credentialId).length,
     async adopt(isHere) {
       const isOrphan = ({ record: { id, keeper } }: Entry): boolean => keeper !== self && !entries.has(id) && !isHere(keeper)
       if (!(await living(store.db)).some(isOrphan)) return []

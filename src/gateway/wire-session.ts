@@ -60,7 +60,7 @@ export function serveSession(verbs: WireVerbs, { place, caller }: WireSession, a
       return { target, action: describeSession(opening, target) }
     },
     async carryOut(_permit, lease, flow) {
-      checkHost(lease, { scheme, ...place })
+      checkHost(lease, { ...place, scheme })
       const login = lease.injections.find((one) => one.kind === 'login')
       if (login === undefined) throw new StintError('credential_missing', 'the lease holds no login')
       return carry({ ...place, tls, lease, login }, flow)

@@ -16,6 +16,7 @@ export const RUN_FILES = {
   empty: 'empty',
   filter: 'filter.bpf',
   pgService: 'pg_service.conf',
+  mysqlOptions: 'my.cnf',
 } as const
 
 export interface RunDirectory {

@@ -12,16 +12,19 @@ import type { Cell } from './cell.ts'
 import { buildEnvironment, type ShownTarget } from './environment.ts'
 import { checkAllowed, checkShown, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
+import { mysqlVariables, optionFile, refuseInMysql } from './mysql.ts'
 import { isWithin, realPath } from './paths.ts'
-import { type PostgresPlace, postgresPlaces, postgresVariables, refuseInPostgres, serviceFile } from './postgres.ts'
+import { postgresVariables, refuseInPostgres, serviceFile } from './postgres.ts'
 import { holdPresence } from './presence.ts'
 import { programFiles } from './program.ts'
+import { redisVariables, refuseInRedis } from './redis.ts'
 import { refusalsOf } from './refusals.ts'
 import { relay } from './relay.ts'
 import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
 import { type CaughtSignals, catchSignals, exitCodeOf } from './signals.ts'
 import { type Call, type ProofKey, type SessionWish, startSession, type TaskSession } from './task-session.ts'
+import { type WirePlace, wirePlaces, wiresOf } from './wires.ts'
 
 /** What `stint run` is asked to do. */
 export interface RunWish {
@@ -75,7 +78,7 @@ export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
 async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
   const files = openRunDirectory()
   try {
-    const places = postgresPlaces(await shownTargets(world.call, wish.task.targets))
+    const places = wirePlaces(await shownTargets(world.call, wish.task.targets))
     const cell = await prepare(wish, world, files.path, places.length)
     try {
       signals.interrupted.throwIfAborted()
@@ -147,7 +150,7 @@ function homesOf(environment: NodeJS.ProcessEnv): string[] {
 /** A cell, what it leads to, and where on the host its files are. */
 interface Prepared {
   readonly cell: Cell
-  readonly places: readonly PostgresPlace[]
+  readonly places: readonly WirePlace[]
   readonly files: string
 }
 
@@ -170,12 +173,14 @@ async function runIn(prepared: Prepared, wish: RunWish, world: RunWorld, signals
   }
 }
 
+const REFUSE = { postgres: refuseInPostgres, mysql: refuseInMysql, redis: refuseInRedis }
+
 /** Each on a connection of its own, in the words of its protocol from the first byte on. */
 function relayWires({ cell, places }: Prepared, session: TaskSession): readonly (() => void)[] {
   return places.flatMap((place, at) => {
     const wire = cell.wires[at]
     const open = async () => connectThrough(await attach(session), place)
-    return wire === undefined ? [] : [relay(wire.server, cell.admission, open, refuseInPostgres)]
+    return wire === undefined ? [] : [relay(wire.server, cell.admission, open, REFUSE[place.scheme])]
   })
 }
 
@@ -213,7 +218,9 @@ async function describe(
   const { id, scope, owner, expiresAt } = session.task
   const file = (name: keyof typeof RUN_FILES) => join(cell.filesAt, RUN_FILES[name])
   const wires = places.flatMap((place, at) => ({ ...place, localPort: cell.wires[at]?.port ?? 0 })).slice(0, cell.wires.length)
-  writeFileSync(join(files, RUN_FILES.pgService), serviceFile(wires, scope.actions), { mode: 0o644 })
+  const [postgres, mysql, redis] = [wiresOf('postgres', wires), wiresOf('mysql', wires), wiresOf('redis', wires)]
+  writeFileSync(join(files, RUN_FILES.pgService), serviceFile(postgres, scope.actions), { mode: 0o644 })
+  writeFileSync(join(files, RUN_FILES.mysqlOptions), optionFile(mysql, scope.actions), { mode: 0o644 })
   const environment = buildEnvironment(kept, {
     taskId: id,
     proof: cell.proof,
@@ -222,11 +229,18 @@ async function describe(
     trustStore: file('trustStore'),
     gitConfig: wish.allowed.includes('git') ? undefined : file('gitConfig'),
     targets: await shownTargets(world.call, scope.targets),
-    wired: postgresVariables(wires, scope.actions, file('pgService')),
+    wired: {
+      ...postgresVariables(postgres, scope.actions, file('pgService')),
+      ...mysqlVariables(mysql, cell.filesAt),
+      ...redisVariables(redis),
+    },
   })
   world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${untilWords(expiresAt)}`)
   for (const line of cell.says) world.say(line)
-  for (const { target } of wires) world.say(`${target.id}: PostgreSQL, without a password (service ${target.id})`)
+  for (const { target } of postgres) world.say(`${target.id}: PostgreSQL, without a password (service ${target.id})`)
+  for (const { target } of mysql) world.say(`${target.id}: MySQL, without a password (--defaults-group-suffix=_${target.id})`)
+  for (const { target, localPort } of redis)
+    world.say(`${target.id}: Redis, without a password, at redis://127.0.0.1:${localPort}`)
   for (const { target } of places.slice(wires.length)) world.say(`${target.id}: not reached without a sandbox on this machine`)
   if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
   return environment

@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
 import { fileKeys } from '../../../src/credentials/keys/file.ts'
 import { transitKeys } from '../../../src/credentials/keys/transit.ts'
 import { openVault } from '../../../src/credentials/vault.ts'
 import { Secret } from '../../../src/secret.ts'
+import { openStore } from '../../../src/store/store.ts'
 import { startStint } from '../../fakes/stint.ts'
 import { startTransit } from '../../fakes/transit.ts'
 import { temporaryDirectory, temporaryStore } from '../../store/temporary.ts'
 import { code } from '../../targets/fixture.ts'
-import { transitSource } from '../sources.ts'
+import { fileSource, transitSource } from '../sources.ts'
 
 async function open(t: TestContext) {
   const transit = await startTransit()
@@ -78,8 +79,9 @@ describe('a vault whose key is in a transit engine', () => {
 
   test('moves there from a file, which is then gone, and back', async (t) => {
     const { store, keyFile, transit, again } = await open(t)
-    const inFile = await openVault(store, { current: 'file', sources: { file: fileKeys(keyFile) } })
-    await inFile.add('one', new Secret('value-of-one'))
+    const before = await openStore(join(dirname(keyFile), 'state.db'))
+    await (await openVault(before, fileSource(keyFile))).add('one', new Secret('value-of-one'))
+    await before.close()
     const both = await again()
     assert.equal(both.open('one').reveal(), 'value-of-one')
     assert.equal(await both.rotateKey(), 1)
