@@ -36,7 +36,9 @@ export interface Ledger {
   countDependingOn(credentialId: string): Promise<number>
   /** Takes over what a gateway kept that is not there any more; answers the entries. */
   adopt(isHere: (keeper: string) => boolean): Promise<readonly Entry[]>
-  /** Dead ones too. Throws `not_found`, `store_unavailable`. */
+  /** Dead ones and other gateways’ too; undefined when there never was one. Throws `store_unavailable`. */
+  find(id: string): Promise<LeaseRecord | undefined>
+  /** `find`, or throws `not_found`. */
   load(id: string): Promise<LeaseRecord>
   /** Newest first, dead ones too. */
   list(filter: LeaseFilter): Promise<{ readonly items: readonly LeaseRecord[]; readonly next?: string }>
@@ -79,14 +81,20 @@ export async function openLedger(store: Store, self: string): Promise<Ledger> {
       for (const entry of adopted) keep(entry)
       return adopted
     },
+    find,
     async load(id) {
-      const held = entries.get(id)
-      if (held !== undefined) return held.record
-      const row = await store.db.selectFrom('leases').select('record_json').where('id', '=', id).executeTakeFirst()
-      if (row === undefined) throw new StintError('not_found', `there is no lease ${id}`)
-      return parse(row.record_json)
+      const found = await find(id)
+      if (found === undefined) throw new StintError('not_found', `there is no lease ${id}`)
+      return found
     },
     list: (filter) => list(store.db, filter),
+  }
+
+  async function find(id: string): Promise<LeaseRecord | undefined> {
+    const held = entries.get(id)
+    if (held !== undefined) return held.record
+    const row = await store.db.selectFrom('leases').select('record_json').where('id', '=', id).executeTakeFirst()
+    return row && parse(row.record_json)
   }
 
   function keep(entry: Entry): void {

@@ -32,7 +32,7 @@ export interface HttpRequest {
   readonly body?: string | Uint8Array
 }
 
-/** What came back. Attacker-controlled. Header names are in lower case. */
+/** What came back. Attacker-controlled. Header names are in lower case, repeated ones joined by `, `. */
 export interface HttpAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>

@@ -24,7 +24,7 @@ export interface Swept {
 
 /**
  * Finds what this installation left at one provider without a living lease, and has it revoked; answers how many there were. Throws
- * what asking the provider throws.
+ * what asking the provider throws, and `store_unavailable`: a lease that cannot be looked up may be another gateway’s.
  */
 export async function sweepTarget({ target, standing, minting, io }: Swept, verbs: SweepVerbs): Promise<number> {
   if (minting.strays === undefined) return 0
@@ -34,7 +34,7 @@ export async function sweepTarget({ target, standing, minting, io }: Swept, verb
   let count = 0
   for (const stray of found) {
     if (!isOurs(stray.leaseId, installation) || verbs.ledger.get(stray.leaseId) !== undefined) continue
-    const known = await verbs.ledger.load(stray.leaseId).catch(() => undefined)
+    const known = await verbs.ledger.find(stray.leaseId)
     if (known !== undefined && known.state !== 'dead') continue // another gateway keeps it
     if (known?.deadAt !== undefined && known.deadAt >= askedAt) continue // it died while the provider was asked
     await verbs.ledger.save({ record: adopted(stray, { target, known, at: askedAt, keeper: verbs.self }), sealed: undefined })

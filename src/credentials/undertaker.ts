@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createDeadlines } from '../deadlines.ts'
 import { asStintError, StintError } from '../errors.ts'
 import { issuedOf, type Provider, type ProviderVerbs, providerOf } from './issue.ts'
-import { hasControl, type LeaseRecord, refusalsSince, type Sighting, withSighting } from './lease-record.ts'
+import { hasControl, type LeaseRecord, moveTo, refusalsSince, type Sighting, withSighting } from './lease-record.ts'
 import { advance, type Entry, type Ledger } from './ledger.ts'
 import type { Issued } from './minting.ts'
 
@@ -221,13 +221,15 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
     due.set(record.id, irrevocableUntil)
   }
 
-  async function close({ record }: Entry): Promise<void> {
-    const { lateAt: _, ...rest } = record
-    const dead = advance({ record: rest, sealed: undefined }, 'dead', { deadAt: now() })
+  /** Nobody is told before it is durable: what cannot be written is still to be buried. */
+  async function close(entry: Entry): Promise<void> {
+    const { lateAt: _, ...record } = entry.record
+    const dead = advance({ record, sealed: undefined }, 'dead', { deadAt: now() })
     try {
       await ledger.save(dead)
     } catch (thrown) {
-      report(thrown) // the store holds it as revoking, and the next start proves it again
+      ledger.save(entry).catch(report) // in memory again; it is written with the next attempt
+      throw thrown
     }
     told('dead', dead.record)
     settle(record.id)
@@ -245,8 +247,8 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
     if (entry.record.state === 'active') return report(thrown)
     const attempts = entry.record.attempts + 1
     const { revokedAt: _, ...again } = entry.record // it is revoked anew
-    const state = entry.record.state === 'irrevocable' ? 'revoking' : entry.record.state
-    const record: LeaseRecord = { ...again, state, attempts, lastError: detail }
+    const attempt = { attempts, lastError: detail }
+    const record = again.state === 'irrevocable' ? moveTo(again, 'revoking', attempt) : { ...again, ...attempt }
     await ledger.save({ ...entry, record: alertIfLate(record) }).catch(report)
     due.set(id, now() + backoff(attempts))
   }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { asStintError, StintError } from '../errors.ts'
-import type { Caller, Scheme, Target } from '../model.ts'
+import type { Caller, Scheme, Target, WireScheme } from '../model.ts'
 import { readHeaders } from './arrival.ts'
 import { type AttachVerbs, proveConnection } from './attach.ts'
 import type { Ca } from './ca.ts'
@@ -14,7 +14,7 @@ import { unknownTarget } from './http.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { isGit, malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { openTunnel, tunnelTarget } from './tunnel.ts'
-import { WIRE_SCHEMES, type WireScheme, type WireSession } from './wire-session.ts'
+import { WIRE_SCHEMES, type WireSession } from './wire-session.ts'
 
 /** What CONNECT needs of the rest of the product. */
 export interface ConnectVerbs extends AttachVerbs {

@@ -1,21 +1,7 @@
 import { Pool, request } from 'undici'
+import type { HttpAnswer, HttpRequest } from '../credentials/minting.ts'
 import { asStintError, StintError } from '../errors.ts'
 import type { Dial, DialSettings } from './dial.ts'
-
-/** One request of Stint's own. */
-export interface OwnRequest {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD'
-  readonly url: string
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Uint8Array
-}
-
-/** What came back. Attacker-controlled. Header names are in lower case, repeated ones joined by `, `. */
-export interface OwnAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Buffer
-}
 
 interface Limits {
   readonly maxBytes: number
@@ -26,7 +12,7 @@ interface Limits {
  * One bounded exchange of Stint's own over a fresh connection: no redirects, no compression. An error status is an answer. Throws
  * `upstream_failed`, `upstream_timeout` or what dialling throws.
  */
-export async function exchange(dial: Dial, settings: DialSettings, asked: OwnRequest, limits: Limits): Promise<OwnAnswer> {
+export async function exchange(dial: Dial, settings: DialSettings, asked: HttpRequest, limits: Limits): Promise<HttpAnswer> {
   const { origin } = new URL(asked.url)
   const pool = new Pool(origin, { connect: dial.connector(settings), connections: 1 })
   try {
@@ -38,7 +24,7 @@ export async function exchange(dial: Dial, settings: DialSettings, asked: OwnReq
   }
 }
 
-async function ask(dispatcher: Pool, { method, url, headers, body }: OwnRequest, limits: Limits): Promise<OwnAnswer> {
+async function ask(dispatcher: Pool, { method, url, headers, body }: HttpRequest, limits: Limits): Promise<HttpAnswer> {
   const answer = await request(url, {
     ...{ dispatcher, method, signal: AbortSignal.timeout(limits.timeoutMs) },
     headers: { 'accept-encoding': 'identity', 'user-agent': 'stint', ...headers },

@@ -1,28 +1,20 @@
-import type { Duplex } from 'node:stream'
+import type { Io } from '../credentials/minting.ts'
 import { StintError } from '../errors.ts'
 import type { HostRule } from '../model.ts'
 import type { Dial, DialSettings } from './dial.ts'
-import { exchange as askOnce, type OwnAnswer, type OwnRequest } from './exchange.ts'
+import { exchange as askOnce } from './exchange.ts'
 
 const LIMITS = { maxBytes: 1024 * 1024, timeoutMs: 10_000 }
 
-/** The world, limited to some places: what a connector mints, revokes and probes with. credentials/minting.ts says what it promises. */
-export interface LimitedIo {
-  now(): number
-  connect(place: { readonly host: string; readonly port: number; readonly tls: boolean }): Promise<Duplex>
-  secure(connection: Duplex, host: string): Promise<Duplex>
-  exchange(request: OwnRequest): Promise<OwnAnswer>
-}
-
 const MAX_KEPT = 1000
-const kept = new WeakMap<Dial, Map<string, LimitedIo>>()
+const kept = new WeakMap<Dial, Map<string, Io>>()
 
 /**
  * The way out to `places` and no others, reached as `settings` say. Clear HTTP only where a place says so. Equal places and settings
  * have the same one, so that a connector finds what it keeps open there.
  */
-export function createIo(dial: Dial, places: readonly HostRule[], settings: DialSettings, now: () => number): LimitedIo {
-  const known = kept.get(dial) ?? new Map<string, LimitedIo>()
+export function createIo(dial: Dial, places: readonly HostRule[], settings: DialSettings, now: () => number): Io {
+  const known = kept.get(dial) ?? new Map<string, Io>()
   const { privateNetworks, trustedCa, alpn } = settings
   const key = JSON.stringify([places.map(({ scheme, host, port }) => [scheme, host, port]), privateNetworks, trustedCa, alpn])
   const found = known.get(key)
@@ -32,7 +24,7 @@ export function createIo(dial: Dial, places: readonly HostRule[], settings: Dial
   return io
 }
 
-function limit(dial: Dial, places: readonly HostRule[], settings: DialSettings, now: () => number): LimitedIo {
+function limit(dial: Dial, places: readonly HostRule[], settings: DialSettings, now: () => number): Io {
   const check = (host: string, port: number | undefined, scheme?: string): void => {
     const fits = (rule: HostRule) =>
       (port === undefined || rule.port === port) &&

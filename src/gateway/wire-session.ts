@@ -3,14 +3,12 @@ import type { Attempt, Served } from '../broker.ts'
 import type { Connector, Injection, SessionOpening } from '../credentials/connector.ts'
 import type { Lease } from '../credentials/lease.ts'
 import { StintError } from '../errors.ts'
-import type { Caller, Flow, Outcome, Scheme, Target } from '../model.ts'
+import type { Caller, Flow, Outcome, Scheme, Target, WireScheme } from '../model.ts'
 import { checkHost } from './forward.ts'
 import type { GatewayProof } from './proof.ts'
 
 /** Protocols that CONNECT leads to an entrance of their own for. */
-export const WIRE_SCHEMES = ['postgres', 'mysql', 'redis'] as const satisfies readonly Scheme[]
-
-export type WireScheme = (typeof WIRE_SCHEMES)[number]
+export const WIRE_SCHEMES = ['postgres', 'mysql', 'redis'] as const satisfies readonly WireScheme[]
 
 /** What an entrance for a protocol of its own needs of the rest of the product. */
 export interface WireVerbs {

@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net'
 import { CATALOGUE, type StintError } from '../errors.ts'
+import type { WireScheme } from '../model.ts'
 import type { ShownTarget } from './environment.ts'
 
-const SCHEMES = ['postgres', 'mysql', 'redis'] as const
-/** Protocols of their own that the gateway has an entrance for. */
-export type WireScheme = (typeof SCHEMES)[number]
+const SCHEMES: readonly WireScheme[] = ['postgres', 'mysql', 'redis']
 
 /** A declared server of such a protocol that the task may ask for. */
 export interface WirePlace {

@@ -3,11 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ledger } from '../../src/credentials/ledger.ts'
+import type { Minting } from '../../src/credentials/minting.ts'
+import { sweepTarget } from '../../src/credentials/sweep.ts'
 import { StintError } from '../../src/errors.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 import { code } from '../targets/fixture.ts'
 import type { Quirks } from './directory-provider.ts'
-import { openRig, type Rig } from './leases-rig.ts'
+import { MINTED, openRig, type Rig } from './leases-rig.ts'
 import { TASK } from './permit.ts'
 
 type Options = Parameters<typeof openRig> extends [string, ...infer Rest] ? Rest : never
@@ -203,6 +206,32 @@ describe('a provider that', () => {
     assert.equal((await rig.leases.get(record.id)).state, 'dead')
   })
 
+  test('proved dead is told so only once that is durable', async (t) => {
+    let probes = 0
+    const rig: Rig = await rigOf(t, {
+      at(moment) {
+        if (moment !== 'after probe' || ++probes !== 4) return
+        const { store } = rig
+        const { write } = store
+        Object.assign(store, {
+          write() {
+            Object.assign(store, { write })
+            return Promise.reject(new StintError('store_unavailable', 'the disk is full'))
+          },
+        })
+      },
+    })
+    const { record } = await rig.ask()
+    rig.leases.end(TASK_ONE, 'over')
+    await until(() => probes >= 4, 'refused three times')
+    await sleep(50)
+    assert.ok(!rig.told.includes(`dead ${record.id}`))
+    await rig.leases.settled(record.id)
+    const row = await rig.store.db.selectFrom('leases').select('state').executeTakeFirstOrThrow()
+    assert.equal(row.state, 'dead')
+    assert.equal(rig.told.filter((one) => one.startsWith('dead')).length, 1)
+  })
+
   test('takes its time to honour a revocation is probed only after that', async (t) => {
     const probes: number[] = []
     const rig = await rigOf(
@@ -279,6 +308,28 @@ describe('a sweep', () => {
     assert.equal(await rig.leases.sweep(), 1)
     await rig.leases.settled(record.id)
     assert.deepEqual(rig.objects(), [])
+  })
+
+  test('leaves a stray alone that cannot be looked up: it may be another gateway’s', async () => {
+    const undertaken: string[] = []
+    const stray = `lease_abcdef${'s'.repeat(16)}`
+    const minting = { strays: async () => [{ leaseId: stray, handle: {} }] } as unknown as Minting
+    const ledger = {
+      get: () => undefined,
+      find: () => Promise.reject(new StintError('store_unavailable', 'gone')),
+    } as unknown as Ledger
+    const verbs = {
+      ledger,
+      installation: 'abcdef',
+      self: 'a',
+      now: Date.now,
+      undertake: (id: string) => void undertaken.push(id),
+    }
+    await assert.rejects(
+      sweepTarget({ target: MINTED, standing: undefined, minting, io: undefined as never }, verbs),
+      code('store_unavailable'),
+    )
+    assert.deepEqual(undertaken, [])
   })
 
   test('that a provider does not answer is reported, and harms nothing', async (t) => {

@@ -63,16 +63,25 @@ async function stop(options: RevokeOptions, context: CommandContext): Promise<vo
 }
 
 /** Until no lease that this revocation ended is still on its way. */
-async function untilDead(number: number, { call }: CommandContext): Promise<void> {
+async function untilDead(number: number, context: CommandContext): Promise<void> {
   for (const until = Date.now() + WAIT_SECONDS * 1000; ; await sleep(POLL_MS)) {
-    const { items } = await call<Page<LeaseListing>>('GET', '/v1/leases?state=revoking&limit=500')
-    const left = items.filter(({ why }) => why?.startsWith(`revocation ${number}:`))
-    if (left.length === 0) return
+    const left = await firstDying(number, context)
+    if (left === undefined) return
     if (Date.now() > until)
       throw new StintError(
         'upstream_timeout',
-        `revocation ${number} is in force; ${left.length} leases are not proved dead yet, such as ${left[0]?.id}; Stint goes on trying`,
+        `revocation ${number} is in force; not all it ended is proved dead yet, such as ${left.id}; Stint goes on trying`,
       )
+  }
+}
+
+/** However many others are dying too. */
+async function firstDying(number: number, { call }: CommandContext): Promise<LeaseListing | undefined> {
+  for (let cursor = ''; ; ) {
+    const page = await call<Page<LeaseListing>>('GET', `/v1/leases?state=revoking&limit=500${cursor}`)
+    const found = page.items.find(({ why }) => why?.startsWith(`revocation ${number}:`))
+    if (found !== undefined || page.next === undefined) return found
+    cursor = `&cursor=${encodeURIComponent(page.next)}`
   }
 }
 
