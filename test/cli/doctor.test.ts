@@ -92,11 +92,12 @@ describe('stint doctor', () => {
       placement: { kind: 'header' as const, name: 'authorization', prefix: 'Bearer ' },
       credentialId: 'orders',
     }
+    const minting = { ...TARGET, id: 'shop', credentialId: 'shop-roles' }
     const refused = { ...verbs.policy.status(), refused: 'x.cedar:3 unexpected token' }
     const status = { ...(await verbs.status()), audit: { entries: 1, writable: false } }
     const api = await runApi({
       ...verbs,
-      targets: { ...verbs.targets, list: () => [bare] },
+      targets: { ...verbs.targets, list: () => [bare, minting] },
       policy: { ...verbs.policy, status: () => refused },
       status: async () => status,
     })
@@ -105,9 +106,10 @@ describe('stint doctor', () => {
     assert.equal(code, 1)
     assert.match(rows.get('policies')?.found ?? '', /x\.cedar:3/)
     assert.match(rows.get('targets')?.mend ?? '', /stint credential add orders/)
+    assert.match(rows.get('targets')?.found ?? '', /orders, shop/)
     assert.equal(rows.get('audit log')?.state, 'fail')
     assert.equal(rows.get('server')?.state, 'ok')
-    fake.secrets.set('orders', undefined as never)
+    for (const id of ['orders', 'shop-roles']) fake.secrets.set(id, undefined as never)
     assert.equal((await examine(api.home)).rows.get('targets')?.state, 'ok')
   })
 

@@ -104,7 +104,12 @@ function describe(target: Target): string {
     ['environment', target.environment],
     ['sensitivity', target.sensitivity],
     ['credential', target.credentialId ?? 'none'],
-    ['injected', injected(target.placement)],
+    [
+      'injected',
+      target.placement.kind === 'none' && target.credentialId !== undefined
+        ? 'what is made for each task'
+        : injected(target.placement),
+    ],
     ['labels', target.labels.join(' ') || undefined],
     ['networks', target.privateNetworks.join(' ') || undefined],
     ['own CA', target.trustedCa === undefined ? undefined : 'yes'],

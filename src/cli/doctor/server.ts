@@ -26,7 +26,7 @@ export const SERVER: readonly Check[] = [
   whileRunning('targets', async ({ call }) => {
     const { items: targets } = await call<Page<Target>>('GET', '/v1/targets?limit=500')
     const { items: credentials } = await call<Page<CredentialListing>>('GET', '/v1/credentials?limit=500')
-    const bare = targets.filter((one) => one.placement.kind !== 'none' && !credentials.some(({ id }) => id === one.credentialId))
+    const bare = targets.filter((one) => one.credentialId !== undefined && !credentials.some(({ id }) => id === one.credentialId))
     if (targets.length === 0) return warn('none is declared, so everything is refused', 'add one: stint target add github')
     if (bare.length === 0) return ok(`${targets.length}, each with what it needs`)
     const [first] = bare
