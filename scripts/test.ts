@@ -13,9 +13,13 @@ if (files.length === 0) {
   process.stderr.write(`no test file matches ${words.join(' ')}\n`)
   process.exit(1)
 }
+/** A file whose process does not end would hold everything up: whoever waits learns which, as the runner names what it still waits for. */
+const LONGEST_MINUTES = 20
 const concurrency = `--test-concurrency=${Math.max(2, availableParallelism())}`
-const { status } = spawnSync(process.execPath, ['--test', concurrency, '--test-timeout=120000', ...options, ...files], {
+const { status, error } = spawnSync(process.execPath, ['--test', concurrency, '--test-timeout=120000', ...options, ...files], {
   cwd: root,
   stdio: 'inherit',
+  timeout: LONGEST_MINUTES * 60_000,
 })
+if (error !== undefined) process.stderr.write(`the tests were ended, they have ${LONGEST_MINUTES} minutes: ${error.message}\n`)
 process.exit(status ?? 1)
