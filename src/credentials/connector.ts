@@ -10,6 +10,8 @@ export type Injection =
   | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean; readonly value: Secret }
   /** For wire protocols: whom the entrance logs in as. */
   | { readonly kind: 'login'; readonly username: string; readonly value: Secret }
+  /** For SSH: the certificate, one line as in a .pub file, and the Ed25519 key it is for (PKCS #8, PEM), which signs in the gateway. */
+  | { readonly kind: 'ssh'; readonly certificate: string; readonly value: Secret }
   /** For protocols that sign each request: the last thing done to it. `value` is the key, which answers are scrubbed of. */
   | { readonly kind: 'sign'; sign(request: Signable): Promise<Signed>; readonly value: Secret }
 
@@ -60,6 +62,8 @@ export interface SessionOpening {
   /** The name the client gave; the entrance logs in as another. */
   readonly user: string
   readonly database: string
+  /** For SSH, whose client says who logs in only when a key signs: reaching the server, offering a certificate for `user`, signing with it. */
+  readonly stage?: 'connect' | 'offer' | 'sign'
 }
 
 /** One operation and what `describe` must answer for it; drives the contract suite. */

@@ -119,8 +119,11 @@ export interface Minting {
   readonly propagationMs: number
   /** The longest life it gives; a credential that was lost before it was saved is dead by itself after it. Absent: it lives on until revoked. */
   readonly maxLifeMs?: number
-  /** Derived from the task and the action, never from all that the target allows. Throws `unknown_action`, `credential_missing`. */
-  grant(input: { readonly task: Task; readonly target: Target; readonly action: Action }): Grant
+  /**
+   * Derived from the task and the action, never from all that the target allows; undefined for an action that needs no credential, so
+   * that none is made. Throws `unknown_action`, `credential_missing`.
+   */
+  grant(input: { readonly task: Task; readonly target: Target; readonly action: Action }): Grant | undefined
   /** Chooses what is not the provider's to choose. Absent where the provider makes all of it. */
   prepare?(order: MintOrder): Prepared | Promise<Prepared>
   mint(order: MintOrder, prepared: Prepared | undefined, io: Io): Promise<Minted>

@@ -165,10 +165,16 @@ export function createObtain({
       }
       return leaseOf(allowed, record.id, injections, record.expiresAt)
     }
+    if (connector.minting !== undefined) return wrappingOf(allowed, [], latestEnd)
     if (connector.obtain === undefined) throw new StintError('credential_missing', 'this kind of target has nothing to wrap')
     const standing = target.credentialId === undefined ? undefined : vault.open(target.credentialId)
     const { injections, expiresAt = Number.POSITIVE_INFINITY } = await connector.obtain({ task, target, action, standing })
-    return leaseOf(allowed, `lease_${randomBytes(12).toString('base64url')}`, injections, Math.min(latestEnd, expiresAt))
+    return wrappingOf(allowed, injections, Math.min(latestEnd, expiresAt))
+  }
+
+  /** A lease of what was not made for it: a wrapped credential, or none. */
+  function wrappingOf(allowed: Allowed, injections: Lease['injections'], expiresAt: number): Lease {
+    return leaseOf(allowed, `lease_${randomBytes(12).toString('base64url')}`, injections, expiresAt)
   }
 
   function leaseOf({ task, target }: Allowed, id: string, injections: Lease['injections'], expiresAt: number): Lease {

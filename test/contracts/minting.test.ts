@@ -32,7 +32,7 @@ function newLeaseId(): string {
 
 function orderFor({ target, standing, scope, action }: Provider, minting: Minting, lifeMs = 600_000): MintOrder {
   const task: Task = { ...TASK, scope }
-  const grant = minting.grant({ task, target, action })
+  const grant = minting.grant({ task, target, action }) ?? assert.fail()
   return { leaseId: newLeaseId(), target, taskId: task.id, owner: task.owner, grant, standing, expiresAt: Date.now() + lifeMs }
 }
 
@@ -156,6 +156,7 @@ for (const { kind, minting } of KINDS)
     on('and says how far it reaches, equally for equal requests', async (provider) => {
       const [one, two] = [orderFor(provider, minting), orderFor(provider, minting)]
       assert.equal(one.grant.key, two.grant.key)
+      assert.notEqual(one.grant.key, '', 'that is the key of what needs no credential')
       assert.ok(one.grant.reach.length > 0 && one.grant.reach.every((sentence) => /^[^\n]{3,200}$/.test(sentence)))
     })
 

@@ -36,7 +36,8 @@ export function directoryConnector(directory: string, quirks: Quirks = {}, chang
     settings: {},
     propagationMs: 0,
     ...(quirks.irrevocableMs !== undefined && { maxLifeMs: quirks.irrevocableMs }),
-    grant: ({ action }) => ({ key: action.id, reach: [`does ${action.id}`], terms: {} }),
+    grant: ({ action }) =>
+      action.id === 'directory:none' ? undefined : { key: action.id, reach: [`does ${action.id}`], terms: {} },
     ...(quirks.chooses !== true && {
       prepare: async ({ leaseId }) =>
         around('prepare', leaseId, () => ({ material: new Secret(randomBytes(12).toString('hex')), handle: { file: leaseId } })),

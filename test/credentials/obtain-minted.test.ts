@@ -39,6 +39,16 @@ describe('a minted lease', () => {
     assert.equal(new Set(await Promise.all(ids)).size, 3)
   })
 
+  test('is not made for an action that needs no credential, which gets a lease without one', async (t) => {
+    const { obtain, rig } = await setup(t)
+    const none = await obtain(permit({ action: 'directory:none', decision: { ttlSeconds: 60 } }))
+    assert.deepEqual(none.injections, [])
+    assert.ok(none.expiresAt <= Date.now() + 60_000)
+    assert.equal(obtain(permit({ action: 'directory:none' })), none)
+    assert.deepEqual([rig.objects().length, rig.leases.counts().living], [0, 0])
+    assert.notEqual((await obtain(permit())).id, none.id)
+  })
+
   test('is renewed before it expires while the old one serves, and the old one then dies', async (t) => {
     const { obtain, rig } = await setup(t)
     const first = await obtain(permit({ decision: { ttlSeconds: 1 } }))

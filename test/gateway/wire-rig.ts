@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { Permit } from '../../src/audit/permit.ts'
@@ -90,7 +91,7 @@ async function mintLease(connector: Connector, target: Target, standing: Secret,
   const order: MintOrder = {
     leaseId: `lease_abcdef${String.fromCharCode(97 + made).repeat(12)}`,
     ...{ target, taskId: TASK.id, owner: TASK.owner, standing, expiresAt: Date.now() + 60_000 },
-    grant: minting.grant({ task: TASK, target, action }),
+    grant: minting.grant({ task: TASK, target, action }) ?? assert.fail(),
   }
   const issued: Issued & { material: Secret } = {
     ...order,

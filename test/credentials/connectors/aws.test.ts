@@ -217,7 +217,7 @@ const KEYS = { access_key_id: 'AKIAIOSFODNN7EXAMPLE', secret_access_key: 'standi
 
 function orderOf(standing: object | string = KEYS, expiresAt = Date.now() + 600_000): MintOrder {
   const secret = new Secret(typeof standing === 'string' ? standing : JSON.stringify(standing))
-  const grant = minting.grant({ task: TASK, target, action: ACTION })
+  const grant = minting.grant({ task: TASK, target, action: ACTION }) ?? assert.fail()
   return { leaseId: LEASE, target, taskId: TASK.id, owner: TASK.owner, grant, standing: secret, expiresAt }
 }
 

@@ -24,7 +24,7 @@ describe('a token of Google Cloud', () => {
       task: TASK,
       target: google.target,
       action: { id: 'gcp:x:y::z', access, resource: '/', parameters: { service } },
-    })
+    }) ?? assert.fail()
   const order = (more: Partial<MintOrder> = {}): MintOrder => ({
     ...{ leaseId: 'lease_abcdefgcp', target: google.target, taskId: TASK.id, owner: TASK.owner, standing: google.standing },
     ...{ grant: grantOf('storage', 'read'), expiresAt: Date.now() + 600_900 },

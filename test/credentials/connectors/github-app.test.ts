@@ -93,7 +93,7 @@ describe('which repositories a token of a GitHub App is for', () => {
     settings: { app_id: '1', installation_id: '2', owner: 'Acme', ...settings },
   })
   const repositoriesOf = (action: Action, settings: object = {}) =>
-    minting.grant({ task: { ...TASK, scope: EVERYTHING }, target: target(settings), action }).terms.repositories
+    minting.grant({ task: { ...TASK, scope: EVERYTHING }, target: target(settings), action })?.terms.repositories
 
   test('is the one that the action names', () => {
     assert.deepEqual(repositoriesOf(actionOf('git:fetch')), ['app'])
@@ -123,7 +123,9 @@ describe('a token of a GitHub App', () => {
 
   const order = (more: Partial<MintOrder> = {}): MintOrder => ({
     ...{ leaseId: 'lease_abcdefabcdefgh', target: github.target, taskId: TASK.id, owner: TASK.owner, standing: github.standing },
-    grant: minting.grant({ task: { ...TASK, scope: EVERYTHING }, target: github.target, action: actionOf('github:Issue::list') }),
+    grant:
+      minting.grant({ task: { ...TASK, scope: EVERYTHING }, target: github.target, action: actionOf('github:Issue::list') }) ??
+      assert.fail(),
     expiresAt: Date.now() + 600_000,
     ...more,
   })

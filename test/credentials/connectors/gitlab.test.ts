@@ -19,7 +19,8 @@ describe('an access token of GitLab', () => {
   after(() => server.close())
 
   const grantOf = (action: Action, settings: object = {}) =>
-    minting.grant({ task: TASK, target: { ...server.target, settings: { ...server.target.settings, ...settings } }, action })
+    minting.grant({ task: TASK, target: { ...server.target, settings: { ...server.target.settings, ...settings } }, action }) ??
+    assert.fail()
   const described = (method: string, path: string, query = ''): Action => {
     const operation: Operation = { scheme: 'https', host: 'gitlab.com', port: 443, method, path, query, headers: {} }
     return gitlab.describe(operation, server.target)

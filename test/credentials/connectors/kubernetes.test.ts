@@ -19,7 +19,7 @@ function described(method: string, path: string, query = ''): Action {
 
 function termsOf(action: Action, ...actions: string[]) {
   return minting?.grant({ task: { ...TASK, scope: { targets: ['*'], actions } }, target: kubernetes.example.target, action })
-    .terms
+    ?.terms
 }
 
 describe('a request of the Kubernetes API', () => {
@@ -76,7 +76,7 @@ describe('a token of Kubernetes', () => {
 
   const order = (leaseId: string, action = described('GET', PODS)): MintOrder => {
     const task = { ...TASK, scope: { targets: ['*'], actions: ['kubernetes:pods::list'] } }
-    const grant = minting.grant({ task, target: server.target, action })
+    const grant = minting.grant({ task, target: server.target, action }) ?? assert.fail()
     return {
       ...{ leaseId, target: server.target, taskId: TASK.id, owner: TASK.owner, standing: server.standing, grant },
       expiresAt: Date.now() + 900_000,

@@ -27,7 +27,7 @@ function orderFor(target: Target, access: 'read' | 'write', database: string, pa
     target,
     taskId: TASK.id,
     owner: TASK.owner,
-    grant: grant({ task: TASK, target, action }),
+    grant: grant({ task: TASK, target, action }) ?? assert.fail(),
     standing: new Secret(password),
     expiresAt: Date.now() + 60_000,
   }

@@ -30,7 +30,7 @@ async function startFor(t: TestContext, options?: AuthorizationServerOptions): P
 function orderOf(target: Target, standing: string | object, access: Access = 'read'): MintOrder {
   const action = { id: access === 'read' ? 'http:GET' : 'http:POST', access, resource: '/orders', parameters: {} }
   const secret = new Secret(typeof standing === 'string' ? standing : JSON.stringify(standing))
-  const grant = minting.grant({ task: TASK, target, action })
+  const grant = minting.grant({ task: TASK, target, action }) ?? assert.fail()
   const more = { taskId: TASK.id, owner: TASK.owner, expiresAt: Date.now() + 600_000 }
   return { leaseId: LEASE, target, grant, standing: secret, ...more }
 }

@@ -27,7 +27,7 @@ describe('a credential that Vault makes', () => {
     const action = { id: 'http:GET', access, resource: '/', parameters: {} }
     return {
       ...{ leaseId, target, taskId: TASK.id, owner: TASK.owner, standing: server.standing },
-      ...{ grant: minting.grant({ task: TASK, target, action }), expiresAt: Date.now() + 600_000 },
+      ...{ grant: minting.grant({ task: TASK, target, action }) ?? assert.fail(), expiresAt: Date.now() + 600_000 },
     }
   }
   const issue = async (...given: Parameters<typeof order>): Promise<Issued> => {
@@ -44,8 +44,8 @@ describe('a credential that Vault makes', () => {
     assert.deepEqual(order('lease_a', {}, 'destructive').grant.terms, { path: 'database/creds/writer' })
     const { read_path: _, ...settings } = server.target.settings ?? {}
     const action = { id: 'http:GET', access: 'read', resource: '/', parameters: {} } as const
-    const { terms } = minting.grant({ task: TASK, target: { ...server.target, settings }, action })
-    assert.deepEqual(terms, { path: 'database/creds/writer' })
+    const granted = minting.grant({ task: TASK, target: { ...server.target, settings }, action })
+    assert.deepEqual(granted?.terms, { path: 'database/creds/writer' })
   })
 
   test('is the child of a token of the lease’s name that ends with the lease, and both go', async () => {
