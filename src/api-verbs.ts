@@ -56,7 +56,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
         return { items: items.map(listed), ...more }
       },
       get: async (id) => listed(await parts.leases.get(id)),
-      end: async (id, why) => listed(await parts.leases.endOne(id, why)),
+      end: async (id, why) => listed(await parts.leases.endOne(id, { why })),
     },
     backups: {
       allow() {

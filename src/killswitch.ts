@@ -51,7 +51,7 @@ export interface KillswitchVerbs {
   /** tasks/: ends them all, durably. Throws `store_unavailable`; they are dead all the same. */
   endTasks(ids: readonly string[], reason: string): Promise<unknown>
   /** credentials/obtain.ts: no lease the selector covers is used any more, and the minted ones are revoked from now on. */
-  dropLeases(selector: Selector, why: string): number
+  dropLeases(selector: Selector, cause: { readonly why: string; readonly revocation: number }): number
   report(thrown: unknown): void
 }
 
@@ -77,7 +77,7 @@ export function createKillswitch(verbs: KillswitchVerbs): Killswitch {
     const cutMs = since()
     const confirming = verbs.gateways.confirm()
     const why = `revocation ${revocation.number}: ${demand.reason}`
-    const droppedLeases = verbs.dropLeases(selector, why)
+    const droppedLeases = verbs.dropLeases(selector, { why, revocation: revocation.number })
     const ended = verbs.tasksUnder(selector).map((task) => task.id)
     await verbs.endTasks(ended, why)
     const entry = await recorded

@@ -68,7 +68,7 @@ function holdHome(home: string): () => void {
 function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, report: (thrown: unknown) => void): void {
   tasks.onEnd(({ id, owner, workload, state, endReason: reason }) => {
     flows.cut({ kind: 'task', id })
-    credentials.drop({ kind: 'task', id }, reason ?? `the task ${state}`)
+    credentials.drop({ kind: 'task', id }, { why: reason ?? `the task ${state}` })
     inside.forget(id)
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)
@@ -77,12 +77,14 @@ function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, 
 
 /** What a target or a revocation that another process wrote takes away is gone here before it counts as heard of; and all, if none can be. */
 function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials }: Rooms): void {
-  const withdraw = (selector: Selector, why: string): void => {
+  const withdraw = (selector: Selector, cause: { why: string; revocation?: number }): void => {
     flows.cut(selector)
-    credentials.drop(selector, why)
+    credentials.drop(selector, cause)
   }
-  targets.onGone((id) => withdraw({ kind: 'target', id }, 'its target was removed'))
-  revocations.onHeard(({ selector, number, reason }) => withdraw(selector, `revocation ${number}: ${reason}`))
+  targets.onGone((id) => withdraw({ kind: 'target', id }, { why: 'its target was removed' }))
+  revocations.onHeard(({ selector, number, reason }) =>
+    withdraw(selector, { why: `revocation ${number}: ${reason}`, revocation: number }),
+  )
   gateways.onCutOff(() => flows.cut({ kind: 'all' }))
 }
 

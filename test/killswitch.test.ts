@@ -60,6 +60,7 @@ async function rig(t: TestContext, fillWith = fill) {
   tasks.onEnd((task) => ended.push(task))
   const revocations = await openRevocations(store, Date.now, tasks.ancestors)
   const flows = createFlows(tasks.ancestors)
+  const dropped: unknown[] = []
   const { revoke } = createKillswitch({
     deny: revocations.add,
     lift: revocations.lift,
@@ -68,10 +69,10 @@ async function rig(t: TestContext, fillWith = fill) {
     cut: flows.cut,
     tasksUnder: tasks.under,
     endTasks: (ids, reason) => tasks.endAll(ids, 'revoked', reason),
-    dropLeases: () => 0,
+    dropLeases: (of, cause) => dropped.push([of, cause]),
     report: assert.fail,
   })
-  return { all, tasks, store, path, ended, lots, revoke }
+  return { all, tasks, store, path, ended, lots, dropped, revoke }
 }
 
 /** How often others had a turn while `work` ran. */
@@ -97,7 +98,7 @@ describe('a stop of thousands of tasks', () => {
   ]
   for (const [selector, covers] of covered) {
     test(`that revokes ${selector.kind} ends each once, in few transactions, and lets others run meanwhile`, async (t) => {
-      const { all, tasks, store, ended, lots, revoke } = await rig(t)
+      const { all, tasks, store, ended, lots, dropped, revoke } = await rig(t)
       const named = all.filter(covers).map(({ id }) => id)
       const isEnded = (task: Task): boolean => covers(task) || (task.parentId !== undefined && named.includes(task.parentId))
       const expected = all.filter(isEnded).map(({ id }) => id)
@@ -106,6 +107,9 @@ describe('a stop of thousands of tasks', () => {
       const receipt = await stopping
       assert.deepEqual(receipt.endedTasks, named)
       assert.equal(receipt.entry, 7)
+      const { number } = receipt.revocation
+      assert.deepEqual(dropped, [[selector, { why: `revocation ${number}: ${DEMAND.reason}`, revocation: number }]])
+      assert.equal(receipt.droppedLeases, 1)
       assert.deepEqual(ended.map(({ id }) => id).sort(), expected)
       assert.ok(lots.length <= named.length / 100 + 1, `${lots.length} transactions`)
       assert.ok(Math.max(...lots) <= 200, `${Math.max(...lots)} ends in one`)

@@ -243,6 +243,7 @@ export const lease = z
     expiresAt: millis,
     revokingAt: millis.exactOptional(),
     why: z.string().exactOptional().describe('Why it is being revoked.'),
+    revocation: z.number().int().exactOptional().describe('The number of the revocation that ended it.'),
     revokedAt: millis.exactOptional().describe('When the provider said that it is revoked.'),
     irrevocableUntil: millis.exactOptional(),
     deadAt: millis.exactOptional(),

@@ -3,6 +3,12 @@ import type { Target } from '../model.ts'
 import type { LeaseState } from './lease.ts'
 import type { Grant, Handle } from './minting.ts'
 
+/** Why a lease ends, and the number of the revocation that ended it, if one did. */
+export interface Cause {
+  readonly why: string
+  readonly revocation?: number
+}
+
 /** One look at whether a credential still works. */
 export interface Sighting {
   /** Epoch milliseconds. */
@@ -36,6 +42,8 @@ export interface LeaseRecord {
   readonly revokingAt?: number
   /** Why it is being revoked. */
   readonly why?: string
+  /** The number of the revocation that ended it. */
+  readonly revocation?: number
   /** When the provider said that it is revoked. */
   readonly revokedAt?: number
   readonly irrevocableUntil?: number

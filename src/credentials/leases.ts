@@ -5,7 +5,7 @@ import { type Ancestors, nameOf, namesCovering } from '../selector.ts'
 import type { Store } from '../store/store.ts'
 import { type ProviderVerbs, providerOf } from './issue.ts'
 import { newInstallation, newLeaseId } from './lease-id.ts'
-import type { LeaseRecord } from './lease-record.ts'
+import type { Cause, LeaseRecord } from './lease-record.ts'
 import { type Entry, type LeaseFilter, openLedger } from './ledger.ts'
 import { type Issue, mint, resume } from './mint.ts'
 import type { Grant } from './minting.ts'
@@ -32,9 +32,9 @@ export interface Leases {
    */
   issue(asking: Asking): Promise<Issue>
   /** Every living lease the selector covers is revoked from now on; answers their ids. */
-  end(selector: Selector, why: string): readonly string[]
+  end(selector: Selector, cause: Cause): readonly string[]
   /** One lease. Throws `not_found`. */
-  endOne(id: string, why: string): Promise<LeaseRecord>
+  endOne(id: string, cause: Cause): Promise<LeaseRecord>
   get(id: string): Promise<LeaseRecord>
   list(filter: LeaseFilter): ReturnType<Awaited<ReturnType<typeof openLedger>>['list']>
   /** Not dead ones whose standing credential is this. */
@@ -70,31 +70,31 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
   const ledger = await openLedger(store, verbs.self)
   const undertaker = createUndertaker({ ...verbs, ledger })
   const expiries = createDeadlines(now, (ids) => {
-    for (const id of ids) undertaker.undertake(id, 'it expired')
+    for (const id of ids) undertaker.undertake(id, { why: 'it expired' })
   })
   /** Being made when they were ended, with the reason. */
-  const doomed = new Map<string, string>()
+  const doomed = new Map<string, Cause>()
   let sweeping: Promise<number> | undefined
   let timer: NodeJS.Timeout | undefined
   let closed = false
   return {
     issue,
-    end(selector, why) {
+    end(selector, cause) {
       const name = nameOf(selector)
       const found = selector.kind === 'task' ? ledger.ofTask(selector.id) : [...ledger.all()]
       const covered = found.filter(({ record }) => selector.kind === 'task' || record.coveredBy.includes(name))
       const ended = covered.filter(({ record: { state } }) => state === 'minting' || state === 'active')
       for (const { record } of ended) {
-        if (record.state === 'minting') doomed.set(record.id, why)
-        else undertaker.undertake(record.id, why)
+        if (record.state === 'minting') doomed.set(record.id, cause)
+        else undertaker.undertake(record.id, cause)
       }
       return ended.map(({ record }) => record.id)
     },
-    async endOne(id, why) {
+    async endOne(id, cause) {
       const { state } = await ledger.load(id)
       if (ledger.get(id) === undefined && state !== 'dead')
         throw new StintError('conflict', `lease ${id} is kept by another gateway; end it there, or revoke its task`)
-      undertaker.undertake(id, why)
+      undertaker.undertake(id, cause)
       return ledger.load(id)
     },
     get: ledger.load,
@@ -107,7 +107,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
       for (const { record } of ledger.all()) {
         if (record.state !== 'active') continue
         if (isLive(record.taskId)) expiries.set(record.id, record.expiresAt)
-        else undertaker.undertake(record.id, 'its task ended while Stint was stopped')
+        else undertaker.undertake(record.id, { why: 'its task ended while Stint was stopped' })
       }
       undertaker.start()
       void keepSweeping()
@@ -135,10 +135,10 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
   }
 
   function refuseDoomed(id: string): void {
-    const why = doomed.get(id)
-    if (why === undefined) return
+    const cause = doomed.get(id)
+    if (cause === undefined) return
     doomed.delete(id)
-    undertaker.undertake(id, why)
+    undertaker.undertake(id, cause)
     throw new StintError('revoked', 'the credential was withdrawn while it was made')
   }
 
@@ -181,7 +181,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
     try {
       const here = new Set(await verbs.others())
       for (const { record } of await ledger.adopt((keeper) => here.has(keeper)))
-        undertaker.takeUp(record.id, 'its gateway is gone')
+        undertaker.takeUp(record.id, { why: 'its gateway is gone' })
     } catch (thrown) {
       report(thrown)
     }

@@ -1,7 +1,7 @@
 import { asStintError, StintError } from '../errors.ts'
 import type { Injection } from './connector.ts'
 import { issuedOf, orderOf, type ProviderVerbs, providerOf } from './issue.ts'
-import type { LeaseRecord } from './lease-record.ts'
+import type { Cause, LeaseRecord } from './lease-record.ts'
 import { advance, type Entry, type Ledger } from './ledger.ts'
 
 /** A lease that is active, and what to inject for it. */
@@ -14,7 +14,7 @@ export interface MintVerbs extends ProviderVerbs {
   readonly ledger: Ledger
   now(): number
   /** undertaker.ts: whatever may exist at the provider is to be revoked. */
-  undertake(id: string, why: string): void
+  undertake(id: string, cause: Cause): void
 }
 
 /**
@@ -56,7 +56,8 @@ async function begin(begun: Entry, { ledger, now }: MintVerbs): Promise<void> {
 async function fail(id: string, { code, detail }: StintError, { ledger, now, undertake }: MintVerbs): Promise<void> {
   const entry = ledger.get(id)
   if (entry === undefined) return
-  if (code !== 'mint_refused' || entry.record.state !== 'minting') return undertake(id, `it could not be made: ${detail}`)
+  if (code !== 'mint_refused' || entry.record.state !== 'minting')
+    return undertake(id, { why: `it could not be made: ${detail}` })
   await ledger.save(advance({ ...entry, sealed: undefined }, 'dead', { deadAt: now(), why: `the provider refused: ${detail}` }))
 }
 

@@ -5,6 +5,7 @@ import type { About, Caller, Decided, Decision, Selector, Target, Task } from '.
 import { covers } from '../selector.ts'
 import type { Connector } from './connector.ts'
 import type { Lease } from './lease.ts'
+import type { Cause } from './lease-record.ts'
 import type { Leases } from './leases.ts'
 import type { Grant } from './minting.ts'
 import type { Vault } from './vault.ts'
@@ -24,7 +25,7 @@ export interface Obtain {
    */
   obtain(permit: Permit<Decided>): Lease | Promise<Lease>
   /** Ends every lease the selector covers, those on their way included: none is used again, and the minted ones are revoked. Answers how many. */
-  drop(selector: Selector, why: string): number
+  drop(selector: Selector, cause: Cause): number
   leases(): readonly Lease[]
 }
 
@@ -160,7 +161,7 @@ export function createObtain({
     if (grant !== undefined) {
       const { record, injections } = await minted.issue({ caller, task, target, grant, expiresAt: latestEnd, instead })
       if (holding.isDropped || !isAllowed(allowed)) {
-        await minted.endOne(record.id, 'it was withdrawn while it was made')
+        await minted.endOne(record.id, { why: 'it was withdrawn while it was made' })
         throw new StintError('revoked', 'the credential was withdrawn while it was obtained')
       }
       return leaseOf(allowed, record.id, injections, record.expiresAt)
@@ -191,9 +192,9 @@ export function createObtain({
     return ttlSeconds === undefined ? Number.POSITIVE_INFINITY : now() + ttlSeconds * 1000
   }
 
-  function drop(selector: Selector, why: string): number {
+  function drop(selector: Selector, cause: Cause): number {
     const dropped = new Set(forgetUnder(selector))
-    for (const id of minted.end(selector, why)) dropped.add(id)
+    for (const id of minted.end(selector, cause)) dropped.add(id)
     return dropped.size
   }
 

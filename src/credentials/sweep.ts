@@ -1,7 +1,7 @@
 import type { Target } from '../model.ts'
 import type { Secret } from '../secret.ts'
 import { isOurs } from './lease-id.ts'
-import type { LeaseRecord } from './lease-record.ts'
+import type { Cause, LeaseRecord } from './lease-record.ts'
 import type { Ledger } from './ledger.ts'
 import type { Io, Minting, Stray } from './minting.ts'
 
@@ -11,7 +11,7 @@ export interface SweepVerbs {
   /** This gateway. */
   readonly self: string
   now(): number
-  undertake(id: string, why: string): void
+  undertake(id: string, cause: Cause): void
 }
 
 /** One target whose provider can list what was made there. */
@@ -38,7 +38,7 @@ export async function sweepTarget({ target, standing, minting, io }: Swept, verb
     if (known !== undefined && known.state !== 'dead') continue // another gateway keeps it
     if (known?.deadAt !== undefined && known.deadAt >= askedAt) continue // it died while the provider was asked
     await verbs.ledger.save({ record: adopted(stray, { target, known, at: askedAt, keeper: verbs.self }), sealed: undefined })
-    verbs.undertake(stray.leaseId, 'it was found at the provider without a living lease')
+    verbs.undertake(stray.leaseId, { why: 'it was found at the provider without a living lease' })
     count += 1
   }
   return count

@@ -62,7 +62,7 @@ describe('a minted credential', () => {
   test('dies with its task: revoked, and refused three times by the probe that saw it live', async (t) => {
     const rig = await rigOf(t)
     const { record } = await rig.ask()
-    assert.deepEqual(rig.leases.end(TASK_ONE, 'the task ended'), [record.id])
+    assert.deepEqual(rig.leases.end(TASK_ONE, { why: 'the task ended' }), [record.id])
     await rig.leases.settled(record.id)
     const dead = await rig.leases.get(record.id)
     assert.equal(dead.state, 'dead')
@@ -96,7 +96,7 @@ describe('a minted credential', () => {
     test(`${isCovered ? 'dies' : 'lives on'} under ${JSON.stringify(selector)}`, async (t) => {
       const rig = await rigOf(t)
       const { record } = await rig.ask()
-      assert.equal(rig.leases.end(selector, 'because').length, isCovered ? 1 : 0)
+      assert.equal(rig.leases.end(selector, { why: 'because' }).length, isCovered ? 1 : 0)
       if (!isCovered) return assert.equal((await rig.leases.get(record.id)).state, 'active')
       await rig.leases.settled(record.id)
       assert.deepEqual(rig.objects(), [])
@@ -104,7 +104,7 @@ describe('a minted credential', () => {
 
   test('that was ended while it was being made is refused, and dies', async (t) => {
     const rig: Rig = await rigOf(t, {
-      at: (moment) => void (moment === 'before mint' && rig.leases.end({ kind: 'all' }, 'killed')),
+      at: (moment) => void (moment === 'before mint' && rig.leases.end({ kind: 'all' }, { why: 'killed' })),
     })
     await assert.rejects(rig.ask(), code('revoked'))
     await until(() => rig.objects().length === 0, 'gone')
@@ -181,7 +181,7 @@ describe('a provider that', () => {
     test(`fails ${moment} is asked again until the credential is proved dead`, async (t) => {
       const rig = await rigOf(t, failing(moment, 2))
       const { record } = await rig.ask()
-      rig.leases.end(TASK_ONE, 'over')
+      rig.leases.end(TASK_ONE, { why: 'over' })
       await rig.leases.settled(record.id)
       const dead = await rig.leases.get(record.id)
       assert.equal(dead.state, 'dead')
@@ -196,7 +196,7 @@ describe('a provider that', () => {
     const quirks: Quirks = { lies: true }
     const rig = await rigOf(t, quirks)
     const { record } = await rig.ask()
-    rig.leases.end(TASK_ONE, 'over')
+    rig.leases.end(TASK_ONE, { why: 'over' })
     await until(async () => (await rig.leases.get(record.id)).attempts >= 2, 'tried again')
     const alive = await rig.leases.get(record.id)
     assert.equal(alive.state, 'revoking')
@@ -222,7 +222,7 @@ describe('a provider that', () => {
       },
     })
     const { record } = await rig.ask()
-    rig.leases.end(TASK_ONE, 'over')
+    rig.leases.end(TASK_ONE, { why: 'over' })
     await until(() => probes >= 4, 'refused three times')
     await sleep(50)
     assert.ok(!rig.told.includes(`dead ${record.id}`))
@@ -240,7 +240,7 @@ describe('a provider that', () => {
       { propagationMs: 400 },
     )
     const { record } = await rig.ask()
-    rig.leases.end(TASK_ONE, 'over')
+    rig.leases.end(TASK_ONE, { why: 'over' })
     await rig.leases.settled(record.id)
     const { revokedAt = 0 } = await rig.leases.get(record.id)
     assert.ok(probes.slice(1).every((at) => at >= revokedAt + 400))
@@ -249,7 +249,7 @@ describe('a provider that', () => {
   test('cannot revoke leaves it irrevocable until it expires, and says so', async (t) => {
     const rig: Rig = await rigOf(t, { irrevocableMs: 1500 })
     const { record } = await rig.ask({ expiresAt: Date.now() + 1500 })
-    rig.leases.end(TASK_ONE, 'over')
+    rig.leases.end(TASK_ONE, { why: 'over' })
     await rig.leases.settled(record.id)
     const kept = await rig.leases.get(record.id)
     assert.equal(kept.state, 'irrevocable')
@@ -272,7 +272,7 @@ describe('a provider that', () => {
     const rig = await rigOf(t, { at: (moment) => (moment === 'before revoke' ? sleep(30) : undefined) })
     const grants = Array.from({ length: 40 }, (_, number) => ({ key: `k${number}`, reach: ['x'], terms: {} }))
     const asked = await Promise.all(grants.map((grant) => rig.ask({ grant })))
-    rig.leases.end({ kind: 'all' }, 'over')
+    rig.leases.end({ kind: 'all' }, { why: 'over' })
     await Promise.all(asked.map(({ record }) => rig.leases.settled(record.id)))
     assert.deepEqual(rig.objects(), [])
     assert.equal(rig.leases.counts().living, 0)
@@ -301,7 +301,7 @@ describe('a sweep', () => {
     t.after(() => rig.close())
     const { record } = await rig.ask()
     const secret = readFileSync(join(directory, 'provider', record.id))
-    rig.leases.end(TASK_ONE, 'over')
+    rig.leases.end(TASK_ONE, { why: 'over' })
     await rig.leases.settled(record.id)
     await sleep(5)
     writeFileSync(join(directory, 'provider', record.id), secret)
@@ -354,7 +354,7 @@ describe('a gateway beside others on one state', () => {
     second.leases.start(() => false)
     assert.equal(await second.leases.sweep(), 0)
     assert.equal((await second.leases.get(record.id)).state, 'active')
-    assert.deepEqual(second.leases.end({ kind: 'all' }, 'killed'), [], 'each gateway ends its own')
+    assert.deepEqual(second.leases.end({ kind: 'all' }, { why: 'killed' }), [], 'each gateway ends its own')
     assert.deepEqual(first.objects(), [record.id])
     await first.close()
     here.delete('a')

@@ -80,7 +80,7 @@ describe('a minted lease', () => {
   test('dropped on its way is refused, and dies', async (t) => {
     const { obtain, drop, rig } = await setup(t, { at: (moment) => (moment === 'before mint' ? sleep(50) : undefined) })
     const coming = Promise.resolve(obtain(permit()))
-    drop({ kind: 'task', id: task.id }, 'killed')
+    drop({ kind: 'task', id: task.id }, { why: 'killed' })
     await assert.rejects(coming, code('revoked'))
     for (const until = Date.now() + 5000; rig.leases.counts().living > 0; await sleep(20)) assert.ok(Date.now() < until)
     assert.deepEqual(rig.objects(), [])
@@ -96,6 +96,6 @@ describe('a minted lease', () => {
   test('is counted once when it is dropped', async (t) => {
     const { obtain, drop } = await setup(t)
     await obtain(permit())
-    assert.equal(drop({ kind: 'all' }, 'killed'), 1)
+    assert.equal(drop({ kind: 'all' }, { why: 'killed' }), 1)
   })
 })

@@ -89,11 +89,16 @@ describe('psql, unmodified, under a task', { skip }, () => {
     await until(async () => (await roles()).length === 1)
     const sleeping = "select 1 from pg_stat_activity where usename like 'lease%' and query like '%sleep%'"
     await until(async () => (await service.running.query(sleeping)).length === 1)
-    await succeed(stint.cli(['revoke', '--target', 'shop', '--reason', 'drill']))
+    await succeed(stint.cli(['revoke', '--target', 'shop', '--reason', 'drill', '--wait']))
+    assert.deepEqual(await roles(), [], 'it was waited for')
+    const { items } = JSON.parse((await succeed(stint.cli(['lease', 'list', '--json']))).stdout)
+    assert.deepEqual(items.map(({ state, revocation }: { state: string; revocation?: number }) => [state, revocation])[0], [
+      'dead',
+      1,
+    ])
     const { code, stderr } = await finished
     assert.notEqual(code, 0)
     assert.match(stderr, /server closed the connection|connection to server was lost|Connection reset/)
-    await until(async () => (await roles()).length === 0)
     assert.deepEqual(await service.running.query(sleeping), [])
   })
 

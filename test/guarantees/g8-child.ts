@@ -10,7 +10,7 @@ const rig = await openRig(directory, {
 })
 const { record } = await rig.ask()
 if (moment === 'active') process.kill(process.pid, 'SIGKILL')
-rig.leases.end({ kind: 'task', id: TASK.id }, 'the task ended')
+rig.leases.end({ kind: 'task', id: TASK.id }, { why: 'the task ended' })
 if (moment === 'revoking') process.kill(process.pid, 'SIGKILL')
 await rig.leases.settled(record.id)
 process.kill(process.pid, 'SIGKILL')

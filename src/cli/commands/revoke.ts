@@ -79,7 +79,7 @@ async function untilDead(number: number, context: CommandContext): Promise<void>
 async function firstDying(number: number, { call }: CommandContext): Promise<LeaseListing | undefined> {
   for (let cursor = ''; ; ) {
     const page = await call<Page<LeaseListing>>('GET', `/v1/leases?state=revoking&limit=500${cursor}`)
-    const found = page.items.find(({ why }) => why?.startsWith(`revocation ${number}:`))
+    const found = page.items.find(({ revocation }) => revocation === number)
     if (found !== undefined || page.next === undefined) return found
     cursor = `&cursor=${encodeURIComponent(page.next)}`
   }
