@@ -15,6 +15,7 @@ import { oauth } from './oauth.ts'
 import { oci } from './oci.ts'
 import { postgres } from './postgres.ts'
 import { redis } from './redis.ts'
+import { ssh } from './ssh.ts'
 import { vault } from './vault.ts'
 
 /** Every connector, by kind. */
@@ -34,5 +35,6 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   oci,
   postgres,
   redis,
+  ssh,
   vault,
 }
