@@ -8,7 +8,7 @@ export interface Attempt<Proof> {
   readonly correlationId: string
   readonly proof: Proof
   /** Names target and action. Throws StintError `target_unknown` or `unknown_action`; unknown is denied. */
-  describe(): { readonly target: Target; readonly action: Action }
+  describe(task: Task): { readonly target: Target; readonly action: Action }
   /**
    * Moves the bytes with the lease until `flow` is cut. Called once at most, and only after the decision is durable. Throws only
    * while nothing has been sent to the caller; later failures are its Outcome.
@@ -71,7 +71,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       caller = await verbs.verify(attempt.proof)
       const task = verbs.liveTask(caller)
       if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
-      const { target, action } = attempt.describe()
+      const { target, action } = attempt.describe(task)
       flow = verbs.open({ caller, task, target }) // before the decision: a revocation finds it, or the decision finds the revocation
       const request = verbs.request(caller, task, target, action)
       const decision = verbs.decide(request, { caller, task, target })

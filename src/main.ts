@@ -9,14 +9,16 @@ import { lockDirectory } from './audit/lock.ts'
 import { createBroker } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import type { Config } from './config.ts'
+import type { Connector } from './credentials/connector.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
+import { describeHandOut } from './credentials/hand-out.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
 import { placesIn, prepareHome } from './home.ts'
 import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
 import { createKillswitch, type Killswitch } from './killswitch.ts'
 import type { Log } from './log.ts'
-import type { Caller, Decision, Selector, Task } from './model.ts'
+import type { Caller, Decision, Selector, Target, Task } from './model.ts'
 import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
 
 /** A running Stint. */
@@ -169,6 +171,12 @@ function joinStop(
   })
 }
 
+function connectorOf({ connector: kind }: Pick<Target, 'connector'>): Connector {
+  const connector = Object.hasOwn(CONNECTORS, kind) ? CONNECTORS[kind] : undefined
+  if (connector === undefined) throw new StintError('unknown_action', `no connector is called ${kind}`)
+  return connector
+}
+
 function joinGateway(
   rooms: Rooms,
   { config, report }: Pick<Opening, 'config' | 'report'>,
@@ -180,11 +188,12 @@ function joinGateway(
       ...{ serve, refuseUndecided, report },
       match: targets.match,
       isTunnel: targets.isTunnel,
-      connectorOf({ connector: kind }) {
-        const connector = Object.hasOwn(CONNECTORS, kind) ? CONNECTORS[kind] : undefined
-        if (connector === undefined) throw new StintError('unknown_action', `no connector is called ${kind}`)
-        return connector
+      describeHandOut({ plug, targetId, path }, { scope }) {
+        const target = targets.list().find(({ id }) => id === targetId && scope.targets.includes(id))
+        if (target === undefined) throw new StintError('scope_exceeded', `the task names no target ${targetId}`)
+        return { target, action: describeHandOut(plug, { path, target, scope }, connectorOf(target)) }
       },
+      connectorOf,
       async attach(proof) {
         const { caller, isExpired } = await identity.recognise(proof)
         if (isExpired && liveTask(rooms, caller) !== undefined)

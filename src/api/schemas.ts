@@ -141,6 +141,7 @@ const targetShape = {
     .readonly()
     .exactOptional()
     .describe('What its connector must know to mint; docs/reference/connectors.md names them.'),
+  handsOut: z.boolean().exactOptional().describe('Programs that cannot be proxied may be handed what is minted for their task.'),
 }
 export const addTarget = z.strictObject(targetShape).meta({ id: 'AddTarget' })
 export const target = z.object(targetShape).meta({ id: 'Target' })

@@ -18,6 +18,7 @@ export interface TargetOptions {
   readonly privateNetwork?: readonly string[]
   readonly caFile?: string
   readonly set?: readonly string[]
+  readonly handOut?: boolean
 }
 
 /** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
@@ -39,6 +40,7 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
     ...(credentialId !== undefined && { credentialId }),
     placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset),
     ...(options.set !== undefined && { settings: readSettings(options.set, options.connector ?? preset?.connector ?? 'http') }),
+    ...(options.handOut === true && { handsOut: true }),
   }
 }
 

@@ -12,8 +12,8 @@ export type Injection =
   | { readonly kind: 'login'; readonly username: string; readonly value: Secret }
   /** For SSH: the certificate, one line as in a .pub file, and the Ed25519 key it is for (PKCS #8, PEM), which signs in the gateway. */
   | { readonly kind: 'ssh'; readonly certificate: string; readonly value: Secret }
-  /** For protocols that sign each request: the last thing done to it. `value` is the key, which answers are scrubbed of. */
-  | { readonly kind: 'sign'; sign(request: Signable): Promise<Signed>; readonly value: Secret }
+  /** For protocols that sign each request: the last thing done to it. `value` is the key, which answers are scrubbed of, `keyId` its name. */
+  | { readonly kind: 'sign'; sign(request: Signable): Promise<Signed>; readonly value: Secret; readonly keyId: string }
 
 /** A request that is about to leave: as it arrived, and the headers it would leave with, flat, `host` first. */
 export interface Signable {

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Action, HostRule, Target, Task } from '../model.ts'
+import type { Action, HostRule, Scope, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
 import type { Injection } from './connector.ts'
 
@@ -64,6 +64,17 @@ export interface Grant {
 /** How the provider knows the minted object: kept and shown in clear, so never a secret. */
 export type Handle = Readonly<Record<string, string>>
 
+/** How a program asks to be given a credential: git's, AWS's, kubectl's and Docker's own ways. */
+export type PlugPoint = 'git' | 'aws' | 'kubectl' | 'docker'
+
+/** A program wants to hold a credential itself. `path` is what the plug point says it is for, if it does: a repository. Attacker-controlled. */
+export interface HandOutWish {
+  readonly path: string
+  readonly target: Target
+  /** Of the task: all that is known of what the program will do. */
+  readonly scope: Scope
+}
+
 /** One credential to mint. Whatever is made bears `leaseId` (`lease_` and a-z 2-7) in its name, so that it is found again after a crash. */
 export interface MintOrder {
   readonly leaseId: string
@@ -124,6 +135,11 @@ export interface Minting {
    * that none is made. Throws `unknown_action`, `credential_missing`.
    */
   grant(input: { readonly task: Task; readonly target: Target; readonly action: Action }): Grant | undefined
+  /**
+   * The least that serves a program which is handed the credential, as an action that `grant` takes; its `access` is the most that the
+   * holder may do. Only for the plug points that take what is minted. Throws `unknown_action`.
+   */
+  readonly handOut?: Readonly<Partial<Record<PlugPoint, (wish: HandOutWish) => Action>>>
   /** Chooses what is not the provider's to choose. Absent where the provider makes all of it. */
   prepare?(order: MintOrder): Prepared | Promise<Prepared>
   mint(order: MintOrder, prepared: Prepared | undefined, io: Io): Promise<Minted>

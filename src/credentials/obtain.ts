@@ -4,6 +4,7 @@ import { StintError } from '../errors.ts'
 import type { About, Caller, Decided, Decision, Selector, Target, Task } from '../model.ts'
 import { covers } from '../selector.ts'
 import type { Connector } from './connector.ts'
+import { grantFor } from './hand-out.ts'
 import type { Lease } from './lease.ts'
 import type { Cause } from './lease-record.ts'
 import type { Leases } from './leases.ts'
@@ -79,7 +80,7 @@ export function createObtain({
   function obtain(permit: Permit<Decided>): Lease | Promise<Lease> {
     const allowed = allowedBy(permit)
     const connector = connectorOf(allowed.target)
-    const grant = connector.minting?.grant(allowed)
+    const grant = connector.minting && grantFor(connector.minting, allowed)
     const variant = grant?.key ?? connector.variant?.(allowed.action) ?? ''
     const held = find(allowed, variant)
     if (held?.lease !== undefined && lasts(held.lease, allowed.decision)) {

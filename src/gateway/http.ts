@@ -6,13 +6,14 @@ import type { Action, Operation, Scheme, Target } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import type { TakesSlash } from './canonical.ts'
 import type { Forward } from './forward.ts'
+import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 
 /** What handling a request needs of the rest of the product. */
-export interface HttpVerbs {
+export interface HttpVerbs extends HandOutVerbs {
   /** broker.ts: decides, records, and carries out. */
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
   match(scheme: Scheme, host: string, port: number): Target | undefined
@@ -50,7 +51,13 @@ export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () 
       return refuse(arrival, refusalOf(asStintError(thrown), correlationId), { headers: {}, hasRest: true })
     }
     const target = verbs.match(operation.scheme, operation.host, operation.port)
-    const { served, seen } = await attempt(arrival, operation, target, correlationId)
+    const isOwn = operation.scheme === 'http' && operation.host === OWN_HOST
+    const { served, seen } = isOwn
+      ? {
+          served: await handOut(verbs, { arrival, operation, proof: proofOf(arrival, operation), correlationId }),
+          seen: operation,
+        }
+      : await attempt(arrival, operation, target, correlationId)
     if (!('refusal' in served)) return
     const { refusal } = served
     const spoken = target === undefined ? undefined : speak(refusal, seen, target)

@@ -25,6 +25,8 @@ export interface Kind {
       Record<string, { readonly required: boolean; readonly isList: boolean; readonly pattern: RegExp }>
     >
     checkTarget?(target: Target): void
+    /** There where what is minted is something that a program can be handed. */
+    handOut?: unknown
   }
 }
 
@@ -53,7 +55,9 @@ export function checkTarget(target: Target, kinds: Kinds | undefined): Target {
     ...(target.credentialId !== undefined && { credentialId: checkCredentialId(target.credentialId) }),
     placement: checkPlacement(target.placement),
     ...(target.settings !== undefined && { settings: target.settings }),
+    ...(target.handsOut === true && { handsOut: true }),
   }
+  if (checked.handsOut === true && kinds !== undefined) refuseKept(checked, kind)
   if (kinds !== undefined) checkSettings(checked, kind)
   if (kind.minting !== undefined) refusePlacement(checked)
   else refuseHalfCredential(checked)
@@ -84,6 +88,12 @@ function checkSettings(target: Target, { minting }: Kind): void {
       if (!pattern.test(one)) throw invalid(`settings.${name}`, `takes what matches ${pattern.source}`)
   }
   minting?.checkTarget?.(target)
+}
+
+/** A standing key is never handed out. */
+function refuseKept({ connector }: Target, { minting }: Kind): void {
+  if (minting?.handOut === undefined)
+    throw invalid('handsOut', `is not for ${connector}: it makes nothing that a program is handed`)
 }
 
 function refusePlacement({ placement, connector }: Target): void {

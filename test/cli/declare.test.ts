@@ -51,6 +51,27 @@ async function refused(...args: string[]): Promise<string> {
 }
 
 describe('stint target', () => {
+  test('lets what is minted be handed out where it is told to, shows that, and never for a key that is stored', async () => {
+    const settings = ['--set', 'app_id=1', '--set', 'installation_id=2', '--set', 'owner=acme']
+    const added = await run(
+      'target',
+      'add',
+      'app',
+      '--connector',
+      'github-app',
+      '--host',
+      'app.test',
+      '--credential',
+      'app',
+      ...settings,
+      '--hand-out',
+    )
+    assert.match(added.stdout, /handed out +what is made for a task/)
+    assert.match((await run('target', 'list')).stdout, /app \(handed out\)/)
+    assert.match(await refused('target', 'add', 'wrapped', '--host', 'wrapped.test', '--hand-out'), /handsOut is not for http/)
+    await run('target', 'remove', 'app')
+  })
+
   test('adds the preset of its name, and says which command comes next', async () => {
     const first = await run('target', 'add', 'github')
     assert.match(first.stdout, /Next: stint credential add github/)

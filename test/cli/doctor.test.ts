@@ -113,6 +113,17 @@ describe('stint doctor', () => {
     assert.equal((await examine(api.home)).rows.get('targets')?.state, 'ok')
   })
 
+  test('warns of targets whose credentials programs may be handed', async (t) => {
+    const { verbs } = createFake()
+    const api = await runApi({
+      ...verbs,
+      targets: { ...verbs.targets, list: () => [TARGET, { ...TARGET, id: 'shop', handsOut: true }] },
+    })
+    t.after(() => api.stop())
+    const row = (await examine(api.home)).rows.get('targets')
+    assert.deepEqual([row?.state, /^shop hand out/.test(row?.found ?? '')], ['warn', true])
+  })
+
   test('does not believe a checkpoint that its key did not sign', async (t) => {
     const api = await runApi(createFake().verbs)
     t.after(() => api.stop())

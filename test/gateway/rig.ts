@@ -12,6 +12,7 @@ import { StintError } from '../../src/errors.ts'
 import { openCa } from '../../src/gateway/ca.ts'
 import { createDial } from '../../src/gateway/dial.ts'
 import { createGateway, type GatewayProof } from '../../src/gateway/gateway.ts'
+import type { HandOutVerbs } from '../../src/gateway/hand-out.ts'
 import type { Action, Caller, Decision, Operation, Outcome, Target, Task } from '../../src/model.ts'
 import { createFlows } from '../../src/revocations/flows.ts'
 
@@ -38,6 +39,7 @@ interface RigOptions {
   /** Instead of one that calls every request by its method. */
   readonly connector?: Connector
   readonly speakRefusal?: Connector['speakRefusal']
+  readonly describeHandOut?: HandOutVerbs['describeHandOut']
   /** The task of everyone who attaches is over. */
   readonly isOver?: boolean
   /** Waits here before the decision is durable. */
@@ -189,6 +191,11 @@ export async function startRig(options: RigOptions) {
       isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
       connectorOf: () => options.connector ?? connector,
       report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
+      describeHandOut:
+        options.describeHandOut ??
+        (() => {
+          throw new StintError('denied', 'nothing is handed out here')
+        }),
     },
     {
       host: '127.0.0.1',

@@ -19,7 +19,7 @@ async function startSigning(t: TestContext, sign: Sign) {
   const port = await listening(upstream)
   const injections: Injection[] = [
     { kind: 'header', name: 'x-amz-security-token', prefix: '', value: TOKEN },
-    { kind: 'sign', sign, value: KEY },
+    { kind: 'sign', sign, value: KEY, keyId: 'key' },
   ]
   const rig = await startRig({ targets: [targetAt({ port })], injections })
   t.after(async () => {

@@ -44,7 +44,7 @@ export async function startEntrance(
   const serve = async (attempt: Attempt<GatewayProof>): Promise<Served> => {
     const flow = openFlow(cuts)
     try {
-      const described = attempt.describe()
+      const described = attempt.describe(TASK)
       asked.push(described.action.id)
       const decided = decidedOf({ target, action: described.action.id })
       if (isDenied) return { refusal: refuse('c', { ...decided.decision, effect: 'deny', reasons: ['not today'] }) }

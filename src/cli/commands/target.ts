@@ -56,6 +56,7 @@ function registerAdd(target: Command, context: CommandContext): void {
     .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append)
     .option('--ca-file <path>', 'PEM file of the CA that signed its certificate')
     .option('--set <name=value...>', 'a setting of a connector that mints; again for a list')
+    .option('--hand-out', 'let programs that cannot be proxied be handed what is minted for their task')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, options: TargetOptions) => {
       const added = await context.call<Target>('POST', '/v1/targets', await targetFrom(name, options))
@@ -79,7 +80,7 @@ function listing({ items }: Page<Target>): string {
     hostsOf(one),
     one.environment,
     one.sensitivity,
-    one.credentialId ?? '-',
+    `${one.credentialId ?? '-'}${one.handsOut ? ' (handed out)' : ''}`,
   ])
   return table(
     ['TARGET', 'CONNECTOR', 'HOSTS', 'ENVIRONMENT', 'SENSITIVITY', 'CREDENTIAL'],
@@ -110,6 +111,7 @@ function describe(target: Target): string {
         ? 'what is made for each task'
         : injected(target.placement),
     ],
+    ['handed out', target.handsOut ? 'what is made for a task, to programs of it' : undefined],
     ['labels', target.labels.join(' ') || undefined],
     ['networks', target.privateNetworks.join(' ') || undefined],
     ['own CA', target.trustedCa === undefined ? undefined : 'yes'],

@@ -28,6 +28,12 @@ export const SERVER: readonly Check[] = [
     const { items: credentials } = await call<Page<CredentialListing>>('GET', '/v1/credentials?limit=500')
     const bare = targets.filter((one) => one.credentialId !== undefined && !credentials.some(({ id }) => id === one.credentialId))
     if (targets.length === 0) return warn('none is declared, so everything is refused', 'add one: stint target add github')
+    const handing = targets.filter(({ handsOut }) => handsOut).map(({ id }) => id)
+    if (bare.length === 0 && handing.length > 0)
+      return warn(
+        `${handing.join(', ')} hand out what is made for a task: what programs do with it is neither decided nor recorded`,
+        'where they can be proxied, declare the target without --hand-out',
+      )
     if (bare.length === 0) return ok(`${targets.length}, each with what it needs`)
     const [first] = bare
     return fail(

@@ -9,6 +9,7 @@ import { speakAwsRefusal } from '../protocols/aws-refusal.ts'
 import { resignAws } from '../protocols/aws-resign.ts'
 import type { AwsKeys } from '../protocols/aws-sign.ts'
 import { readAwsStanding } from '../protocols/aws-standing.ts'
+import { handOutForAws } from '../protocols/hand-out-aws.ts'
 import { settingOf } from '../protocols/setting.ts'
 
 const SETTINGS: Readonly<Record<string, Setting>> = {
@@ -51,11 +52,13 @@ function checkAwsTarget({ credentialId, privateNetworks, settings = {} }: Target
 
 /** One action on what it touches, in its region. A session of S3 reaches all keys of one bucket; each request is decided by itself. */
 function grant({ action }: { readonly action: Action }): Grant {
-  const { grants = [], region = '' } = action.parameters
+  const { grants = [], region: named = '' } = action.parameters
+  const regions = [named].flat()
+  const region = regions.length === 1 ? (regions[0] ?? '') : regions
   const sorted = [...new Set([grants].flat())].sort()
   if (sorted.length === 0) throw new StintError('unknown_action', 'the action names nothing that IAM could be asked for')
-  const reach = sorted.map((one) => `${one.replace(' ', ' on ').slice(0, 170)} in ${String(region)}`)
-  return { key: [String(region), ...sorted].join(' '), reach, terms: { region: String(region), grants: sorted } }
+  const reach = sorted.map((one) => `${one.replace(' ', ' on ').slice(0, 170)} in ${regions.join(', ')}`)
+  return { key: [regions.join(), ...sorted].join(' '), reach, terms: { region, grants: sorted } }
 }
 
 /** What tells a live session from a dead one: it gives away nothing, and is denied with all else. */
@@ -184,13 +187,14 @@ const minting: Minting = {
   propagationMs: 15_000,
   maxLifeMs: MAX_LIFE_SECONDS * 1000,
   grant,
+  handOut: { aws: handOutForAws },
   mint,
   place({ material }) {
     const keys = keysIn(material)
     const sign = (request: Signable) => resignAws(request, keys)
     return [
       { kind: 'header', name: 'x-amz-security-token', prefix: '', value: keys.token },
-      { kind: 'sign', sign, value: keys.secret },
+      { kind: 'sign', sign, value: keys.secret, keyId: keys.id },
     ]
   },
   revoke,

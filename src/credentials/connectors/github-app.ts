@@ -4,6 +4,7 @@ import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Grant, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder } from '../minting.ts'
 import { permissionsFor } from '../protocols/github-permissions.ts'
+import { handOutForGit } from '../protocols/hand-out-repository.ts'
 import { failure, isRefusal, readObject, refusal, skewOf } from '../protocols/provider-answer.ts'
 import { askInTime, readRsaKey, signJwt } from '../protocols/signed-jwt.ts'
 import { github } from './github.ts'
@@ -146,6 +147,15 @@ const minting: Minting = {
   propagationMs: 2000,
   maxLifeMs: LIFE_MS + ON_ITS_WAY_MS,
   grant,
+  handOut: {
+    git(wish) {
+      const owner = text(wish.target, 'owner')
+      return handOutForGit(
+        wish,
+        [wish.target.settings?.repositories ?? []].flat().map((name) => `${owner}/${name}`),
+      )
+    },
+  },
   mint,
   place({ material, grant: { terms } }) {
     if (terms.shape === 'git') return [{ kind: 'basic', username: 'x-access-token', value: material }]

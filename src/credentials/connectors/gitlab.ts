@@ -3,6 +3,7 @@ import type { Action, Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Grant, Handle, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder, Stray } from '../minting.ts'
+import { handOutForDocker, handOutForGit } from '../protocols/hand-out-repository.ts'
 import { failure, isRefusal, readObject, readObjects, refusal } from '../protocols/provider-answer.ts'
 import { decodeSegment } from '../protocols/slash.ts'
 import { gitRest } from './git-rest.ts'
@@ -14,6 +15,8 @@ const PAGE = 100
 const MAX_PAGES = 50
 /** Reporter, Developer, Maintainer (GitLab REST API, "Access level values"). */
 const LEVELS: Readonly<Record<string, number>> = { reporter: 20, developer: 30, maintainer: 40 }
+/** What tokens are for whose scopes are not the API’s (GitLab Docs, "Project access tokens"). */
+const PARTS: Readonly<Record<string, string>> = { git: 'repository', oci: 'registry' }
 const OWNER = /^\/api\/v4\/(projects|groups)\/([^/]+)/
 /** GitLab lets the prefix be set; nothing else is in a token but what goes into a header. */
 const TOKEN = /^[\x21-\x7e]{20,1000}$/
@@ -22,10 +25,11 @@ const TOKEN = /^[\x21-\x7e]{20,1000}$/
 type Place = `${'projects' | 'groups'}/${string}`
 
 function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
-  const isGit = action.id.startsWith('git:')
+  const [kind = ''] = action.id.split(':')
   const place = placeOf(action, target)
   const isRead = action.access === 'read' && action.id !== 'git:push' // its announcement wants what the push wants
-  const scope = isGit ? (isRead ? 'read_repository' : 'write_repository') : isRead ? 'read_api' : 'api'
+  const part = Object.hasOwn(PARTS, kind) ? PARTS[kind] : undefined
+  const scope = part === undefined ? (isRead ? 'read_api' : 'api') : `${isRead ? 'read' : 'write'}_${part}`
   const level = isRead ? 'reporter' : text(target, 'write_level') || 'developer'
   return {
     key: [place, scope, level].join(' '),
@@ -37,7 +41,7 @@ function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
 /** The project or group that the action names. Throws `unknown_action` for one that the target does not list, and for none. */
 function placeOf({ id, resource, parameters }: Action, { settings }: Target): Place {
   const [, kind, segment = ''] = OWNER.exec(resource) ?? []
-  const name = id.startsWith('git:') ? String(parameters.repository) : decodeSegment(segment)
+  const name = /^(?:git|oci):/.test(id) ? String(parameters.repository) : decodeSegment(segment)
   const listed = [(kind === 'groups' ? settings?.groups : settings?.projects) ?? []].flat()
   if (!listed.some((one) => one.toLowerCase() === name.toLowerCase()))
     throw new StintError('unknown_action', 'the request names no project or group that the target’s settings list')
@@ -195,9 +199,13 @@ const minting: Minting = {
   /** GitLab publishes no bound; a token is looked up in the database for each request. */
   propagationMs: 1000,
   grant,
+  handOut: {
+    git: (wish) => handOutForGit(wish, [wish.target.settings?.projects ?? []].flat()),
+    docker: (wish) => handOutForDocker(wish, [wish.target.settings?.projects ?? []].flat()),
+  },
   mint,
   place({ material, grant: { terms } }) {
-    if (String(terms.scope).endsWith('_repository')) return [{ kind: 'basic', username: 'stint', value: material }]
+    if (/_(?:repository|registry)$/.test(String(terms.scope))) return [{ kind: 'basic', username: 'stint', value: material }]
     return [{ kind: 'header', name: 'private-token', prefix: '', value: material }]
   },
   revoke,

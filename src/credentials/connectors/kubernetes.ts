@@ -4,6 +4,7 @@ import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Handle, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder, Stray } from '../minting.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
+import { handOutForKubernetes } from '../protocols/hand-out-kubernetes.ts'
 import { grantKubernetes } from '../protocols/kubernetes-grant.ts'
 import {
   accountFor,
@@ -149,6 +150,12 @@ const minting: Minting = {
       isList: false,
       pattern: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
     },
+    hand_out_namespace: {
+      summary: 'The namespace of what tokens that are handed out are for; `default` unless said.',
+      required: false,
+      isList: false,
+      pattern: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    },
     audiences: {
       summary: 'The audiences of tokens; the API server’s own unless said.',
       required: false,
@@ -159,6 +166,7 @@ const minting: Minting = {
   /** The API server keeps what it found out about a token for 10 s. */
   propagationMs: 12_000,
   grant: ({ task, action }) => grantKubernetes(action, task.scope),
+  handOut: { kubectl: handOutForKubernetes },
   mint,
   place: ({ material }) => [{ kind: 'header', name: 'authorization', prefix: 'Bearer ', value: material }],
   async revoke(issued, io) {

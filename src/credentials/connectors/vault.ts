@@ -3,6 +3,7 @@ import type { Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Grant, Handle, HttpAnswer, Io, Issued, Minting, MintOrder, Stray } from '../minting.ts'
+import { handOutForDocker } from '../protocols/hand-out-repository.ts'
 import { ADDRESS, checkAddress, placeAt } from '../protocols/own-address.ts'
 import { failure, isRefusal, readObject, refusal } from '../protocols/provider-answer.ts'
 import { describeHttp, http } from './http.ts'
@@ -203,6 +204,15 @@ const minting: Minting = {
   /** It is told to wait until the engine has taken it back. */
   propagationMs: 1000,
   grant,
+  handOut: {
+    docker(wish) {
+      if (text(wish.target, 'username_field') !== '') return handOutForDocker(wish, [text(wish.target, 'path')])
+      throw new StintError(
+        'unknown_action',
+        'Docker takes a username and a password; the target’s settings name no username_field',
+      )
+    },
+  },
   mint,
   place({ material }) {
     const { value, username } = JSON.parse(material.reveal()) as { value: string; username: string } // as mint wrote it

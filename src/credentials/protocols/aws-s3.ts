@@ -139,3 +139,11 @@ function bucketOfSource(source: string): string {
 function unknown(detail: string): StintError {
   return new StintError('unknown_action', detail)
 }
+
+/** What an operation takes on any bucket, by its name. Throws `unknown_action`. */
+export function permissionsOfS3(operation: string): { readonly access: Access; readonly permissions: readonly string[] } {
+  const row = Object.values(ROWS).find((one) => one.operation === operation)
+  if (row === undefined) throw unknown('the S3 operation is not known')
+  const listed = operation === 'ListBuckets' ? ['s3:ListAllMyBuckets'] : []
+  return { access: row.access, permissions: [...listed, ...(row.bucket ?? []), ...(row.objects ?? [])] }
+}

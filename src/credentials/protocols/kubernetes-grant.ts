@@ -10,6 +10,7 @@ const READS = ['get', 'list', 'watch']
  */
 export function grantKubernetes(action: Action, scope: Scope): Grant {
   const { group, type, verb, namespace, name } = action.parameters
+  if (action.parameters.rules !== undefined) return grantRules([action.parameters.rules].flat(), String(namespace))
   if (type === undefined) return { key: 'discovery', reach: ['the API’s discovery documents'], terms: { place: '' } }
   const place = namespace === undefined ? 'cluster' : `namespaces/${namespace}`
   const stem = action.id.slice(0, action.id.lastIndexOf('::'))
@@ -23,4 +24,10 @@ export function grantKubernetes(action: Action, scope: Scope): Grant {
     reach: [`${verbs.join(', ')} ${what} in ${namespace ?? 'the cluster'}`.slice(0, 200)],
     terms: { place, group: String(group), type: String(type), verbs, names },
   }
+}
+
+/** Several rules in one namespace, each as `groups type verb`. */
+function grantRules(rules: readonly string[], namespace: string): Grant {
+  const reach = rules.map((rule) => `${rule.split(' ').slice(1).reverse().join(' ')} in ${namespace}`.slice(0, 200))
+  return { key: [namespace, ...rules].join(' '), reach, terms: { place: `namespaces/${namespace}`, rules } }
 }

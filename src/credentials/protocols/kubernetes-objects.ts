@@ -42,13 +42,20 @@ export function rolesFor({ name, namespace, place }: Whereabouts, { terms }: Gra
   if (roles === undefined || bindings === undefined) return []
   const prefix = place === 'cluster' ? 'Cluster' : ''
   const head = { apiVersion: 'rbac.authorization.k8s.io/v1', metadata: { name, labels: MANAGED } }
-  const rule = { apiGroups: [group], resources: [type], verbs, ...(names.length > 0 && { resourceNames: names }) }
+  const one = { apiGroups: [group], resources: [type], verbs, ...(names.length > 0 && { resourceNames: names }) }
+  const rules = terms.rules === undefined ? [one] : [terms.rules].flat().map(ruleOf)
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: `${prefix}Role`, name }
   const subjects = [{ kind: 'ServiceAccount', name, namespace }]
   return [
-    { path: roles, body: { ...head, kind: `${prefix}Role`, rules: [rule] } },
+    { path: roles, body: { ...head, kind: `${prefix}Role`, rules } },
     { path: bindings, body: { ...head, kind: `${prefix}RoleBinding`, roleRef, subjects } },
   ]
+}
+
+/** One of several rules, written as `groups type verb`. */
+function ruleOf(text: string): object {
+  const [groups = '', type, verb] = text.split(' ')
+  return { apiGroups: groups.split(','), resources: [type], verbs: [verb] }
 }
 
 /** Everything of a lease, in the order to take it away: what the token may do, then what it is bound to, by which it is found. */

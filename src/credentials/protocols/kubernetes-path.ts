@@ -2,7 +2,7 @@ import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation } from '../../model.ts'
 
 /** Groups that are named without a prefix: they share no type’s name. Core is the empty one. */
-const PLAIN = ['', 'apps', 'autoscaling', 'batch', 'extensions', 'policy']
+export const PLAIN: readonly string[] = ['', 'apps', 'autoscaling', 'batch', 'extensions', 'policy']
 /** Groups whose objects decide what others may do, or what the API server does. */
 const GOVERNING = [
   ...['rbac.authorization.k8s.io', 'certificates.k8s.io', 'admissionregistration.k8s.io'],
@@ -71,7 +71,8 @@ function isWatch(query: string): boolean {
   return watch !== null && !['false', '0'].includes(watch.toLowerCase())
 }
 
-function accessOf(group: string, type: string, verb: string): Access {
+/** How much a verb may do to a type. */
+export function accessOf(group: string, type: string, verb: string): Access {
   const access = ACCESS[verb] ?? 'admin'
   if (access === 'read') return access
   if (QUESTION.test(type) && verb === 'create') return 'read'
