@@ -44,6 +44,11 @@ export const CATALOGUE = {
   unknown_action: [403, 'The connector does not know this action', 'Unknown is denied. Use a documented endpoint of the target.'],
   denied: [403, 'Policy denies this', 'The reasons say which policy decided; `stint policy explain <entry>` shows how.'],
   needs_approval: [403, 'This needs approval by a human', 'Approvals cannot be given yet, so it is refused.'],
+  signing_refused: [
+    403,
+    'The SSH agent does not sign this',
+    'It signs logins of this task to declared hosts, in sessions that go through Stint, with OpenSSH 8.9 or later; nothing else.',
+  ],
   revoked: [403, 'It has been revoked', 'A revocation covers it; `stint revoke list` shows which and why.'],
   address_refused: [
     403,

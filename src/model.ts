@@ -84,9 +84,9 @@ export type Environment = 'production' | 'staging' | 'development' | 'unknown'
 export type Sensitivity = 'public' | 'internal' | 'confidential' | 'restricted'
 
 /** How a host is spoken to. All but the first two are reached through an entrance of their own. */
-export type Scheme = 'http' | 'https' | WireScheme | 'ssh'
+export type Scheme = 'http' | 'https' | WireScheme
 /** Protocols of their own that the gateway has an entrance for. */
-export type WireScheme = 'postgres' | 'mysql' | 'redis'
+export type WireScheme = 'postgres' | 'mysql' | 'redis' | 'ssh'
 
 /** A host a target answers on. `host` is exact or `*.suffix` (one or more labels). */
 export interface HostRule {

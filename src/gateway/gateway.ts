@@ -18,6 +18,9 @@ import { createRedis } from './redis.ts'
 import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { Http1Reply } from './reply-http1.ts'
 import { createSessions } from './sessions.ts'
+import { createSsh } from './ssh.ts'
+import { createSshAgent, isSshAgent } from './ssh-agent.ts'
+import { createSshSessions } from './ssh-sessions.ts'
 import { arrivalOfUpgrade, isWebSocket } from './upgrade.ts'
 
 export type { GatewayProof } from './proof.ts'
@@ -62,10 +65,15 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))
   const { dial } = options
-  const wire = { postgres: createPostgres(verbs, dial), mysql: createMysql(verbs, dial), redis: createRedis(verbs, dial) }
+  const ssh = createSshSessions()
+  const wire = {
+    ...{ postgres: createPostgres(verbs, dial), mysql: createMysql(verbs, dial), redis: createRedis(verbs, dial) },
+    ssh: createSsh(verbs, dial, ssh),
+  }
   const adopt = { plain: adoptHttp1, http1: adoptHttp1, http2: sessions.adopt, wire }
   const connect = createConnect(verbs, { connections, ca: options.ca, dial: options.dial, adopt, isStopping })
   const attach = createAttach(verbs, connections, adoptHttp1)
+  const sshAgent = createSshAgent(verbs, ssh, { connections, isStopping })
 
   server.on('connection', (socket: Socket) => track(socket, sockets))
   server.on('request', (request, response) => void handle(arrivalOf(request, response, connections.of(request.socket), false)))
@@ -76,6 +84,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   server.on('connect', (request, socket: Duplex, head: Buffer) => void connect(request, socket as Socket, head))
   server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
     if (isAttach(request)) void attach(request, socket as Socket, head)
+    else if (isSshAgent(request)) void sshAgent(request, socket as Socket, head)
     else void handle(arrivalOfUpgrade(request, socket as Socket, head, connections.of(socket)))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseUnread(error, socket, connections.of(socket)))
@@ -107,7 +116,7 @@ function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOpt
     noDelay: true,
     requireHostHeader: false, // headers.ts asks for it, and the refusal is then like every other
     shouldUpgradeCallback(request) {
-      if (isAttach(request) || isWebSocket(request)) return true
+      if (isAttach(request) || isSshAgent(request) || isWebSocket(request)) return true
       connections.of(request.socket).isLast = true // Node loses what came right behind an upgrade that it ignores
       return false
     },

@@ -11,7 +11,7 @@ import { writePacket, writeRefusalPacket } from './mysql-packets.ts'
 import { outcomeOf, startTally } from './outcome.ts'
 import { malformed, refusalOf } from './refusal.ts'
 import { splice } from './splice.ts'
-import { brokenOff, serveSession, type WirePlace, type WireSession, type WireVerbs } from './wire-session.ts'
+import { brokenOff, loginOf, serveSession, type WirePlace, type WireSession, type WireVerbs } from './wire-session.ts'
 
 const HANDSHAKE_MS = 10_000
 
@@ -55,7 +55,8 @@ async function shakeHands(socket: Socket): Promise<Hello> {
 }
 
 async function carry(dial: Dial, { socket }: WireSession, place: WirePlace, hello: Hello, flow: Flow): Promise<Outcome> {
-  const { host, port, tls, lease, login } = place
+  const { host, port, tls, lease } = place
+  const login = loginOf(lease)
   const { privateNetworks, trustedCa } = lease
   const tally = startTally()
   const connection = await dial.dial({ host, port, tls: false, privateNetworks })

@@ -12,13 +12,13 @@ import { checkHost } from './forward.ts'
 import { outcomeOf, startTally } from './outcome.ts'
 import { createCancelKeys } from './postgres-cancel.ts'
 import { dialPostgres } from './postgres-dial.ts'
-import { type LoggedIn, type Login, logIn } from './postgres-login.ts'
+import { type LoggedIn, logIn } from './postgres-login.ts'
 import { cstring, int32, writeMessage, writeRefusalMessage } from './postgres-messages.ts'
 import { readStartup, type Startup } from './postgres-startup.ts'
 import type { GatewayProof } from './proof.ts'
 import { malformed, refusalOf } from './refusal.ts'
 import { splice } from './splice.ts'
-import type { WireSession } from './wire-session.ts'
+import { brokenOff, loginOf, type WireSession } from './wire-session.ts'
 
 /** What the entrance needs of the rest of the product. */
 export interface PostgresVerbs {
@@ -143,12 +143,6 @@ function greet({ unknown, isNewer }: Session, { told, ready }: LoggedIn, key: Bu
   return Buffer.concat([...negotiated, AUTHENTICATED, told, ...(key === undefined ? [] : [writeMessage('K', key)]), ready])
 }
 
-function loginOf({ injections }: Lease): Login {
-  const login = injections.find((one) => one.kind === 'login')
-  if (login === undefined) throw new StintError('credential_missing', 'the lease holds no login')
-  return login
-}
-
 /** "CancelRequest": the server closes the connection and says nothing. */
 function sendCancel(connection: Duplex, key: Buffer): Promise<void> {
   return new Promise((done) => {
@@ -159,10 +153,6 @@ function sendCancel(connection: Duplex, key: Buffer): Promise<void> {
     })
     connection.resume().end(Buffer.concat([int32(16), int32(80_877_102), key]))
   })
-}
-
-function brokenOff(): StintError {
-  return new StintError('revoked', 'it was broken off before anything was sent')
 }
 
 function refuse(socket: Socket, refusal: Refusal): void {

@@ -8,7 +8,7 @@ import { outcomeOf, startTally } from './outcome.ts'
 import { createRedisScreen } from './redis-commands.ts'
 import { refusalText } from './refusal.ts'
 import { splice } from './splice.ts'
-import { brokenOff, serveSession, type WirePlace, type WireSession, type WireVerbs } from './wire-session.ts'
+import { brokenOff, loginOf, serveSession, type WirePlace, type WireSession, type WireVerbs } from './wire-session.ts'
 
 const LOGIN_MS = 10_000
 const MAX_ANSWER_BYTES = 1024
@@ -54,7 +54,8 @@ async function carry(dial: Dial, { socket }: WireSession, place: WirePlace, flow
 }
 
 /** AUTH with the lease's user; nothing of the client goes on before its `+OK`. */
-async function logIn(upstream: Duplex, { login }: WirePlace): Promise<void> {
+async function logIn(upstream: Duplex, { lease }: WirePlace): Promise<void> {
+  const login = loginOf(lease)
   const timer = setTimeout(() => upstream.destroy(new StintError('upstream_timeout', 'Redis did not answer in time')), LOGIN_MS)
   const reader = createByteReader(upstream, () => new StintError('upstream_failed', 'Redis closed the connection'))
   try {

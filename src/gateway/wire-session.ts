@@ -8,7 +8,7 @@ import { checkHost } from './forward.ts'
 import type { GatewayProof } from './proof.ts'
 
 /** Protocols that CONNECT leads to an entrance of their own for. */
-export const WIRE_SCHEMES = ['postgres', 'mysql', 'redis'] as const satisfies readonly WireScheme[]
+export const WIRE_SCHEMES = ['postgres', 'mysql', 'redis', 'ssh'] as const satisfies readonly WireScheme[]
 
 /** What an entrance for a protocol of its own needs of the rest of the product. */
 export interface WireVerbs {
@@ -24,13 +24,12 @@ export interface WireSession {
   readonly caller: Caller
 }
 
-/** Where a decided session goes, and whom the entrance logs in as. */
+/** Where a decided session goes, and what it may use there. */
 export interface WirePlace {
   readonly host: string
   readonly port: number
   readonly tls: boolean
   readonly lease: Lease
-  readonly login: Extract<Injection, { kind: 'login' }>
 }
 
 /** One session to decide and to carry out. */
@@ -41,7 +40,7 @@ export interface WireAttempt {
   carry(place: WirePlace, flow: Flow): Promise<Outcome>
 }
 
-/** Has the opening of a session decided and recorded, and lets `carry` carry it out with the login of its lease. Throws nothing. */
+/** Has the opening of a session decided and recorded, and lets `carry` carry it out with its lease. Throws nothing. */
 export function serveSession(verbs: WireVerbs, { place, caller }: WireSession, attempt: WireAttempt): Promise<Served> {
   const { scheme, opening, correlationId, carry } = attempt
   let tls = true
@@ -59,11 +58,16 @@ export function serveSession(verbs: WireVerbs, { place, caller }: WireSession, a
     },
     async carryOut(_permit, lease, flow) {
       checkHost(lease, { ...place, scheme })
-      const login = lease.injections.find((one) => one.kind === 'login')
-      if (login === undefined) throw new StintError('credential_missing', 'the lease holds no login')
-      return carry({ ...place, tls, lease, login }, flow)
+      return carry({ ...place, tls, lease }, flow)
     },
   })
+}
+
+/** Whom the entrance logs in as. Throws `credential_missing`. */
+export function loginOf({ injections }: Lease): Extract<Injection, { kind: 'login' }> {
+  const login = injections.find((one) => one.kind === 'login')
+  if (login === undefined) throw new StintError('credential_missing', 'the lease holds no login')
+  return login
 }
 
 /** What a session that ended before it began is. */

@@ -3,11 +3,13 @@ import { CATALOGUE, type StintError } from '../errors.ts'
 import type { WireScheme } from '../model.ts'
 import type { ShownTarget } from './environment.ts'
 
-const SCHEMES: readonly WireScheme[] = ['postgres', 'mysql', 'redis']
+/** Protocols whose programs are led to a port of their loopback. */
+const SCHEMES = ['postgres', 'mysql', 'redis'] as const satisfies readonly WireScheme[]
+type LocalScheme = (typeof SCHEMES)[number]
 
 /** A declared server of such a protocol that the task may ask for. */
 export interface WirePlace {
-  readonly scheme: WireScheme
+  readonly scheme: LocalScheme
   readonly target: ShownTarget
   readonly host: string
   readonly port: number
@@ -30,7 +32,7 @@ export function wirePlaces(targets: readonly ShownTarget[]): readonly WirePlace[
 }
 
 /** The wires of one protocol. */
-export function wiresOf(scheme: WireScheme, wires: readonly Wire[]): readonly Wire[] {
+export function wiresOf(scheme: LocalScheme, wires: readonly Wire[]): readonly Wire[] {
   return wires.filter((wire) => wire.scheme === scheme)
 }
 
