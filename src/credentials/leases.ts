@@ -124,7 +124,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
   async function issue(asking: Asking): Promise<Issue> {
     const interrupted = find(asking)
     if (interrupted !== undefined) return resume(interrupted, verbs)
-    const intent = intentOf(asking)
+    const intent = ledger.share(intentOf(asking))
     const issued = await mint(intent, { ...verbs, ledger, undertake: undertaker.undertake }).finally(() =>
       refuseDoomed(intent.id),
     )

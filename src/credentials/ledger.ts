@@ -1,10 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { StintError } from '../errors.ts'
-import type { Target } from '../model.ts'
 import type { Changed, Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { LeaseState } from './lease.ts'
 import { type LeaseRecord, moveTo } from './lease-record.ts'
+import { createSharing } from './lease-sharing.ts'
 
 /** A record with its sealed material, while there is any. */
 export interface Entry {
@@ -24,6 +25,8 @@ export interface LeaseFilter {
 
 /** Every lease, durable; those that this gateway keeps and that are not dead in memory too. */
 export interface Ledger {
+  /** The record with what it has in common with others kept once. */
+  share(record: LeaseRecord): LeaseRecord
   /** The entry, if it is kept here and not dead. */
   get(id: string): Entry | undefined
   ofTask(taskId: string): readonly Entry[]
@@ -51,11 +54,11 @@ const CHUNK = 500
 export async function openLedger(store: Store, self: string): Promise<Ledger> {
   const entries = new Map<string, Entry>()
   const byTask = new Map<string, Set<string>>()
-  const targets = new Map<string, Target>()
+  const share = createSharing()
   const write = createBatches((batch: readonly Entry[]) => writeAll(store, batch))
-  for (const entry of await living(store.db, targets)) if (entry.record.keeper === self) keep(entry)
-  targets.clear()
+  for (const entry of await living(store.db)) if (entry.record.keeper === self) keep({ ...entry, record: share(entry.record) })
   return {
+    share,
     get: (id) => entries.get(id),
     ofTask: (taskId) => [...(byTask.get(taskId) ?? [])].flatMap((id) => entries.get(id) ?? []),
     all: () => entries.values(),
@@ -63,8 +66,9 @@ export async function openLedger(store: Store, self: string): Promise<Ledger> {
       return entries.size
     },
     save(entry) {
-      keep(entry)
-      return write(entry)
+      const isNew = entries.get(entry.record.id) !== entry
+      if (isNew) keep(entry)
+      return write(entry, isNew)
     },
     countDependingOn: async (credentialId) =>
       (await living(store.db)).filter(({ record }) => record.target.credentialId === credentialId).length,
@@ -112,14 +116,20 @@ export async function openLedger(store: Store, self: string): Promise<Ledger> {
   }
 }
 
-/** Writes what comes while a write is under way together, in one transaction, the newest of each. */
-function createBatches(writeAll: (batch: readonly Entry[]) => Promise<void>): (entry: Entry) => Promise<void> {
+/**
+ * Writes what comes within a turn of the event loop, or while a write is under way, in one transaction, the newest of each: SQLite keeps
+ * everybody waiting while the disk does. What was written and is not new is not written again.
+ */
+function createBatches(writeAll: (batch: readonly Entry[]) => Promise<void>) {
+  const writes = new WeakMap<Entry, Promise<void>>()
   let waiting = new Map<string, Entry>()
   let next: Promise<void> | undefined
   let last: Promise<unknown> = Promise.resolve()
-  return (entry) => {
+  return (entry: Entry, isNew: boolean): Promise<void> => {
+    const before = isNew ? undefined : writes.get(entry)
+    if (before !== undefined) return before
     waiting.set(entry.record.id, entry)
-    next ??= last.then(() => {
+    next ??= last.then(nextTurn).then(() => {
       const batch = [...waiting.values()]
       waiting = new Map()
       next = undefined
@@ -127,13 +137,15 @@ function createBatches(writeAll: (batch: readonly Entry[]) => Promise<void>): (e
       last = written.catch(() => undefined)
       return written
     })
+    writes.set(entry, next)
+    next.catch(() => writes.delete(entry))
     return next
   }
 }
 
-async function living(db: Kysely<Tables>, targets?: Map<string, Target>): Promise<readonly Entry[]> {
+async function living(db: Kysely<Tables>): Promise<readonly Entry[]> {
   const rows = await db.selectFrom('leases').select(['record_json', 'sealed']).where('state', '!=', 'dead').execute()
-  return rows.map(({ record_json, sealed }) => ({ record: parse(record_json, targets), sealed: sealed ?? undefined }))
+  return rows.map(({ record_json, sealed }) => ({ record: parse(record_json), sealed: sealed ?? undefined }))
 }
 
 async function writeAll(store: Store, batch: readonly Entry[]): Promise<void> {
@@ -195,15 +207,9 @@ function readCursor(cursor: string): { at: number; id: string } {
   return { at: Number(at), id }
 }
 
-/** A record from its row. Equal targets become one object when `targets` is given: there may be 100,000 leases of a few. */
-function parse(json: string, targets?: Map<string, Target>): LeaseRecord {
+function parse(json: string): LeaseRecord {
   try {
-    const record: LeaseRecord = JSON.parse(json)
-    if (targets === undefined) return record
-    const text = JSON.stringify(record.target)
-    const target = targets.get(text) ?? record.target
-    targets.set(text, target)
-    return { ...record, target }
+    return JSON.parse(json)
   } catch (thrown) {
     throw new StintError('store_unavailable', 'a stored lease is damaged', { operatorDetail: String(thrown), cause: thrown })
   }

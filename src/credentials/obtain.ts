@@ -55,7 +55,7 @@ interface Holding {
   readonly caller: Caller
   /** The key of its grant, or the shape of what it wraps. */
   readonly variant: string
-  readonly grant: Grant | undefined
+  grant: Grant | undefined
   isDropped: boolean
   renewAt: number
   lease: Lease | undefined
@@ -165,6 +165,7 @@ export function createObtain({
         await minted.endOne(record.id, { why: 'it was withdrawn while it was made' })
         throw new StintError('revoked', 'the credential was withdrawn while it was obtained')
       }
+      holding.grant = record.grant // which it has in common with others
       return leaseOf(allowed, record.id, injections, record.expiresAt)
     }
     if (connector.minting !== undefined) return wrappingOf(allowed, [], latestEnd)
