@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
 import { createApi } from './api/server.ts'
 import { apiVerbs } from './api-verbs.ts'
-import { lockDirectory } from './audit/lock.ts'
 import { createBroker } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import type { Config } from './config.ts'
@@ -14,6 +13,7 @@ import { CONNECTORS } from './credentials/connectors/index.ts'
 import { describeHandOut } from './credentials/hand-out.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
+import { holdHome } from './hold-home.ts'
 import { placesIn, prepareHome } from './home.ts'
 import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
 import { createKillswitch, type Killswitch } from './killswitch.ts'
@@ -54,15 +54,6 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
   } catch (thrown) {
     await close()
     throw asStintError(catalogued(thrown))
-  }
-}
-
-/** One Stint for each data directory. Answers how to let go. Throws `already_running`. */
-function holdHome(home: string): () => void {
-  try {
-    return lockDirectory(home)
-  } catch (cause) {
-    throw new StintError('already_running', `another Stint runs on ${home}`, { cause })
   }
 }
 

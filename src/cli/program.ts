@@ -25,7 +25,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly string[]])
   ['What may be reached, with what:', ['target', 'credential', 'tunnel', 'issuer']],
   ['Tasks, and stopping them:', ['task', 'revoke']],
   ['Rules and records:', ['policy', 'audit']],
-  ['Keeping it:', ['backup']],
+  ['Keeping it:', ['backup', 'state']],
 ]
 
 const EXAMPLES = `

@@ -10,7 +10,7 @@ import { newKey, seal, unseal } from './seal.ts'
 const ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
 const MAX_LENGTH = 65_536
 /** What Stint seals for itself begins so, which no credential’s name does. */
-const INNER = '~'
+export const INNER = '~'
 
 /** A credential as anyone may see it: never its value. */
 export interface CredentialListing {

@@ -82,3 +82,11 @@ export async function forgetOldChanges(db: Kysely<Tables>): Promise<void> {
     .onConflict((on) => on.column('key').doUpdateSet({ value }))
     .execute()
 }
+
+/** Numbers go on past all that was ever kept, so that whoever still follows from before finds out that it missed something. */
+export async function forgetAllChanges(tx: Transaction<Tables>): Promise<void> {
+  const newest = await tx.selectFrom('changes').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+  const seq = (newest?.seq ?? 0) + KEPT_CHANGES + 1
+  await tx.insertInto('changes').values({ seq, kind: 'state', id: 'moved' }).execute()
+  await forgetOldChanges(tx)
+}

@@ -19,28 +19,36 @@ type Migration = (tx: Transaction<Tables>, numbered: Numbered) => Promise<void>
 /** In order; the schema version is how many have run. Once released, an entry never changes. */
 const MIGRATIONS: readonly Migration[] = [initial, usedTokens, leases, gateways]
 
-/** Brings the schema up to date, in the transaction given. Throws `store_unavailable` for a schema that a newer Stint wrote. */
-export async function migrate(tx: Transaction<Tables>, numbered: Numbered): Promise<void> {
+/** Under this key of `meta`: the schema’s version. */
+export const SCHEMA = 'schema'
+
+/** Throws for a schema version that is not to be opened; 0 is that of nothing, `known` this Stint’s. */
+export type Accept = (version: number, known: number) => void
+
+/** What a start opens: any schema that is not newer. Throws `store_unavailable`. */
+export const acceptOlder: Accept = (version, known) => {
+  if (version <= known) return
+  const detail = `a newer Stint wrote this state (schema ${version}, this one knows ${known}); upgrade Stint`
+  throw new StintError('store_unavailable', detail)
+}
+
+/** Brings the schema up to date, in the transaction given. Throws what `accept` throws; then nothing was changed. */
+export async function migrate(tx: Transaction<Tables>, numbered: Numbered, accept: Accept): Promise<void> {
   await tx.schema
     .createTable('meta')
     .ifNotExists()
     .addColumn('key', 'text', (c) => c.primaryKey().notNull())
     .addColumn('value', 'text', (c) => c.notNull())
     .execute()
-  const found = await tx.selectFrom('meta').select('value').where('key', '=', 'schema').executeTakeFirst()
+  const found = await tx.selectFrom('meta').select('value').where('key', '=', SCHEMA).executeTakeFirst()
   const version = Number(found?.value ?? 0)
-  if (!(version <= MIGRATIONS.length)) throw newer(found?.value ?? '')
+  accept(version, MIGRATIONS.length)
   if (version === MIGRATIONS.length) return
   for (const up of MIGRATIONS.slice(version)) await up(tx, numbered)
   const value = String(MIGRATIONS.length)
   await tx
     .insertInto('meta')
-    .values({ key: 'schema', value })
+    .values({ key: SCHEMA, value })
     .onConflict((on) => on.column('key').doUpdateSet({ value }))
     .execute()
-}
-
-function newer(version: string): StintError {
-  const detail = `a newer Stint wrote this state (schema ${version}, this one knows ${MIGRATIONS.length}); upgrade Stint`
-  return new StintError('store_unavailable', detail)
 }

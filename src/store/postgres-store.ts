@@ -3,7 +3,7 @@ import { StintError } from '../errors.ts'
 import type { Secret } from '../secret.ts'
 import { createWatchers, forgetOldChanges } from './changes.ts'
 import { createFeed } from './feed.ts'
-import { migrate, numberedInPostgres } from './migrate.ts'
+import { type Accept, acceptOlder, migrate, numberedInPostgres } from './migrate.ts'
 import { postgresDialect } from './postgres.ts'
 import { type Place, readPostgresUrl } from './postgres-url.ts'
 import { noting, type Store } from './store.ts'
@@ -28,13 +28,13 @@ export interface SharedStore extends Store {
 export const CHANGED = 'changed'
 
 /** Opens the state in a PostgreSQL, 14 or newer, and brings its schema up to date. Throws `invalid_config`, `store_unavailable`. */
-export async function openSharedStore(url: Secret): Promise<SharedStore> {
+export async function openSharedStore(url: Secret, accept: Accept = acceptOlder): Promise<SharedStore> {
   const place = readPostgresUrl(url)
   const db = new Kysely<Tables>({ dialect: postgresDialect(place) })
   try {
     const channel = `stint.${await schemaOf(db)}`
     await alone(db, channel, async (tx) => {
-      await migrate(tx, numberedInPostgres)
+      await migrate(tx, numberedInPostgres, accept)
       await suit(tx)
       await forgetOldChanges(tx)
     })

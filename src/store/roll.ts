@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { StintError } from '../errors.ts'
 import type { Line } from './listen.ts'
+import { MOVED, refuseMoved } from './moved.ts'
 import type { SharedStore } from './postgres-store.ts'
 
 /** Who joins. */
@@ -50,12 +51,13 @@ export function isThere({ silentMs, boundMs }: Pick<Enrolled, 'silentMs' | 'boun
 
 /**
  * Puts this process on the roll. One that crashed is waited for until its bound has passed; one that goes on is another process with the
- * same id. Throws `already_running`, `state_unsafe` where keys differ, `store_unavailable`.
+ * same id. Throws `already_running`, `state_unsafe` where keys differ, `conflict` where the state was moved away, `store_unavailable`.
  */
 export async function enrol(store: SharedStore, joining: Joining): Promise<void> {
   let before: Enrolled | undefined
   for (;;) {
     const namesake = await store.write(async (tx) => {
+      await refuseMoved(tx)
       const there = (await readRoll({ db: tx })).filter(isThere)
       const same = there.find(({ id }) => id === joining.id)
       if (same !== undefined) return same
@@ -84,8 +86,10 @@ function refuseDifferent(own: Joining, other: Enrolled): void {
   throw new StintError('state_unsafe', `${what}; processes that share a database share these: copy them from its data directory`)
 }
 
+/** Says nothing where the state was moved away: whoever slept meanwhile hears nothing of itself, and is cut off. */
 const BEAT = `with own as (
-    insert into gateways (id, session, keys_json, bound_ms, followed, seen_at) values ($1, $2, $3, $4, $5, ${NOW})
+    insert into gateways (id, session, keys_json, bound_ms, followed, seen_at)
+    select $1, $2, $3, $4::bigint, $5::bigint, ${NOW} where not exists (select from meta where key = '${MOVED}')
     on conflict (id) do update set followed = excluded.followed, seen_at = excluded.seen_at where gateways.session = excluded.session
     returning id)
   select pg_notify($6, $7) from own`
@@ -94,7 +98,8 @@ const BEAT = `with own as (
 export async function beat(line: Line, channel: string, joining: Joining, followed: number, message: string): Promise<void> {
   const { id, session, keys, boundMs } = joining
   const said = await line.query(BEAT, [id, session, JSON.stringify(keys), boundMs, followed, channel, message])
-  if (said.length === 0) throw new StintError('already_running', `another Stint is ${id} on this database`)
+  if (said.length === 0)
+    throw new StintError('already_running', `another Stint is ${id} on this database, or the state was moved away from it`)
 }
 
 /** Takes this process off the roll. Throws `store_unavailable`. */

@@ -4,7 +4,7 @@ import { Kysely, type Transaction } from 'kysely'
 import { StintError } from '../errors.ts'
 import { refuseUnsafe } from '../private-file.ts'
 import { type Change, type Changed, createWatchers, forgetOldChanges, recordChanges, type Watcher } from './changes.ts'
-import { migrate, numberedInSqlite } from './migrate.ts'
+import { type Accept, acceptOlder, migrate, numberedInSqlite } from './migrate.ts'
 import { sqliteDialect } from './sqlite.ts'
 import type { Tables } from './tables.ts'
 
@@ -26,11 +26,11 @@ export interface Store {
 export type Work<T> = (tx: Transaction<Tables>, changed: Changed) => Promise<T>
 
 /** Opens or creates the database, its file for the owner alone, its schema up to date. Throws `store_unavailable`, `state_unsafe`. */
-export async function openStore(path: string): Promise<Store> {
+export async function openStore(path: string, accept: Accept = acceptOlder): Promise<Store> {
   await claim(path)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(path) })
   try {
-    await db.transaction().execute((tx) => migrate(tx, numberedInSqlite))
+    await db.transaction().execute((tx) => migrate(tx, numberedInSqlite, accept))
     await db.transaction().execute(forgetOldChanges)
   } catch (thrown) {
     await db.destroy()

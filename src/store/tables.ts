@@ -16,20 +16,20 @@ export interface Tables {
   meta: MetaTable
 }
 
-/** Every table: `state`, which a copy takes along, or `own` to one database. */
-export const TABLES: Readonly<Record<keyof Tables, 'state' | 'own'>> = {
-  tasks: 'state',
-  targets: 'state',
-  tunnels: 'state',
-  credentials: 'state',
-  revocations: 'state',
-  issuers: 'state',
-  idempotency: 'state',
-  used_tokens: 'state',
-  leases: 'state',
+/** Every table: the primary key of one that is the state, in whose order a move takes it along; or `own` to one database. */
+export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> = {
+  tasks: ['id'],
+  targets: ['id'],
+  tunnels: ['host', 'port'],
+  credentials: ['id'],
+  revocations: ['number'],
+  issuers: ['id'],
+  idempotency: ['caller', 'key'],
+  used_tokens: ['digest'],
+  leases: ['id'],
+  meta: ['key'],
   gateways: 'own',
   changes: 'own',
-  meta: 'own',
 }
 
 type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>

@@ -10,6 +10,7 @@ import { register as policy } from './policy.ts'
 import { register as revoke } from './revoke.ts'
 import { register as run } from './run.ts'
 import { register as start } from './start.ts'
+import { register as state } from './state.ts'
 import { register as status } from './status.ts'
 import { register as target } from './target.ts'
 import { register as task } from './task.ts'
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Register[] = [
   revoke,
   run,
   start,
+  state,
   status,
   target,
   task,

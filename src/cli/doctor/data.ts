@@ -2,6 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { placesIn } from '../../home.ts'
+import { lookInFile } from '../../store/left-behind.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
 const DAY_MS = 86_400_000
@@ -32,6 +34,19 @@ export const DATA: readonly Check[] = [
     what: 'settings',
     look: ({ configError }) =>
       configError === undefined ? ok('valid') : fail(configError, 'correct it in config.yaml or the environment'),
+  },
+  {
+    what: 'state',
+    look: ({ home, config }) => {
+      if (config === undefined) return ok('not checked: the settings are not valid')
+      const isShared = config.databaseUrl !== undefined
+      const held = lookInFile(placesIn(home).database)
+      if (held === 'moved' && !isShared)
+        return fail('it was moved to PostgreSQL', 'set STINT_DATABASE_URL, or move it back: stint state move --to sqlite')
+      if (held === 'state' && isShared)
+        return warn('in PostgreSQL, and there is one in state.db as well', 'if it belongs there: stint state move --to postgres')
+      return ok(isShared ? 'in PostgreSQL' : 'in the data directory')
+    },
   },
   {
     what: 'ports',
