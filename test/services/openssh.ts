@@ -55,20 +55,9 @@ async function start(lines: readonly string[], caType: string, triesLeft = 3): P
   writeFileSync(at('passwd'), readFileSync('/etc/passwd', 'utf8').replace(/^[^:]+:[^:]*:1000:.*\n/gm, '') + names.join(''))
   const port = await freePort()
   writeFileSync(at('config'), [...lines, ...configOf(directory, port)].map((line) => `${line}\n`).join(''))
-  const sandbox = [
-    '--unshare-user',
-    '--uid',
-    '1000',
-    '--gid',
-    '1000',
-    '--dev-bind',
-    '/',
-    '/',
-    '--ro-bind',
-    at('passwd'),
-    '/etc/passwd',
-  ]
-  const server = supervise([bwrap, ...sandbox, '--', sshd, '-D', '-e', '-f', at('config')], { directory, signal: 'TERM' })
+  const sandbox = ['--unshare-user', '--uid', '1000', '--gid', '1000', '--unshare-pid', '--die-with-parent'] // sessions end with it
+  const view = ['--dev-bind', '/', '/', '--ro-bind', at('passwd'), '/etc/passwd', '--']
+  const server = supervise([bwrap, ...sandbox, ...view, sshd, '-D', '-e', '-f', at('config')], { directory, signal: 'TERM' })
   try {
     await untilOpen(port, server)
   } catch (thrown) {

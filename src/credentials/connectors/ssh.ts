@@ -1,4 +1,3 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { StintError } from '../../errors.ts'
 import type { Action, Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
@@ -7,17 +6,14 @@ import type { Grant, Io, Issued, Minting, MintOrder, Prepared } from '../minting
 import { serverOf } from '../protocols/one-server.ts'
 import { sessionOnly } from '../protocols/session-only.ts'
 import { listOf, settingOf } from '../protocols/setting.ts'
-import { type Certified, type Claims, certify, makeKey, writeCertificate } from '../protocols/ssh-certificate.ts'
+import { certify, makeKey, writeCertificate } from '../protocols/ssh-certificate.ts'
 import { runCommand } from '../protocols/ssh-command.ts'
+import { claimsOf, makeOwn, readMaterial, writeKey, writeMaterial } from '../protocols/ssh-issue.ts'
 import { decodePublicKey } from '../protocols/ssh-keys.ts'
 import { beginLogin } from '../protocols/ssh-login.ts'
 import { readPrivateKey } from '../protocols/ssh-private-key.ts'
 import { type SshServer, withSsh } from '../protocols/ssh-transport.ts'
 
-/** A certificate begins so long before it is made, for servers whose clock is behind. */
-const SKEW_MS = 60_000
-/** Certificates that Stint makes for itself: they are shown at once. */
-const OWN_LIFE_MS = 120_000
 /** Where it cannot be revoked this is how long it lives, so it is short: the next one is made before it ends. */
 const LONGEST_MS = 15 * 60_000
 /** One that was lost may have been made so long after it was ordered. */
@@ -155,17 +151,6 @@ async function mint(
   return { material: writeMaterial(key, certificate), handle: {}, expiresAt }
 }
 
-/** What every certificate of a grant says. */
-function claimsOf({ grant: { terms } }: Pick<MintOrder, 'grant'>, keyId: string, now: number, validBefore: number): Claims {
-  const { principal, force_command, source_address, extensions = [] } = terms
-  const critical = { 'force-command': String(force_command ?? ''), 'source-address': String(source_address ?? '') }
-  return {
-    ...{ keyId, principal: String(principal), validAfter: now - SKEW_MS, validBefore },
-    critical: Object.fromEntries(Object.entries(critical).filter(([, value]) => value !== '')),
-    extensions: [extensions].flat(),
-  }
-}
-
 function place({ leaseId, material }: { readonly leaseId: string; readonly material: Secret }) {
   const { key, certificate } = readMaterial(material)
   if (certificate === undefined) return []
@@ -216,29 +201,9 @@ async function probe(issued: Issued, io: Io): Promise<'live' | 'refused'> {
   })
 }
 
-/** A certificate of Stint’s own, with a key that nobody else ever has. */
-function makeOwn(of: Pick<MintOrder, 'grant' | 'standing'>, keyId: string, io: Io): Certified {
-  const [key, now] = [makeKey(), io.now()]
-  return { key, certificate: certify(key, claimsOf(of, keyId, now, now + OWN_LIFE_MS), readPrivateKey(of.standing)) }
-}
-
 function sshServerOf(target: Target): SshServer {
   const { host, port } = serverOf(target)
   return { host, port, hostKeys: listOf(target, 'host_keys').map(blobOf) }
-}
-
-/** The key, and the certificate once there is one, as one text. */
-function writeMaterial(key: KeyObject, certificate?: Buffer): Secret {
-  return new Secret(JSON.stringify({ key: writeKey(key), certificate: certificate?.toString('base64') }))
-}
-
-function readMaterial(material: Secret): { readonly key: KeyObject; readonly certificate: Buffer | undefined } {
-  const { key, certificate } = JSON.parse(material.reveal()) as { key: string; certificate?: string }
-  return { key: createPrivateKey(key), certificate: certificate === undefined ? undefined : Buffer.from(certificate, 'base64') }
-}
-
-function writeKey(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
 const target: Target = {

@@ -1,7 +1,7 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { StintError } from '../../errors.ts'
 import type { Secret } from '../../secret.ts'
-import { encodePublicKey, readPoint } from './ssh-keys.ts'
+import { decodePublicKey, encodePublicKey, readPoint } from './ssh-keys.ts'
 import { type Fields, MalformedSsh, readFields } from './ssh-wire.ts'
 
 const ARMOUR = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----\s*$/
@@ -14,7 +14,7 @@ export function readPrivateKey(secret: Secret | undefined): KeyObject {
     const text = secret.reveal().trim()
     const armoured = ARMOUR.exec(text)?.[1]
     const key = armoured === undefined ? createPrivateKey(text) : readOpenSsh(Buffer.from(armoured, 'base64'))
-    encodePublicKey(key) // only what SSH has a name for
+    decodePublicKey(encodePublicKey(key)) // only what SSH has a name for, and is long enough
     return key
   } catch {
     throw new StintError(
