@@ -54,8 +54,9 @@ export async function sshClient(
       'BatchMode=yes',
     ]
     const flags = ['-F', 'none', '-i', at('key'), ...options.flatMap((option) => ['-o', option]), '-p', String(port)]
-    const { stdout } = await run('ssh', [...flags, `${user}@${host}`, ...command], { env: { PATH: process.env.PATH } })
-    return stdout.trim()
+    const asked = run('ssh', [...flags, `${user}@${host}`, ...command], { env: { PATH: process.env.PATH } })
+    asked.child.stdin?.end()
+    return (await asked).stdout.trim()
   } finally {
     rmSync(directory, { recursive: true })
   }

@@ -45,7 +45,8 @@ async function start(lines: readonly string[], caType: string, triesLeft = 3): P
   const bwrap = findSandbox()
   const directory = mkdtempSync(join(tmpdir(), 'openssh-'))
   const at = (name: string): string => join(directory, name)
-  const make = (type: string, name: string) => execFileSync(keygen, ['-q', '-t', type, '-N', '', '-C', name, '-f', at(name)])
+  const make = (type: string, name: string) =>
+    execFileSync(keygen, ['-q', '-t', type, ...(type === 'rsa' ? ['-b', '2048'] : []), '-N', '', '-C', name, '-f', at(name)])
   for (const type of ['ed25519', 'ecdsa', 'rsa']) make(type, `host_${type}`)
   make(caType, 'ca')
   execFileSync(keygen, ['-q', '-k', '-f', at('krl'), '-s', at('ca.pub'), '/dev/null'])
