@@ -25,8 +25,8 @@ export interface CredentialListing {
 export interface Vault {
   /** Throws `invalid_argument`, `secret_too_short`, `conflict` for a taken name. */
   add(id: string, value: Secret): Promise<void>
-  /** A new value for the same name. Throws `invalid_argument`, `secret_too_short`, `not_found`. */
-  replace(id: string, value: Secret): Promise<void>
+  /** A new value for the same name, if it still has that `version`. Throws `invalid_argument`, `secret_too_short`, `not_found`, `conflict`. */
+  replace(id: string, value: Secret, version?: number): Promise<void>
   /** Throws `not_found`. */
   remove(id: string): Promise<void>
   /** 32 bytes of Stint’s own for one purpose, made once and sealed like a credential. */
@@ -65,7 +65,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
 
   return {
     add: (id, value) => inTurn(() => add(id, value)),
-    replace: (id, value) => inTurn(() => replace(id, value)),
+    replace: (id, value, version) => inTurn(() => replace(id, value, version)),
     remove: (id) => inTurn(() => remove(id)),
     innerKey: (purpose) => inTurn(() => innerKey(`${INNER}${purpose}`)),
     list: () =>
@@ -83,7 +83,7 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
 
   async function add(id: string, value: Secret): Promise<void> {
     check(id, value)
-    if (records.has(id)) throw new StintError('conflict', `credential ${id} exists; rotate it to give it a new value`)
+    if (records.has(id)) throw new StintError('conflict', `credential ${id} exists; replace it to give it a new value`)
     await insert(id, value)
   }
 
@@ -109,9 +109,9 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
     await refresh([id])
   }
 
-  async function replace(id: string, value: Secret): Promise<void> {
+  async function replace(id: string, value: Secret, version = known(id).version): Promise<void> {
     check(id, value)
-    const record = await sealRecord(id, known(id).version + 1, value)
+    const record = await sealRecord(id, version + 1, value)
     await store.write(async (tx, changed) => {
       const { numUpdatedRows } = await tx
         .updateTable('credentials')

@@ -11,6 +11,8 @@ export interface Tables {
   idempotency: IdempotencyTable
   used_tokens: UsedTokensTable
   leases: LeasesTable
+  recipes: RecipesTable
+  rotations: RotationsTable
   gateways: GatewaysTable
   changes: ChangesTable
   meta: MetaTable
@@ -27,6 +29,8 @@ export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> =
   idempotency: ['caller', 'key'],
   used_tokens: ['digest'],
   leases: ['id'],
+  recipes: ['credential_id'],
+  rotations: ['id'],
   meta: ['key'],
   gateways: 'own',
   changes: 'own',
@@ -120,6 +124,23 @@ interface LeasesTable {
   /** All but the material: what credentials/lease-record.ts has. */
   record_json: string
   /** The material as credentials/seal.ts made it, until the lease is dead; never the material. */
+  sealed: Nullable<string>
+}
+
+interface RecipesTable {
+  credential_id: string
+  /** What credentials/rotation/rotation-ledger.ts has of it. */
+  declared_json: string
+}
+
+interface RotationsTable {
+  id: string
+  credential_id: string
+  state: string
+  started_at: number
+  /** All but the keys: what credentials/rotation/rotation-record.ts has. */
+  record_json: string
+  /** Both keys, sealed, until the rotation is over; never the keys. */
   sealed: Nullable<string>
 }
 
