@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { escapeId, escape as quote } from 'mysql2'
 import { StintError } from '../../errors.ts'
 import type { Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
@@ -90,12 +89,12 @@ async function mint(order: MintOrder, prepared: Prepared | undefined, io: Io): P
   const work = async (query: Query): Promise<void> => {
     const user = userOf(order)
     try {
-      await query(`CREATE USER IF NOT EXISTS ${user} IDENTIFIED BY ${quote(password)}`)
-      await query(`ALTER USER ${user} IDENTIFIED BY ${quote(password)}`)
+      await query("CREATE USER IF NOT EXISTS ?@'%' IDENTIFIED BY ?", user, password)
+      await query("ALTER USER ?@'%' IDENTIFIED BY ?", user, password)
       if (privileges.length > 0)
-        await query(`GRANT ${privileges.join(', ')} ON ${everyTableOf(String(terms.database))} TO ${user}`)
+        await query(`GRANT ${privileges.join(', ')} ON ${await everyTableOf(String(terms.database))} TO ?@'%'`, user)
     } catch (thrown) {
-      if (thrown instanceof MysqlRefusal) await query(`DROP USER IF EXISTS ${user}`) // a refusal leaves nothing
+      if (thrown instanceof MysqlRefusal) await query("DROP USER IF EXISTS ?@'%'", user) // a refusal leaves nothing
       throw thrown
     }
   }
@@ -104,19 +103,20 @@ async function mint(order: MintOrder, prepared: Prepared | undefined, io: Io): P
 }
 
 /** `_` and `%` stand for others in the database of a GRANT (MySQL reference, "GRANT Statement"). */
-function everyTableOf(database: string): string {
+async function everyTableOf(database: string): Promise<string> {
+  const { escapeId } = await import('mysql2')
   return `${escapeId(database.replaceAll(/[\\_%]/g, '\\$&'), true)}.*`
 }
 
 function userOf({ leaseId }: Pick<MintOrder, 'leaseId'>): string {
   if (!LEASE_ID.test(leaseId)) throw new StintError('internal', 'a lease id is no user name of MySQL')
-  return `${quote(leaseId)}@'%'`
+  return leaseId
 }
 
 /** First the user, so that nobody logs in any more, then its sessions. */
 async function revoke(issued: Issued, io: Io): Promise<Record<string, never>> {
   await asStanding(issued, io, async (query) => {
-    await query(`DROP USER IF EXISTS ${userOf(issued)}`)
+    await query("DROP USER IF EXISTS ?@'%'", userOf(issued))
     await closeSessions(issued.leaseId, query)
   })
   return {}
@@ -135,7 +135,7 @@ async function logIn({ target, leaseId }: Issued, material: Secret, io: Io): Pro
 
 function lookUp(issued: Issued, io: Io): Promise<'live' | 'refused'> {
   return asStanding(issued, io, async (query) => {
-    const [[count] = []] = await query(`SELECT COUNT(*) FROM mysql.user WHERE user = ${quote(issued.leaseId)}`)
+    const [[count] = []] = await query('SELECT COUNT(*) FROM mysql.user WHERE user = ?', issued.leaseId)
     if (count === 0) return 'refused'
     if (typeof count === 'number') return 'live'
     throw new StintError('upstream_failed', 'the server did not say whether there is such a user')
@@ -145,7 +145,7 @@ function lookUp(issued: Issued, io: Io): Promise<'live' | 'refused'> {
 function strays(asked: Parameters<NonNullable<Minting['strays']>>[0], io: Io): Promise<readonly Stray[]> {
   return asStanding(asked, io, async (query) => {
     const prefix = `lease_${asked.installation}`
-    const rows = await query(`SELECT user FROM mysql.user WHERE LEFT(user, ${prefix.length}) = ${quote(prefix)}`)
+    const rows = await query(`SELECT user FROM mysql.user WHERE LEFT(user, ${prefix.length}) = ?`, prefix)
     return rows.flatMap(([name]) => (typeof name === 'string' && LEASE_ID.test(name) ? [{ leaseId: name, handle: {} }] : []))
   })
 }

@@ -1,4 +1,4 @@
-import { type Connection, type ConnectionOptions, createConnection, type QueryError, type RowDataPacket } from 'mysql2'
+import type { Connection, ConnectionOptions, QueryError, RowDataPacket } from 'mysql2'
 import { StintError } from '../../errors.ts'
 import type { Io } from '../minting.ts'
 import { LimitedWire } from './limited-wire.ts'
@@ -24,8 +24,8 @@ export class MysqlRefusal extends Error {
   }
 }
 
-/** Sends one statement and answers its rows. Throws MysqlRefusal. */
-export type Query = (sql: string) => Promise<readonly (readonly unknown[])[]>
+/** Sends one statement, each `?` a value as the driver quotes it, and answers its rows. Throws MysqlRefusal. */
+export type Query = (sql: string, ...values: readonly string[]) => Promise<readonly (readonly unknown[])[]>
 
 const TIMEOUT_MS = 10_000
 /** What one session may answer in all. */
@@ -36,14 +36,15 @@ const MAX_BYTES = 8 * 1024 * 1024
  * answer that breaks, and `upstream_timeout` when all of it takes longer than 10 s.
  */
 export async function withMysql<T>(io: Io, server: Server, login: Login, work: (query: Query) => Promise<T>): Promise<T> {
+  const { createConnection } = await import('mysql2')
   const { host, port } = server
   const wire = new LimitedWire(await io.connect({ host, port, tls: false }), MAX_BYTES)
   const late = new StintError('upstream_timeout', `the server at ${host}:${port} did not answer in time`)
   const timer = setTimeout(() => wire.destroy(late), TIMEOUT_MS)
-  const session = open(io, server, wire, login)
+  const session = open(createConnection, { io, server, wire, login })
   try {
     await new Promise<void>((done, fail) => session.connect((thrown) => (thrown ? fail(thrown) : done())))
-    return await work((sql) => ask(session, sql, login))
+    return await work((sql, ...values) => ask(session, sql, values, login))
   } catch (thrown) {
     throw wire.errored instanceof StintError ? wire.errored : inWords(thrown, login)
   } finally {
@@ -53,7 +54,11 @@ export async function withMysql<T>(io: Io, server: Server, login: Login, work: (
 }
 
 /** TLS is Stint's own, since the driver would trust other roots. Local files are never read for a server. */
-function open(io: Io, { host, tls }: Server, wire: LimitedWire, { user, password }: Login): Connection {
+function open(
+  createConnection: (options: ConnectionOptions) => Connection,
+  { io, server, wire, login }: { io: Io; server: Server; wire: LimitedWire; login: Login },
+): Connection {
+  const [{ host, tls }, { user, password }] = [server, login]
   const options: ConnectionOptions = {
     ...{ stream: wire, user, password, charset: 'utf8mb4', rowsAsArray: true, flags: ['-LOCAL_FILES'] },
     ...{ connectTimeout: 0, disableEval: true, ...(tls && { ssl: {} }) },
@@ -77,9 +82,9 @@ interface Upgradable {
   startTLS(done: (thrown?: Error) => void): void
 }
 
-function ask(session: Connection, sql: string, login: Login): ReturnType<Query> {
+function ask(session: Connection, sql: string, values: readonly string[], login: Login): ReturnType<Query> {
   return new Promise((done, fail) =>
-    session.query<RowDataPacket[][]>(sql, (thrown, rows) => {
+    session.query<RowDataPacket[][]>(sql, [...values], (thrown, rows) => {
       if (thrown) fail(inWords(thrown, login))
       else done(Array.isArray(rows) ? rows : [])
     }),

@@ -1,4 +1,3 @@
-import { escape as quote } from 'mysql2'
 import { StintError } from '../../errors.ts'
 import { MysqlRefusal, type Query } from './mysql-session.ts'
 
@@ -21,7 +20,7 @@ export async function closeSessions(user: string, query: Query): Promise<void> {
 /** Who lacks PROCESS is shown no session of others; asking for all transactions needs PROCESS as well, and is refused then. */
 async function findSessions(user: string, query: Query): Promise<readonly number[]> {
   await query('SELECT COUNT(*) FROM information_schema.innodb_trx')
-  const rows = await query(`SELECT id FROM information_schema.processlist WHERE user = ${quote(user)}`)
+  const rows = await query('SELECT id FROM information_schema.processlist WHERE user = ?', user)
   return rows.map(([id]) => {
     if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return id
     throw new StintError('upstream_failed', 'the server lists a session without a number')
