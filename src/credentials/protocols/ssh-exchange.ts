@@ -92,13 +92,11 @@ function choose(answered: Buffer, algorithms: readonly string[]): { readonly hos
   return { hostKey, cipher }
 }
 
-/** Throws for a point that would make the secret nothing (RFC 8731, section 3). */
+/** node:crypto throws for a point that would make the secret nothing (RFC 8731, section 3). */
 function agree(privateKey: KeyObject, theirs: Buffer): Buffer {
   if (theirs.length !== 32) throw new MalformedSsh('the server’s half of the key is not whole')
   const publicKey = createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x: theirs.toString('base64url') } })
-  const secret = diffieHellman({ privateKey, publicKey })
-  if (secret.every((byte) => byte === 0)) throw new MalformedSsh('the server’s half of the key is none')
-  return secret
+  return diffieHellman({ privateKey, publicKey })
 }
 
 /** RFC 4253, section 7.2: a hash is as long as the longest of them. */

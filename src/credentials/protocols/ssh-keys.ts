@@ -62,9 +62,8 @@ export function verifySsh(algorithm: string, blob: Uint8Array, data: Uint8Array,
   const [named, value] = [fields.text(), fields.string()]
   fields.end()
   if (named !== algorithm) throw new MalformedSsh('a signature is of another algorithm')
-  const key = decodePublicKey(blob)
-  const [type] = Object.entries(SIGNATURES).find(([, algorithms]) => algorithms.includes(algorithm)) ?? []
-  if (type !== readFields(blob).text()) throw new MalformedSsh('a signature is by a key of another kind')
+  const [key, type] = [decodePublicKey(blob), readFields(blob).text()]
+  if (SIGNATURES[type]?.includes(algorithm) !== true) throw new MalformedSsh('a signature is by a key of another kind')
   if (type === 'ssh-rsa') return verify(RSA_HASH[algorithm], data, key, value)
   if (type === 'ssh-ed25519') return verify(null, data, key, value)
   return verify('sha256', data, { key, dsaEncoding: 'ieee-p1363' }, readNumbers(value))

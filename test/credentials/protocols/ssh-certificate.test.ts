@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { type Claims, certify, makeKey, writeCertificate } from '../../../src/credentials/protocols/ssh-certificate.ts'
 import { decodePublicKey, encodePublicKey, signSsh, verifySsh } from '../../../src/credentials/protocols/ssh-keys.ts'
 import { readPrivateKey } from '../../../src/credentials/protocols/ssh-private-key.ts'
+import { string } from '../../../src/credentials/protocols/ssh-wire.ts'
 import { asStintError } from '../../../src/errors.ts'
 import { Secret } from '../../../src/secret.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
@@ -82,12 +83,16 @@ describe('a key', { skip }, () => {
     const sealed = await generate(t, '-t', 'ed25519')
     execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'passphrase', '-f', sealed.path])
     const cut = (await generate(t, '-t', 'ed25519')).text.replace(/\n.{20}/, '\n')
+    const [, base64 = ''] = /KEY-----\n([^-]*)/.exec((await generate(t, '-t', 'ed25519')).text) ?? []
+    const file = Buffer.from(base64, 'base64')
+    const check = file.lastIndexOf('ssh-ed25519') - 8 // two numbers that are equal, and a length, are before it
+    const changed = `-----BEGIN OPENSSH PRIVATE KEY-----\n${file.fill(file.readUInt8(check) ^ 1, check, check + 1).toString('base64')}\n-----END OPENSSH PRIVATE KEY-----`
     const p384 = (await generate(t, '-t', 'ecdsa', '-b', '384')).text
     const short = generateKeyPairSync('rsa', { modulusLength: 1024 })
       .privateKey.export({ type: 'pkcs8', format: 'pem' })
       .toString()
     const x25519 = generateKeyPairSync('x25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-    for (const text of [readFileSync(sealed.path, 'utf8'), cut, p384, short, x25519, 'S3CRET password', '']) {
+    for (const text of [readFileSync(sealed.path, 'utf8'), cut, changed, p384, short, x25519, 'S3CRET password', '']) {
       const thrown = (() => {
         try {
           return void readPrivateKey(new Secret(text))
@@ -126,6 +131,7 @@ describe('a key', { skip }, () => {
         assert.equal(isTaken('ecdsa-sha2-nistp256', blob, data, bytes), false)
       }),
     )
-    assert.equal(isTaken('ssh-ed25519', blob, data, signature), false)
+    const renamed = Buffer.concat([string('ssh-ed25519'), signature.subarray(4 + 'ecdsa-sha2-nistp256'.length)])
+    for (const one of [signature, renamed]) assert.equal(isTaken('ssh-ed25519', blob, data, one), false)
   })
 })

@@ -164,17 +164,18 @@ describe('a command', () => {
     const got: Buffer[] = []
     const ended = await run(async ({ read, send }) => {
       await read()
-      send(message(80, string('hostkeys-00@openssh.com'), Buffer.of(1)))
       send(opened)
-      got.push(await read(), await read())
-      for (const one of [success, room]) send(one)
+      got.push(await read())
+      for (const one of [success, message(80, string('hostkeys-00@openssh.com'), Buffer.of(1))]) send(one)
+      got.push(await read())
+      send(room)
       got.push(await read(), await read())
       for (const one of [toUs(94, string('out\n')), toUs(95, uint32(1), string('err\u0007')), status(3), toUs(96), closed])
         send(one)
     })
     assert.deepEqual(ended, { status: 3, said: 'out err ' })
-    assert.equal(got[0]?.readUInt8(), 82, 'it wants nothing of ours')
-    const exec = readFields(got[1] ?? Buffer.alloc(0))
+    assert.equal(got[1]?.readUInt8(), 82, 'it wants nothing of ours, and there is no room yet')
+    const exec = readFields(got[0] ?? Buffer.alloc(0))
     assert.deepEqual([exec.byte(), exec.uint32(), exec.text(), exec.byte(), exec.text()], [98, 7, 'exec', 1, 'revoke'])
     assert.deepEqual(got.slice(2), [message(94, uint32(7), string('id: x\n')), message(96, uint32(7))])
   })
@@ -188,7 +189,7 @@ describe('a command', () => {
   for (const [what, answers] of [
     ['no session', [[message(92, uint32(0), uint32(1), string('no'), string(''))]]],
     ['another channel', [[opened], [success, message(98, uint32(1), string('exit-status'), Buffer.of(0), uint32(0))]]],
-    ['a login', [[opened], [message(52)]]],
+    ['a login', [[opened], [message(52, uint32(0)), success, closed]]],
   ] as const)
     test(`did not run where the server answers of ${what}`, async () => {
       assert.equal((await failureOf(run(answering(...answers)))).code, 'upstream_failed')
