@@ -3,6 +3,7 @@ import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import type { LeaseRecord } from './credentials/lease-record.ts'
+import type { PlugPoint } from './credentials/minting.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
@@ -38,7 +39,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       list: targets.list,
       get: targets.get,
       remove: targets.remove,
-      placeholderVariables: (target) => variablesOf(target),
+      tools: toolsOf,
       presets: () => PRESETS,
       probe: (id) => probe(targets.get(id), parts.dial),
     },
@@ -111,9 +112,10 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     await vault.remove(id)
   }
 
-  function variablesOf(target: Target): readonly string[] {
-    const own = CONNECTORS[target.connector]?.placeholderVariables ?? []
-    return [...new Set([...own, ...presetVariables(target)])]
+  function toolsOf(target: Target): ReturnType<ApiVerbs['targets']['tools']> {
+    const { placeholderVariables = [], minting } = CONNECTORS[target.connector] ?? {}
+    const plugPoints = target.handsOut ? (Object.keys(minting?.handOut ?? {}) as PlugPoint[]) : []
+    return { placeholderVariables: [...new Set([...placeholderVariables, ...presetVariables(target)])], plugPoints }
   }
 
   function taskVerbs({ inside, revocations, tokens, user, addresses }: Parts): ApiVerbs['tasks'] {

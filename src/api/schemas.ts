@@ -146,7 +146,14 @@ const targetShape = {
 export const addTarget = z.strictObject(targetShape).meta({ id: 'AddTarget' })
 export const target = z.object(targetShape).meta({ id: 'Target' })
 export const shownTarget = z
-  .object({ ...targetShape, placeholderVariables: z.array(z.string()).readonly() })
+  .object({
+    ...targetShape,
+    placeholderVariables: z.array(z.string()).readonly(),
+    plugPoints: z
+      .array(z.enum(['git', 'aws', 'kubectl', 'docker']))
+      .readonly()
+      .describe('Which programs it hands credentials to.'),
+  })
   .meta({ id: 'ShownTarget' })
 export const preset = z
   .object({

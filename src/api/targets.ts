@@ -24,7 +24,7 @@ export const show = endpoint({
   response: shownTarget,
   handle: async (verbs, { params }) => {
     const found = await verbs.targets.get(params.id)
-    return { ...found, placeholderVariables: verbs.targets.placeholderVariables(found) }
+    return { ...found, ...verbs.targets.tools(found) }
   },
 })
 

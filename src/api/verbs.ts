@@ -2,6 +2,7 @@ import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
 import type { LeaseRecord } from '../credentials/lease-record.ts'
 import type { LeaseFilter } from '../credentials/ledger.ts'
+import type { PlugPoint } from '../credentials/minting.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
 import type { Access, Caller, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
@@ -181,8 +182,8 @@ export interface ApiVerbs {
     list(): readonly Target[] | Promise<readonly Target[]>
     get(id: string): Target | Promise<Target>
     remove(id: string): Promise<unknown>
-    /** The environment variables its connector's tools look for. */
-    placeholderVariables(target: Target): readonly string[]
+    /** The environment variables its tools look for, and the plug points that it hands credentials to. */
+    tools(target: Target): { readonly placeholderVariables: readonly string[]; readonly plugPoints: readonly PlugPoint[] }
     presets(): readonly Preset[]
     /** Reaches each of its hosts without a credential and says how far it came. */
     probe(id: string): Promise<readonly ProbeStep[]>

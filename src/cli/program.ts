@@ -22,7 +22,7 @@ export interface Program {
 
 const GROUPS: readonly (readonly [heading: string, commands: readonly string[]])[] = [
   ['Every day:', ['start', 'run', 'status', 'doctor']],
-  ['What may be reached, with what:', ['target', 'credential', 'tunnel', 'issuer']],
+  ['What may be reached, with what:', ['target', 'credential', 'tunnel', 'issuer', 'helper']],
   ['Tasks, and stopping them:', ['task', 'revoke']],
   ['Rules and records:', ['policy', 'audit']],
   ['Keeping it:', ['backup', 'state']],

@@ -38,5 +38,5 @@ export function grantFor(
   const { [FOR]: id, [FOR_ACCESS]: access, ...parameters } = action.parameters
   const served = { ...action, id: String(id), access: String(access) as Access, parameters }
   const grant = minting.grant({ task, target, action: served })
-  return grant && { ...grant, key: `handed out: ${grant.key}`, reach: [...grant.reach, 'handed out to the program'] }
+  return grant && { ...grant, key: `handed out: ${grant.key}`, reach: grant.reach.map((one) => `${one}, handed out`) }
 }

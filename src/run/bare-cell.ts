@@ -23,7 +23,7 @@ export async function openBareCell(runDirectory: string, why: string, wireCount:
   const port = await listen(server)
   const own = statOf(process.pid)
   const wires = await Promise.all(Array.from({ length: wireCount }, openWire))
-  const base = { server, filesAt: runDirectory, start }
+  const base = { server, filesAt: runDirectory, nodeAt: process.execPath, start }
   if (own !== undefined && canFindPeers(server)) {
     const says = `no sandbox (${why}): your files, credentials and Stint’s data directory can be read, and other networks reached, by this command`
     return {

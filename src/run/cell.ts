@@ -13,6 +13,8 @@ export interface Cell {
   readonly wires: readonly Wire[]
   /** Where the run's files are for the command. */
   readonly filesAt: string
+  /** The Node that the command can run. */
+  readonly nodeAt: string
   /** Lines for the user: how it is confined and what is not protected. */
   readonly says: readonly string[]
   start(command: readonly string[], environment: Record<string, string>): Promise<Running>

@@ -1,7 +1,10 @@
 import type { ProofKind, Target } from '../model.ts'
 
 /** A target as `GET /v1/targets/:id` shows it. */
-export type ShownTarget = Target & { readonly placeholderVariables: readonly string[] }
+export type ShownTarget = Target & {
+  readonly placeholderVariables: readonly string[]
+  readonly plugPoints: readonly string[]
+}
 
 /** What the command is told, besides what it inherits. Paths are as the command sees them. */
 export interface Told {
@@ -15,6 +18,8 @@ export interface Told {
   /** Absent where git may read the user's own configuration, credential helpers included. */
   readonly gitConfig: string | undefined
   readonly targets: readonly ShownTarget[]
+  /** git's settings for the credential helper of the run. */
+  readonly gitHelper: readonly (readonly [key: string, value: string])[]
   /** Further variables, of what has a protocol of its own. `undefined` removes one. */
   readonly wired: Readonly<Record<string, string | undefined>>
 }
@@ -22,7 +27,8 @@ export interface Told {
 /** A Java truststore needs a password; what it guards is public. */
 export const TRUST_STORE_PASSWORD = 'stint-public'
 
-const PLACEHOLDER = 'stint-placeholder'
+/** What stands for a credential that the gateway injects. */
+export const PLACEHOLDER = 'stint-placeholder'
 
 type Value = (told: Told, before: string | undefined) => string | undefined
 const proxy = (told: Told): string => told.proxy.href.replace(/\/$/, '')
@@ -91,7 +97,7 @@ const VARIABLES: Readonly<Record<string, Value>> = {
   PERL_LWP_SSL_CA_FILE: ca,
   GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: ca,
   JAVA_TOOL_OPTIONS: javaOptions,
-  // git asks nobody for passwords and runs no credential helper; its name and address are kept in `gitConfig`.
+  // git asks nobody for passwords and runs no credential helper but the run's; its name and address are kept in `gitConfig`.
   GIT_TERMINAL_PROMPT: is('0'),
   GIT_CONFIG_GLOBAL: (told) => told.gitConfig,
   GIT_ASKPASS: removed,
@@ -141,8 +147,8 @@ function gitSettings(told: Told): Record<string, string> {
         [`git@${host}:`, `ssh://git@${host}/`].map((from) => [`url.https://${host}/.insteadOf`, from] as const),
       ),
   )
-  const noHelper = told.gitConfig === undefined ? [] : [['credential.helper', ''] as const]
-  const settings = [...noHelper, ['http.proxy', proxy(told)] as const, ...rewrites]
+  const helper = told.gitConfig === undefined ? [] : [['credential.helper', ''] as const, ...told.gitHelper]
+  const settings = [...helper, ['http.proxy', proxy(told)] as const, ...rewrites]
   const pairs = settings.flatMap(([key, value], at) => [
     [`GIT_CONFIG_KEY_${at}`, key] as const,
     [`GIT_CONFIG_VALUE_${at}`, value] as const,

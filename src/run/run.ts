@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { asStintError, StintError } from '../errors.ts'
@@ -6,6 +7,7 @@ import { becomeSubreaper, becomeUndumpable } from '../host/native.ts'
 import { killTree, statOf } from '../host/process-tree.ts'
 import type { Task } from '../model.ts'
 import { attach, connectThrough } from './attach.ts'
+import { serveAwsCredentials } from './aws-endpoint.ts'
 import { openBareCell } from './bare-cell.ts'
 import { findBubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
@@ -14,6 +16,8 @@ import { checkAllowed, checkShown, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
 import { mysqlVariables, optionFile, refuseInMysql } from './mysql.ts'
 import { isWithin, realPath } from './paths.ts'
+import { askOn } from './plug/ask.ts'
+import { awsTargetToServe, gitHelper, PLUG_FILES, plugVariables, writePlugs } from './plugs.ts'
 import { postgresVariables, refuseInPostgres, serviceFile } from './postgres.ts'
 import { holdPresence } from './presence.ts'
 import { programFiles } from './program.ts'
@@ -78,11 +82,13 @@ export async function runTask(wish: RunWish, world: RunWorld): Promise<number> {
 async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSignals): Promise<number> {
   const files = openRunDirectory()
   try {
-    const places = wirePlaces(await shownTargets(world.call, wish.task.targets))
-    const cell = await prepare(wish, world, files.path, places.length)
+    const targets = await shownTargets(world.call, wish.task.targets)
+    const places = wirePlaces(targets)
+    const aws = awsTargetToServe(targets)
+    const cell = await prepare(wish, world, files.path, places.length + (aws === undefined ? 0 : 1))
     try {
       signals.interrupted.throwIfAborted()
-      return await runIn({ cell, places, files: files.path }, wish, world, signals)
+      return await runIn({ cell, places, targets, aws, files: files.path }, wish, world, signals)
     } finally {
       closeCell(cell)
     }
@@ -151,6 +157,9 @@ function homesOf(environment: NodeJS.ProcessEnv): string[] {
 interface Prepared {
   readonly cell: Cell
   readonly places: readonly WirePlace[]
+  readonly targets: readonly ShownTarget[]
+  /** Whose sessions the listener after those of `places` hands out. */
+  readonly aws: ShownTarget | undefined
   readonly files: string
 }
 
@@ -160,7 +169,11 @@ async function runIn(prepared: Prepared, wish: RunWish, world: RunWorld, signals
   const leave = holdPresence(join(world.home, 'operator.sock'), session.task.id, (why) =>
     world.say(`the task is over (${why}); nothing is let through any more`),
   )
-  const closeRelays = [relay(cell.server, cell.admission, () => attach(session)), ...relayWires(prepared, session)]
+  const closeRelays = [
+    relay(cell.server, cell.admission, () => attach(session)),
+    ...relayWires(prepared, session),
+    ...serveAws(prepared, session),
+  ]
   try {
     await registerTree(world.call, session.task)
     const environment = await describe(prepared, wish, world, session)
@@ -182,6 +195,16 @@ function relayWires({ cell, places }: Prepared, session: TaskSession): readonly 
     const open = async () => connectThrough(await attach(session), place)
     return wire === undefined ? [] : [relay(wire.server, cell.admission, open, REFUSE[place.scheme])]
   })
+}
+
+/** AWS's own way to be given keys, where a target hands them out and the command can reach a listener of its own. */
+function serveAws({ cell, places, aws, files }: Prepared, session: TaskSession): readonly (() => void)[] {
+  const wire = cell.wires[places.length]
+  if (aws === undefined || wire === undefined) return []
+  const token = randomBytes(24).toString('base64url')
+  writeFileSync(join(files, PLUG_FILES.awsToken), token, { mode: 0o600 })
+  const ask = async () => askOn(await attach(session), { as: 'aws', target: aws.id })
+  return [serveAwsCredentials(wire.server, cell.admission, { token, ask })]
 }
 
 /** Ends the task and tells what it was refused, since many programs do not show what a proxy answers. */
@@ -213,7 +236,7 @@ async function describe(
   world: RunWorld,
   session: TaskSession,
 ): Promise<Record<string, string>> {
-  const { cell, places, files } = prepared
+  const { cell, places, targets, files } = prepared
   const { kept, removed } = hideVariables(world.environment, wish.allowed, wish.passed)
   const { id, scope, owner, expiresAt } = session.task
   const file = (name: keyof typeof RUN_FILES) => join(cell.filesAt, RUN_FILES[name])
@@ -221,6 +244,7 @@ async function describe(
   const [postgres, mysql, redis] = [wiresOf('postgres', wires), wiresOf('mysql', wires), wiresOf('redis', wires)]
   writeFileSync(join(files, RUN_FILES.pgService), serviceFile(postgres, scope.actions), { mode: 0o644 })
   writeFileSync(join(files, RUN_FILES.mysqlOptions), optionFile(mysql, scope.actions), { mode: 0o644 })
+  writePlugs(files, targets, readFileSync(join(world.home, 'ca.pem'), 'utf8'), cell)
   const environment = buildEnvironment(kept, {
     taskId: id,
     proof: cell.proof,
@@ -228,8 +252,13 @@ async function describe(
     caBundle: file('caBundle'),
     trustStore: file('trustStore'),
     gitConfig: wish.allowed.includes('git') ? undefined : file('gitConfig'),
-    targets: await shownTargets(world.call, scope.targets),
+    targets,
+    gitHelper: gitHelper(cell.filesAt),
     wired: {
+      ...plugVariables({
+        ...{ targets, allowed: wish.allowed, filesAt: cell.filesAt, searchPath: kept.PATH ?? '' },
+        awsPort: prepared.aws && cell.wires[places.length]?.port,
+      }),
       ...postgresVariables(postgres, scope.actions, file('pgService')),
       ...mysqlVariables(mysql, cell.filesAt),
       ...redisVariables(redis),

@@ -39,8 +39,8 @@ export interface SandboxWish {
 
 /** Where the run's files show inside. */
 export const INNER_DIRECTORY = '/run/stint'
-
-const INNER_NODE = '/run/stint-node'
+/** The Node that runs there, for as long as the sandbox is. */
+export const INNER_NODE = '/run/stint-node'
 /** The name says that it is a module, wherever it stands. */
 const INNER_PROGRAM = extname(import.meta.url) === '.ts' ? 'inner.mts' : 'inner.mjs'
 const FILTER_FD = 4

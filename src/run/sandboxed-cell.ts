@@ -5,7 +5,7 @@ import type { Bubblewrap } from './bubblewrap.ts'
 import type { Cell } from './cell.ts'
 import { type LayoutWish, planLayout, socketsIn, whyNotSeen } from './layout.ts'
 import { isWithin, realPath } from './paths.ts'
-import { INNER_DIRECTORY, openSandbox } from './sandbox.ts'
+import { INNER_DIRECTORY, INNER_NODE, openSandbox } from './sandbox.ts'
 import { exitCodeOf } from './signals.ts'
 
 /** What the sandbox is made from. */
@@ -33,6 +33,7 @@ export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> 
     proxy: new URL(`http://127.0.0.1:${sandbox.port}`),
     admission: admitSandbox,
     filesAt: INNER_DIRECTORY,
+    nodeAt: INNER_NODE,
     says: sayings(wish),
     async start(command, environment) {
       const { promise, resolve } = Promise.withResolvers<number>()

@@ -173,7 +173,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       list: () => [...targets.values()],
       get: (id) => find(targets, id),
       remove: async (id) => did('targets.remove', targets.delete(id)),
-      placeholderVariables: () => ['ORDERS_TOKEN'],
+      tools: () => ({ placeholderVariables: ['ORDERS_TOKEN'], plugPoints: [] }),
       presets: () => [],
       probe: async () => did('targets.probe', [{ step: 'resolve orders.example', ok: true, detail: '192.0.2.1' }]),
     },

@@ -44,11 +44,10 @@ export interface Gitlab extends Played {
 }
 
 /** Starts GitLab with two projects and a group. */
-export async function startGitlab(): Promise<Gitlab> {
+export async function startGitlab(projects: readonly string[] = ['acme/app', '7', 'acme/other']): Promise<Gitlab> {
   const owner = `glpat-${randomBytes(15).toString('base64url')}`
   const tokens = new Map<number, Token>()
   const state = { tokens, isLying: false, isSelfRevocable: true, isOld: false }
-  const projects = ['acme/app', '7', 'acme/other']
   const played = await play(byDescription(DESCRIPTION, answer))
   return Object.assign(state, played, { target: targetAt(played), standing: new Secret(owner) })
 

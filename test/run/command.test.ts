@@ -142,7 +142,9 @@ for (const [mode, flags] of [
       const { stdout } = await shell(
         'echo $STINT_TASK; echo $GITHUB_TOKEN; git config --get-all credential.helper; git ls-remote --get-url git@github.com:o/r',
       )
-      assert.equal(stdout, `${fake.task().id}\nstint-placeholder\n\nhttps://github.com/o/r\n`)
+      const [id, placeholder, none, helper, url] = stdout.split('\n')
+      assert.deepEqual([id, placeholder, none, url], [fake.task().id, 'stint-placeholder', '', 'https://github.com/o/r'])
+      assert.match(helper ?? '', /^!'.*\/bin\/git-credential-stint'$/, 'no helper but the run’s own')
     })
 
     test('the task is started supervised, with its proof and scope, and its root is this stint run', async () => {

@@ -14,6 +14,7 @@ const target: ShownTarget = {
   ],
   placement: { kind: 'placeholder', placeholder: '{{T}}', body: false },
   placeholderVariables: ['T_TOKEN'],
+  plugPoints: [],
 }
 const told: Told = {
   ...{
@@ -24,6 +25,7 @@ const told: Told = {
     trustStore: '/run/jks',
     gitConfig: '/run/git',
   },
+  gitHelper: [],
   wired: {},
   targets: [target],
 }

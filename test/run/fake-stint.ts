@@ -215,4 +215,5 @@ const shownTarget = {
   hosts: [{ scheme: 'https', host: 'github.com', port: 443 }],
   placement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
   placeholderVariables: ['GITHUB_TOKEN', 'GH_TOKEN'],
+  plugPoints: [],
 }

@@ -3,6 +3,7 @@ import type { Register } from '../command.ts'
 import { register as audit } from './audit.ts'
 import { register as backup } from './backup.ts'
 import { register as credential } from './credential.ts'
+import { register as credentialHelper } from './credential-helper.ts'
 import { register as doctor } from './doctor.ts'
 import { register as issuer } from './issuer.ts'
 import { register as lease } from './lease.ts'
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Register[] = [
   audit,
   backup,
   credential,
+  credentialHelper,
   doctor,
   issuer,
   lease,
