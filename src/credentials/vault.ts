@@ -29,7 +29,10 @@ export interface Vault {
   replace(id: string, value: Secret, version?: number): Promise<void>
   /** Throws `not_found`. */
   remove(id: string): Promise<void>
-  /** 32 bytes of Stint’s own for one purpose, made once and sealed like a credential. */
+  /**
+   * 32 bytes of Stint’s own for one purpose, made once for all that share the state and sealed like a credential. Throws
+   * `vault_key_wrong` where another process made it at the same time, under another key.
+   */
   innerKey(purpose: string): Promise<Buffer>
   /** By name. */
   list(): readonly CredentialListing[]
@@ -88,8 +91,20 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
   }
 
   async function innerKey(id: string): Promise<Buffer> {
-    if (!records.has(id)) await insert(id, new Secret(newKey().toString('base64url')))
+    if (!records.has(id)) await claimInner(id)
     return Buffer.from(openRecord(known(id)).reveal(), 'base64url')
+  }
+
+  /** Of processes that share the state and start together one makes the key, and the others take it. */
+  async function claimInner(id: string): Promise<void> {
+    try {
+      await insert(id, new Secret(newKey().toString('base64url')))
+    } catch (thrown) {
+      if (!(thrown instanceof StintError) || thrown.code !== 'conflict') throw thrown
+      await refresh([id])
+      if (records.get(id)?.key === undefined)
+        throw new StintError('vault_key_wrong', 'a process that shares the state began it under another key; copy its vault.key')
+    }
   }
 
   function listed(): OpenRecord[] {

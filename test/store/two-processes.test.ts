@@ -114,6 +114,17 @@ describe('rooms of two processes on one state', { skip: postgres.skip }, () => {
     assert.deepEqual(changed, ['k', 'k'])
   })
 
+  test('a key of Stint’s own is made by one of those that start together, and taken by the other; not under another key', async (t) => {
+    const directory = await temporaryDirectory(t)
+    const keyOf = (name: string) => fileSource(join(directory, name))
+    const same = await openTwice(t, (store) => openVault(store, keyOf('same')))
+    const [one, two] = await Promise.all([same.first.innerKey('leases'), same.second.innerKey('leases')])
+    assert.deepEqual(one, two)
+    const differing = await openTwice(t, (store, name) => openVault(store, keyOf(name)))
+    await differing.first.innerKey('leases')
+    await assert.rejects(differing.second.innerKey('leases'), withCode('vault_key_wrong'))
+  })
+
   test('a revocation is in force in the other when heard of, told once, and lifted there', async (t) => {
     const { first, second, heard, heardByFirst } = await openTwice(t, (store) => openRevocations(store, Date.now, () => []))
     const told: number[] = []
