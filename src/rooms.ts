@@ -21,6 +21,7 @@ import { createDpop } from './identity/dpop.ts'
 import { ISSUERS } from './identity/issuers/index.ts'
 import { createIssuers } from './identity/registry.ts'
 import { openTokens } from './identity/tokens.ts'
+import { createUsedProofs } from './identity/used-proofs.ts'
 import { createUsedTokens } from './identity/used-tokens.ts'
 import { createVerify } from './identity/verify.ts'
 import { openKeySources } from './key-sources.ts'
@@ -93,7 +94,7 @@ export async function openRooms(opening: Opening) {
   })
   return {
     ...happened,
-    ...(await openIdentity(opening, store, dial)),
+    ...(await openIdentity(opening, { store, gateways }, dial)),
     ...{ gateways, metrics, tasks, vault, credentials, leases, targets, flows, revocations, dial },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
@@ -164,7 +165,7 @@ async function openAudit({ config, log, now, onClose, report }: Opening, { audit
   }
 }
 
-async function openIdentity({ config, now }: Opening, store: Store, dial: Dial) {
+async function openIdentity({ config, now }: Opening, { store, gateways }: Awaited<ReturnType<typeof openStore>>, dial: Dial) {
   const { issuer, clockSkewSeconds: skewSeconds, trustDomain } = config
   const issuers = await createIssuers(store)
   const options = { issuer, audience: issuer, ttlSeconds: config.taskTokenSeconds, skewSeconds, now }
@@ -172,7 +173,7 @@ async function openIdentity({ config, now }: Opening, store: Store, dial: Dial) 
   const inside = createInsideCheck()
   const identity = createVerify({
     ...{ tokens, issuers, trustDomain, kinds: ISSUERS, insideTask: inside.isInside },
-    dpop: createDpop({ skewSeconds, now }),
+    dpop: createDpop({ skewSeconds, now, ...(gateways.isShared && { shared: createUsedProofs(store, gateways, now) }) }),
     used: createUsedTokens(store, now),
     io: {
       getJson: (url, reach) => createGetJson(dial, { ...reach, allowHttp: reach.privateNetworks.length > 0 })(url),

@@ -7,6 +7,7 @@ import { hasPrivateMembers, PROOF_ALGORITHMS, publicKeyFor } from './algorithms.
 import type { ParsedJwt, PublicJwk } from './issuer.ts'
 import { isRecord, parseJwt } from './jwt.ts'
 import { createOnce } from './once.ts'
+import type { UsedProofs } from './used-proofs.ts'
 
 /** A request as its proof must describe it (RFC 9449, section 4.2): `method` is `htm`, `url` is `htu`. */
 export interface ProvedRequest {
@@ -14,11 +15,23 @@ export interface ProvedRequest {
   readonly url: string
 }
 
+/**
+ * Uses a proof up at every gateway that shares the state; nothing may be done for the caller before. It may be called again. Throws
+ * `proof_replayed`, `cut_off`, `store_unavailable`.
+ */
+export type Claim = () => Promise<void>
+
 /** Checks RFC 9449 proofs. Every proof works once. */
 export interface Dpop {
-  /** Throws `invalid_token` or `proof_replayed` unless `proof` shows possession of the key `thumbprint` for this request and token. */
-  check(request: ProvedRequest & { proof: string; token: string; thumbprint: string }): Promise<void>
-  /** The RFC 7638 thumbprint of the key a proof without a token shows possession of, for binding a new task to it. `caller` is who is asking. */
+  /**
+   * Throws `invalid_token` or `proof_replayed` unless `proof` shows possession of the key `thumbprint` for this request and token.
+   * Answers what is left to do where other gateways would take the same proof.
+   */
+  check(request: ProvedRequest & { proof: string; token: string; thumbprint: string }): Promise<Claim | undefined>
+  /**
+   * The RFC 7638 thumbprint of the key a proof without a token shows possession of, for binding a new task to it. `caller` is who is
+   * asking. Throws as `check` and as its claim.
+   */
   proveKey(request: ProvedRequest & { proof: string; caller: string }): Promise<string>
 }
 
@@ -37,6 +50,8 @@ interface DpopOptions {
   pause?(ms: number): Promise<unknown>
   /** Proofs remembered at most in one window; past it proofs are refused. */
   readonly capacity?: number
+  /** What other gateways take as well is remembered by all of them; without it this process is the only one. */
+  readonly shared?: UsedProofs | undefined
 }
 
 const TYP = 'dpop+jwt'
@@ -53,7 +68,7 @@ const AHEAD_SECONDS = 5
  * The checker and its replay memory. A proof dated before this was called is refused, and none is accepted before its own date, so
  * that a restart, which empties the memory, lets no old proof in again.
  */
-export function createDpop({ skewSeconds, now, pause = delay, capacity = 200_000 }: DpopOptions): Dpop {
+export function createDpop({ skewSeconds, now, pause = delay, capacity = 200_000, shared }: DpopOptions): Dpop {
   const bornAt = now()
   const windowMs = (PROOF_SECONDS + skewSeconds) * 1000
   const used = createOnce({ keepMs: windowMs, capacity, share: Math.ceil(capacity / 4), now })
@@ -63,23 +78,31 @@ export function createDpop({ skewSeconds, now, pause = delay, capacity = 200_000
       const opened = await openProof(proof, request, openKey)
       if (opened.thumbprint !== thumbprint) throw refused('its key is not the one the token is bound to')
       if (opened.payload.ath !== hash(token)) throw refused('it is for another token (ath)')
-      await spend(opened, thumbprint)
+      return await spend(opened, thumbprint)
     },
     async proveKey({ proof, caller, ...request }) {
       const opened = await openProof(proof, request, openKey)
-      await spend(opened, caller)
+      const claim = await spend(opened, caller)
+      await claim?.()
       return opened.thumbprint
     },
   }
 
-  async function spend({ thumbprint, payload }: OpenedProof, spender: string): Promise<void> {
+  async function spend({ thumbprint, payload }: OpenedProof, spender: string): Promise<Claim | undefined> {
     const { iat, jti } = payload
     if (typeof jti !== 'string' || jti === '' || jti.length > MAX_JTI) throw refused('its jti is missing or too long')
     if (typeof iat !== 'number') throw refused('its iat is missing')
-    await reach(Math.round(iat * 1000))
+    const madeAt = Math.round(iat * 1000)
+    await reach(madeAt)
     const result = used.use(spender, `${thumbprint}.${jti}`)
-    if (result === 'again') throw new StintError('proof_replayed', 'a DPoP proof with this jti was used before')
+    if (result === 'again') throw replayed()
     if (result === 'full') throw new StintError('rate_limited', 'too many DPoP proofs within a minute')
+    return (
+      shared &&
+      claimOnce(async () => {
+        if ((await shared.use(thumbprint, jti, madeAt + windowMs)) === 'again') throw replayed()
+      })
+    )
   }
 
   async function reach(madeAt: number): Promise<void> {
@@ -89,6 +112,18 @@ export function createDpop({ skewSeconds, now, pause = delay, capacity = 200_000
     if (madeAt > now()) throw refused('it is dated in the future; check the clock')
     if (madeAt < now() - windowMs) throw refused('it is too old; make a new one for every request')
     if (madeAt < bornAt) throw refused('it was made before this Stint started; make a new one')
+  }
+}
+
+/** Whoever calls it meanwhile or afterwards has the outcome of the first; after a failure it is tried again. */
+function claimOnce(work: Claim): Claim {
+  let claiming: Promise<void> | undefined
+  return () => {
+    claiming ??= work().catch((thrown: unknown) => {
+      claiming = undefined
+      throw thrown
+    })
+    return claiming
   }
 }
 
@@ -160,6 +195,10 @@ function normalEscape(encoded: string): string {
 
 function hash(token: string): string {
   return createHash('sha256').update(token).digest('base64url')
+}
+
+function replayed(): StintError {
+  return new StintError('proof_replayed', 'a DPoP proof with this jti was used before')
 }
 
 function refused(why: string, cause?: unknown): StintError {

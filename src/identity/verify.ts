@@ -1,7 +1,7 @@
 import { StintError } from '../errors.ts'
 import type { Caller, IssuerRule } from '../model.ts'
 import { operatorId } from './caller-id.ts'
-import type { Dpop } from './dpop.ts'
+import type { Claim, Dpop } from './dpop.ts'
 import type { Issuer, IssuerConfig, IssuerIo, ParsedJwt, Vouched } from './issuer.ts'
 import { MAX_TOKEN_BYTES, parseJwt } from './jwt.ts'
 import type { TaskClaims, Tokens } from './tokens.ts'
@@ -33,9 +33,12 @@ export type Examined =
 
 /** WHO IS CALLING? Everything that is not proved throws. */
 export interface Verify {
-  /** Answers at once for `attached`. Throws `invalid_token`, `token_replayed`, `proof_replayed`, `issuer_unknown`, `issuer_unavailable`, `inside_task`, `not_operator`. */
+  /** Answers at once for `attached`, unless its proof is still to be claimed. Throws `invalid_token`, `token_replayed`, `proof_replayed`, `issuer_unknown`, `issuer_unavailable`, `inside_task`, `not_operator`, `cut_off`, `store_unavailable`. */
   verify(proof: Proof): Caller | Promise<Caller>
-  /** As `verify` for a task token that may have expired, and says whether it has. It proves who asks, and gives no right to anything. */
+  /**
+   * As `verify` for a task token that may have expired, and says whether it has. It proves who asks, and gives no right to anything: while
+   * this gateway is cut off the proof is claimed later, when `verify` is first asked about the caller, so that programs are told why.
+   */
   recognise(proof: Proof & { kind: 'dpop' }): Promise<{ readonly caller: Caller; readonly isExpired: boolean }>
   /** Uses the token up, durably: its `jti` is `token_replayed` from now on, unless the issuer allows reuse. Throws `store_unavailable` as well. */
   verifyFederated(token: string, possession?: Possession): Promise<Vouched>
@@ -63,12 +66,14 @@ export function createVerify(options: VerifyOptions): Verify {
   const { tokens, dpop, issuers, used, kinds, io, trustDomain } = options
   const vouch = createVouch(kinds, io)
   const rules = new WeakMap<Caller, IssuerRule>()
+  /** Callers whose proofs were taken while nobody could tell whether another gateway had taken them. */
+  const owing = new WeakMap<Caller, Claim>()
   return { verify, recognise, verifyFederated, examine, ruleOf: (caller) => rules.get(caller) }
 
   function verify(proof: Proof): Caller | Promise<Caller> {
     switch (proof.kind) {
       case 'attached':
-        return proof.caller
+        return owing.has(proof.caller) ? claimed(proof.caller) : proof.caller
       case 'dpop':
         return verifyDpop(proof)
       case 'federated':
@@ -81,18 +86,38 @@ export function createVerify(options: VerifyOptions): Verify {
   }
 
   async function verifyDpop(proof: Proof & { kind: 'dpop' }): Promise<Caller> {
-    return provedBy(await tokens.verify(proof.token), proof)
+    const { caller, claim } = await provedBy(await tokens.verify(proof.token), proof)
+    await claim?.()
+    return caller
   }
 
   async function recognise(proof: Proof & { kind: 'dpop' }): Promise<{ caller: Caller; isExpired: boolean }> {
     const claims = await tokens.verifyLate(proof.token)
-    return { caller: await provedBy(claims, proof), isExpired: claims.expiresAt <= io.now() }
+    const { caller, claim } = await provedBy(claims, proof)
+    if (claim !== undefined) await claimOrOwe(caller, claim)
+    return { caller, isExpired: claims.expiresAt <= io.now() }
   }
 
-  async function provedBy(claims: TaskClaims, { token, dpop: proof, method, url }: Proof & { kind: 'dpop' }): Promise<Caller> {
+  async function provedBy(claims: TaskClaims, { token, dpop: proof, method, url }: Proof & { kind: 'dpop' }) {
     const { taskId, workload, keyThumbprint, proof: kind, actors } = claims
-    await dpop.check({ proof, method, url, token, thumbprint: keyThumbprint })
-    return { id: workload, proof: kind, issuer: 'stint', keyThumbprint, taskId, actors, claims: {} }
+    const claim = await dpop.check({ proof, method, url, token, thumbprint: keyThumbprint })
+    const caller: Caller = { id: workload, proof: kind, issuer: 'stint', keyThumbprint, taskId, actors, claims: {} }
+    return { caller, claim }
+  }
+
+  async function claimOrOwe(caller: Caller, claim: Claim): Promise<void> {
+    try {
+      await claim()
+    } catch (thrown) {
+      if (!(thrown instanceof StintError) || thrown.code !== 'cut_off') throw thrown
+      owing.set(caller, claim)
+    }
+  }
+
+  async function claimed(caller: Caller): Promise<Caller> {
+    await owing.get(caller)?.()
+    owing.delete(caller)
+    return caller
   }
 
   async function verifyOperator(pid: number | undefined): Promise<Caller> {

@@ -30,8 +30,8 @@ async function proof(
   return await signRaw(key.privateKey, claims, full)
 }
 
-function check(dpop: Dpop, text: string, more: Partial<Parameters<Dpop['check']>[0]> = {}): Promise<void> {
-  return dpop.check({ proof: text, method: METHOD, url: PLACE, token: TOKEN, thumbprint: key.thumbprint, ...more })
+async function check(dpop: Dpop, text: string, more: Partial<Parameters<Dpop['check']>[0]> = {}): Promise<void> {
+  await dpop.check({ proof: text, method: METHOD, url: PLACE, token: TOKEN, thumbprint: key.thumbprint, ...more })
 }
 
 describe('a DPoP proof', () => {
