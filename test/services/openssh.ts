@@ -51,7 +51,8 @@ async function start(lines: readonly string[], caType: string, triesLeft = 3): P
   make(caType, 'ca')
   execFileSync(keygen, ['-q', '-k', '-f', at('krl'), '-s', at('ca.pub'), '/dev/null'])
   writeFileSync(at('ids'), '')
-  writeFileSync(at('revoke'), readGuide().replaceAll('/var/lib/stint-krl', directory), { mode: 0o755 })
+  const script = readGuide().replaceAll('/etc/ssh/stint-ca.pub', at('ca.pub')).replaceAll('/var/lib/stint-krl', directory)
+  writeFileSync(at('revoke'), script, { mode: 0o755 })
   const names = Object.values(USERS).map((name) => `${name}:x:1000:1000::${directory}:/bin/sh\n`)
   writeFileSync(at('passwd'), readFileSync('/etc/passwd', 'utf8').replace(/^[^:]+:[^:]*:1000:.*\n/gm, '') + names.join(''))
   const port = await freePort()
@@ -81,7 +82,7 @@ function configOf(directory: string, port: number): readonly string[] {
   return [
     ...[`ListenAddress 127.0.0.1:${port}`, ...hostKeys, 'PidFile none', 'LogLevel VERBOSE', 'UsePAM no', 'MaxStartups 100'],
     ...['AuthenticationMethods publickey', 'AuthorizedKeysFile none'],
-    ...[`TrustedUserCAKeys ${directory}/ca.pub`, `RevokedKeys ${directory}/krl`],
+    ...[`RevokedKeys ${directory}/krl`, `Match User ${Object.values(USERS).join(',')}`, `TrustedUserCAKeys ${directory}/ca.pub`],
   ]
 }
 
