@@ -18,7 +18,7 @@ import { placesIn, prepareHome } from './home.ts'
 import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
 import { createKillswitch, type Killswitch } from './killswitch.ts'
 import type { Log } from './log.ts'
-import type { Caller, Decision, Selector, Target, Task } from './model.ts'
+import type { Caller, Decision, Outcome, Selector, Target, Task } from './model.ts'
 import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
 
 /** A running Stint. */
@@ -136,12 +136,20 @@ function joinRequest(rooms: Rooms, log: Log) {
       return written(recorder.recordAttempt(attempt))
     },
     obtain: credentials.obtain,
-    settle,
+    settle(permit, outcome, lease) {
+      settle(permit, outcome, lease)
+      if (lease !== undefined && isRefusedThere(outcome)) credentials.doubt(lease)
+    },
     report(correlationId, thrown) {
       const error = asStintError(thrown)
       log[error.status >= 500 ? 'error' : 'info']({ correlationId, err: error }, 'refused')
     },
   })
+}
+
+/** The target took what it was shown for no credential of its own, or did not get as far. */
+function isRefusedThere({ status, code }: Outcome): boolean {
+  return status === 401 || status === 403 || code === 'upstream_failed'
 }
 
 /** THE STOP: killswitch.ts over the rooms. */

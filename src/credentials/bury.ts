@@ -40,10 +40,15 @@ export async function bury(found: Entry, verbs: BuryVerbs): Promise<number | und
 
 /** Looks once at a credential that is in use, so that a later refusal means something. */
 export async function lookOnce(entry: Entry, verbs: BuryVerbs): Promise<void> {
-  if (hasControl(entry.record)) return
+  if (!hasControl(entry.record)) await lookAgain(entry, verbs)
+}
+
+/** Looks at a credential that is in use, and answers what was seen. */
+export async function lookAgain(entry: Entry, verbs: BuryVerbs): Promise<Sighting['saw']> {
   const sighting = await look(issuedOf(entry, verbs), providerOf(entry.record, verbs), verbs)
   const current = verbs.ledger.get(entry.record.id)
   if (current?.record.state === 'active') await save(current, withSighting(current.record, sighting), verbs)
+  return sighting.saw
 }
 
 /** One that nobody ever saw work is looked at before it is taken back, which may happen although it fails. */

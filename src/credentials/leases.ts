@@ -35,6 +35,8 @@ export interface Leases {
   end(selector: Selector, cause: Cause): readonly string[]
   /** One lease. Throws `not_found`. */
   endOne(id: string, cause: Cause): Promise<LeaseRecord>
+  /** Looks again at one that its target refused; true when its provider refuses it too: it is of no use any more, and ends. */
+  doubt(id: string): Promise<boolean>
   get(id: string): Promise<LeaseRecord>
   list(filter: LeaseFilter): ReturnType<Awaited<ReturnType<typeof openLedger>>['list']>
   /** Not dead ones whose standing credential is this. */
@@ -97,6 +99,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
       undertaker.undertake(id, cause)
       return ledger.load(id)
     },
+    doubt: undertaker.doubt,
     get: ledger.load,
     list: ledger.list,
     dependingOn: ledger.countDependingOn,

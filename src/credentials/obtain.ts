@@ -17,6 +17,8 @@ const MAX_LEASES = 150_000
 const RENEW_MS = 30_000
 /** After a renewal that failed. */
 const RENEW_AGAIN_MS = 5000
+/** A target that refuses everything is no reason to ask the provider each time. */
+const DOUBT_AGAIN_MS = 10_000
 
 /** Turns a Permit into a Lease, and nothing else does (G1). */
 export interface Obtain {
@@ -27,6 +29,8 @@ export interface Obtain {
   obtain(permit: Permit<Decided>): Lease | Promise<Lease>
   /** Ends every lease the selector covers, those on their way included: none is used again, and the minted ones are revoked. Answers how many. */
   drop(selector: Selector, cause: Cause): number
+  /** Its target refused it: when its provider does so too, the next one who obtains it gets another. Looks now and then only. */
+  doubt(lease: Lease): void
   leases(): readonly Lease[]
 }
 
@@ -34,7 +38,7 @@ export interface Obtain {
 export interface ObtainVerbs {
   readonly vault: Pick<Vault, 'open' | 'onChange'>
   readonly connectors: Readonly<Record<string, Connector>>
-  readonly leases: Pick<Leases, 'issue' | 'end' | 'endOne'>
+  readonly leases: Pick<Leases, 'issue' | 'end' | 'endOne' | 'doubt'>
   /** Whether the task lives and no revocation covers what it asks for. */
   isAllowed(about: About): boolean
   now(): number
@@ -58,6 +62,7 @@ interface Holding {
   grant: Grant | undefined
   isDropped: boolean
   renewAt: number
+  doubtAgainAt: number
   lease: Lease | undefined
   coming: Promise<Lease> | undefined
 }
@@ -75,7 +80,7 @@ export function createObtain({
   const byTask = new Map<string, Holding[]>()
   let count = 0
   vault.onChange((id) => void forgetUnder({ kind: 'credential', id })) // what it minted stays, and is revoked by its new value
-  return { obtain, drop, leases }
+  return { obtain, drop, doubt, leases }
 
   function obtain(permit: Permit<Decided>): Lease | Promise<Lease> {
     const allowed = allowedBy(permit)
@@ -106,6 +111,7 @@ export function createObtain({
       variant,
       grant,
       renewAt,
+      doubtAgainAt: 0,
       isDropped: false,
       lease: undefined,
       coming: undefined,
@@ -198,6 +204,15 @@ export function createObtain({
     const dropped = new Set(forgetUnder(selector))
     for (const id of minted.end(selector, cause)) dropped.add(id)
     return dropped.size
+  }
+
+  function doubt(lease: Lease): void {
+    const held = (byTask.get(lease.taskId) ?? NONE).find((one) => one.lease === lease)
+    if (held?.grant === undefined || held.doubtAgainAt > now()) return
+    held.doubtAgainAt = now() + DOUBT_AGAIN_MS
+    minted.doubt(lease.id).then((isGone) => {
+      if (isGone) forget([lease.taskId], (one) => one === held)
+    }, report)
   }
 
   /** Answers the ids of those that were there. */

@@ -1,7 +1,7 @@
 import { createDeadlines } from '../deadlines.ts'
 import { asStintError, StintError } from '../errors.ts'
-import { type BuryVerbs, bury, lookOnce } from './bury.ts'
-import { type Cause, type LeaseRecord, moveTo } from './lease-record.ts'
+import { type BuryVerbs, bury, lookAgain, lookOnce } from './bury.ts'
+import { type Cause, hasControl, type LeaseRecord, moveTo } from './lease-record.ts'
 import { advance } from './ledger.ts'
 
 /** A new credential is looked at once, a little later, so that minting is not held up by it. */
@@ -18,6 +18,11 @@ export interface Undertaker {
   undertake(id: string, cause: Cause): void
   /** Looks once whether it works, so that a later refusal means something. */
   control(id: string): void
+  /**
+   * Looks again at a credential in use that its target refused. True when its provider refuses it, which once took it: someone else took
+   * it back, so that it is of no use, and is to be revoked as any other.
+   */
+  doubt(id: string): Promise<boolean>
   /** Those on their way that are late. */
   readonly late: number
   /** Resolves when the lease is dead or irrevocable; at once for one that is not known. */
@@ -56,6 +61,7 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
   return {
     undertake,
     control: (id) => due.set(id, now() + CONTROL_AFTER_MS),
+    doubt,
     get late() {
       let count = 0
       for (const { record } of ledger.all()) if (record.lateAt !== undefined) count += 1
@@ -82,6 +88,16 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
     ledger.save(revoking).catch(report) // `work` saves it again before anything is done
     told('revoke', revoking.record)
     enqueue(id)
+  }
+
+  async function doubt(id: string): Promise<boolean> {
+    const entry = ledger.get(id)
+    if (entry?.record.state !== 'active' || !hasControl(entry.record)) return false
+    if ((await lookAgain(entry, verbs)) !== 'refused' || ledger.get(id)?.record.state !== 'active') return false
+    const why = 'its provider refuses it, and nobody here took it back'
+    undertake(id, { why })
+    report(new StintError('upstream_failed', `lease ${id} of the target ${entry.record.target.id}: ${why}`))
+    return true
   }
 
   function takeUp(id: string, cause: Cause): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileKeys } from '../../src/credentials/keys/file.ts'
 import { createLeaseSeal } from '../../src/credentials/lease-seal.ts'
@@ -24,6 +24,8 @@ export interface Rig {
   readonly reported: unknown[]
   /** What exists at the provider. */
   objects(): readonly string[]
+  /** The provider forgets one by itself. */
+  remove(leaseId: string): void
   ask(change?: Partial<Parameters<Leases['issue']>[0]>): ReturnType<Leases['issue']>
   close(): Promise<void>
 }
@@ -57,6 +59,7 @@ export async function openRig(
   return {
     ...{ leases, store, told, reported },
     objects: () => readdirSync(objects),
+    remove: (leaseId) => rmSync(join(objects, leaseId)),
     ask: (change) => {
       const grant = { key: 'read', reach: ['reads'], terms: {} }
       return leases.issue({ caller: CALLER, task: TASK, target: MINTED, grant, expiresAt: Date.now() + 600_000, ...change })

@@ -6,6 +6,7 @@ export const NOTHING_MINTED: Pick<ObtainVerbs, 'leases' | 'isAllowed' | 'report'
   leases: {
     issue: () => assert.fail('nothing is minted here'),
     endOne: () => assert.fail('nothing is minted here'),
+    doubt: () => assert.fail('nothing is minted here'),
     end: () => [],
   },
   isAllowed: () => true,

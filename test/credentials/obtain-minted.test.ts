@@ -98,4 +98,41 @@ describe('a minted lease', () => {
     await obtain(permit())
     assert.equal(drop({ kind: 'all' }, { why: 'killed' }), 1)
   })
+
+  test('that its provider took back by itself is replaced once its target refuses it, and nobody asks the provider often', async (t) => {
+    const looked: string[] = []
+    const { obtain, doubt, rig } = await setup(t, { at: (moment) => void (moment === 'before probe' && looked.push(moment)) })
+    const first = await obtain(permit())
+    doubt(first)
+    await sleep(50)
+    assert.equal(looked.length, 0, 'nobody saw it work yet: a refusal means nothing')
+    for (const until = Date.now() + 5000; (await rig.leases.get(first.id)).sightings.length === 0; await sleep(20))
+      assert.ok(Date.now() < until)
+    doubt(first)
+    await sleep(50)
+    assert.equal(looked.length, 1, 'not again so soon')
+    assert.equal(obtain(permit()), first)
+  })
+
+  for (const [what, isGone] of [
+    ['was taken back at the provider', true],
+    ['works at the provider', false],
+  ] as const)
+    test(`that its target refuses and that ${what} is ${isGone ? 'another' : 'the same'} from then on`, async (t) => {
+      const { obtain, doubt, rig } = await setup(t)
+      const first = await obtain(permit())
+      for (const until = Date.now() + 5000; (await rig.leases.get(first.id)).sightings.length === 0; await sleep(20))
+        assert.ok(Date.now() < until)
+      if (isGone) rig.remove(first.id)
+      doubt(first)
+      if (isGone) await rig.leases.settled(first.id)
+      else await sleep(100)
+      const next = await obtain(permit())
+      assert.equal(next.id !== first.id, isGone)
+      assert.deepEqual(rig.objects(), [next.id])
+      const { state, why } = await rig.leases.get(first.id)
+      assert.equal(state, isGone ? 'dead' : 'active')
+      if (isGone) assert.match(String(why), /nobody here took it back/)
+      assert.equal(rig.reported.length, isGone ? 1 : 0)
+    })
 })

@@ -102,9 +102,26 @@ describe('psql, unmodified, under a task', { skip }, () => {
     assert.deepEqual(await service.running.query(sleeping), [])
   })
 
+  test('logs in again after somebody dropped its role at the server', async () => {
+    await succeed(stint.cli(['revoke', 'lift', '1', '--reason', 'over']))
+    const wait = 'until [ -e go ]; do sleep 0.1; done'
+    const again = 'for try in $(seq 30); do query && exit; sleep 1; done; exit 1'
+    const script = ['query() { psql --no-psqlrc -Atc "select 1"; }', 'query', wait, again]
+    const finished = run(['bash', '-c', script.join('\n')])
+    const leases = async () =>
+      JSON.parse((await succeed(stint.cli(['lease', 'list', '--state', 'active', '--json']))).stdout).items
+    await until(async () => (await leases())[0]?.sightings.length === 1)
+    const [{ id: role }] = await leases()
+    await service.running.query(`drop owned by ${role}`, [], 'shop')
+    await service.running.query(`drop role ${role}`)
+    writeFileSync(join(workspace, 'go'), '')
+    const { code, stdout, stderr } = await finished
+    assert.deepEqual([code, stdout], [0, '1\n1\n'], stderr)
+    assert.match(stderr, /SQLSTATE 28P01/)
+  })
+
   test('cancels what it does, by a key that is not the server’s', async () => {
     const script = 'psql --no-psqlrc -c "select pg_sleep(600)" & sleep 2; kill -INT $!; wait $!'
-    await succeed(stint.cli(['revoke', 'lift', '1', '--reason', 'over']))
     const { stderr } = await run(['bash', '-c', `set -m; ${script}`])
     assert.match(stderr, /canceling statement due to user request/)
   })
