@@ -142,6 +142,11 @@ async function readme(): Promise<string> {
     minting === undefined ? 'the one you store, injected' : 'made for each task, proved dead after it',
     summary,
   ])
+  rows.push([
+    '[static keys](docs/rotation.md)',
+    'the one you store, rotated',
+    'The key of any of these that injects what you store: changed by requests that you declare, without a failed request of a task, and the old one proved dead.',
+  ])
   const text = readFileSync(join(root, 'README.md'), 'utf8')
   const [start, end] = [text.indexOf(README_START), text.indexOf(README_END)]
   if (start === -1 || end < start) throw new Error(`README.md has no place between ${README_START} and ${README_END}`)

@@ -1,9 +1,10 @@
-import type { ApiVerbs, Asked, LeaseListing, ProbeStep } from './api/verbs.ts'
+import type { ApiVerbs, Asked, LeaseListing, ProbeStep, RotationListing } from './api/verbs.ts'
 import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import type { LeaseRecord } from './credentials/lease-record.ts'
 import type { PlugPoint } from './credentials/minting.ts'
+import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
@@ -59,6 +60,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       get: async (id) => listed(await parts.leases.get(id)),
       end: async (id, why) => listed(await parts.leases.endOne(id, { why })),
     },
+    rotations: {
+      ...parts.rotations,
+      begin: async (id, by) => shown(await parts.rotations.begin(id, by)),
+      list: async (id, limit) => (await parts.rotations.list(id, limit)).map(shown),
+    },
     backups: {
       allow() {
         if (parts.gateways.isShared)
@@ -109,6 +115,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     const count = await parts.leases.dependingOn(id)
     if (count > 0)
       throw new StintError('conflict', `${count} leases are revoked with it; end their tasks first, and see \`stint lease list\``)
+    await parts.rotations.forget(id)
     await vault.remove(id)
   }
 
@@ -252,4 +259,8 @@ async function probeHost({ scheme, host, port }: HostRule, target: Target, dial:
 
 function listed({ target, grant, coveredBy: _, ...record }: LeaseRecord): LeaseListing {
   return { ...record, targetId: target.id, connector: target.connector, reach: grant.reach }
+}
+
+function shown({ target, recipe: _, version: __, ...record }: RotationRecord): RotationListing {
+  return { ...record, targetId: target.id }
 }

@@ -50,6 +50,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     cutWhatIsWithdrawn(rooms)
     await rooms.gateways.join(await sharedNames(rooms, config))
     rooms.leases.start((taskId) => rooms.tasks.live(taskId) !== undefined)
+    await rooms.rotations.start()
     return { ...(await listen(rooms, opening)), close }
   } catch (thrown) {
     await close()

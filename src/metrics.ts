@@ -27,6 +27,7 @@ export interface Levels {
   liveTasks(): number
   leases(): number
   lateLeases(): number
+  rotations(): { readonly late: number; readonly overdueSeconds: number }
   revocationsInForce(): number
   audit(): Counters
 }
@@ -97,6 +98,12 @@ function watchLevels(levels: Levels, registers: Registry[]): void {
   level('stint_live_tasks', 'Tasks that are live now.', levels.liveTasks)
   level('stint_leases', 'Leases held now.', levels.leases)
   level('stint_leases_late', 'Minted credentials that should be dead and are not proved to be.', levels.lateLeases)
+  level('stint_rotations_late', 'Credentials whose rotation is overdue or does not get on.', () => levels.rotations().late)
+  level(
+    'stint_rotation_overdue_seconds',
+    'By how much the most overdue credential should have been rotated before.',
+    () => levels.rotations().overdueSeconds,
+  )
   level('stint_revocations_in_force', 'Revocations in force now.', levels.revocationsInForce)
   level('stint_audit_waiting', 'Audit entries that are not durable yet.', () => levels.audit().waiting)
   const total = (name: string, help: string, read: () => number): Counter =>

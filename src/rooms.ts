@@ -3,6 +3,7 @@ import { openLog } from './audit/log.ts'
 import { createRecorder, type Recorder } from './audit/record.ts'
 import { openSearch } from './audit/search.ts'
 import { createSettle } from './audit/settle.ts'
+import { catalogued } from './catalogued.ts'
 import type { Config } from './config.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import type { LeaseRecord } from './credentials/lease-record.ts'
@@ -10,6 +11,10 @@ import { createLeaseSeal } from './credentials/lease-seal.ts'
 import { openLeases } from './credentials/leases.ts'
 import type { Minting } from './credentials/minting.ts'
 import { createObtain } from './credentials/obtain.ts'
+import { placesOf } from './credentials/rotation/check-recipe.ts'
+import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
+import { openRotations } from './credentials/rotation/rotations.ts'
+import type { RotationAct } from './credentials/rotation/turning.ts'
 import type { LeaseStep } from './credentials/undertaker.ts'
 import { openVault } from './credentials/vault.ts'
 import { openCa } from './gateway/ca.ts'
@@ -81,6 +86,12 @@ export async function openRooms(opening: Opening) {
     ...{ self: gateways.self, others: gateways.others },
   })
   onClose(() => leases.close())
+  const rotations = openRotations(store, {
+    ...rotationVerbs(opening, happened.recorder, dial),
+    ...createLeaseSeal(await vault.innerKey('rotations')),
+    ...{ vault, target: targets.get, self: gateways.self, others: gateways.others, everyoneHas: gateways.confirm },
+  })
+  onClose(() => rotations.close())
   const isAllowed = (about: About): boolean =>
     tasks.live(about.task.id) !== undefined && revocations.covering(about) === undefined
   const credentials = createObtain({ vault, connectors: CONNECTORS, leases, isAllowed, now, report: opening.report })
@@ -89,13 +100,14 @@ export async function openRooms(opening: Opening) {
     liveTasks: () => tasks.under({ kind: 'all' }).length,
     leases: () => credentials.leases().length,
     lateLeases: () => leases.counts().late,
+    rotations: rotations.lateness,
     revocationsInForce: () => revocations.size,
     audit: () => happened.audit.counters(),
   })
   return {
     ...happened,
     ...(await openIdentity(opening, { store, gateways }, dial)),
-    ...{ gateways, metrics, tasks, vault, credentials, leases, targets, flows, revocations, dial },
+    ...{ gateways, metrics, tasks, vault, credentials, leases, rotations, targets, flows, revocations, dial },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
@@ -126,6 +138,21 @@ function leaseVerbs({ now, report }: Opening, recorder: Pick<Recorder, 'recordAc
       const details = { state, attempts: String(attempts), ...(lastError !== undefined && { lastError }) }
       const act = { action: `stint:Lease::${step}`, task, owner, target: target.id, subject: id, reason: why, details }
       recorder.recordAct(act).catch(report)
+    },
+  }
+}
+
+/** The way out of a rotation, and its acts in the log before they are done. */
+function rotationVerbs({ now, report }: Opening, recorder: Pick<Recorder, 'recordAct'>, dial: Dial) {
+  return {
+    ...{ now, report },
+    io: ({ target, recipe }: Pick<RotationRecord, 'target' | 'recipe'>) =>
+      createIo(dial, [...target.hosts, ...placesOf(recipe)], target, now),
+    async told(step: RotationAct, { id, credentialId, target, startedBy, state, why, unaccounted, newId }: RotationRecord) {
+      const facts = { state, startedBy, ...(newId !== undefined && { newId }), ...(unaccounted !== undefined && { unaccounted }) }
+      const details = { credential: credentialId, ...facts }
+      const act = { action: `stint:Rotation::${step}`, target: target.id, subject: id, reason: why, details }
+      await recorder.recordAct(act).catch((thrown) => Promise.reject(catalogued(thrown)))
     },
   }
 }

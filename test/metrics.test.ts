@@ -9,6 +9,7 @@ const levels = {
   liveTasks: () => 3,
   leases: () => 4,
   lateLeases: () => 12,
+  rotations: () => ({ late: 13, overdueSeconds: 14 }),
   revocationsInForce: () => 5,
 }
 
@@ -31,6 +32,8 @@ describe('the metrics', () => {
       ['live_tasks', 3],
       ['leases', 4],
       ['leases_late', 12],
+      ['rotations_late', 13],
+      ['rotation_overdue_seconds', 14],
       ['revocations_in_force', 5],
       ['audit_entries_total', 6],
       ['audit_published_total', 7],

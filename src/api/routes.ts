@@ -8,6 +8,7 @@ import * as issuers from './issuers.ts'
 import * as leases from './leases.ts'
 import * as policy from './policy.ts'
 import * as revocations from './revocations.ts'
+import * as rotations from './rotations.ts'
 import * as targets from './targets.ts'
 import * as tasks from './tasks.ts'
 import * as tunnels from './tunnels.ts'
@@ -62,6 +63,11 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/credentials', 'stint:Credential::list', 'read', OPERATOR, credentials.list),
   row('PUT', '/v1/credentials/:id', 'stint:Credential::replace', 'admin', OPERATOR, credentials.replace),
   row('DELETE', '/v1/credentials/:id', 'stint:Credential::remove', 'admin', OPERATOR, credentials.remove),
+  row('PUT', '/v1/credentials/:id/recipe', 'stint:Recipe::declare', 'admin', OPERATOR, rotations.declare),
+  row('GET', '/v1/credentials/:id/recipe', 'stint:Recipe::show', 'read', OPERATOR, rotations.recipe),
+  row('DELETE', '/v1/credentials/:id/recipe', 'stint:Recipe::remove', 'admin', OPERATOR, rotations.forget),
+  row('POST', '/v1/credentials/:id/rotations', 'stint:Rotation::begin', 'admin', OPERATOR, rotations.begin),
+  row('GET', '/v1/credentials/:id/rotations', 'stint:Rotation::list', 'read', OPERATOR, rotations.list),
   row('POST', '/v1/vault/rotate-key', 'stint:Vault::rotate', 'admin', OPERATOR, credentials.rotateKey),
 
   row('POST', '/v1/issuers', 'stint:Issuer::add', 'admin', OPERATOR, issuers.add),

@@ -13,7 +13,7 @@ export const words = (max: number) =>
 /** A name that stands in a path. */
 export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/, 'takes a name of letters, digits and . _ ~ : @ -')
 
-const millis = z.number().int().nonnegative().describe('Epoch milliseconds.')
+export const millis = z.number().int().nonnegative().describe('Epoch milliseconds.')
 
 /** A whole number that arrives as text, in a path or a query. */
 export const wholeText = (min: number, max: number) =>

@@ -3,6 +3,9 @@ import type { Refusal } from '../broker.ts'
 import type { LeaseRecord } from '../credentials/lease-record.ts'
 import type { LeaseFilter } from '../credentials/ledger.ts'
 import type { PlugPoint } from '../credentials/minting.ts'
+import type { Recipe } from '../credentials/rotation/recipe.ts'
+import type { DeclaredRecipe } from '../credentials/rotation/rotation-ledger.ts'
+import type { RotationRecord } from '../credentials/rotation/rotation-record.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
 import type { Access, Caller, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
@@ -13,6 +16,11 @@ export interface LeaseListing extends Omit<LeaseRecord, 'target' | 'grant' | 'co
   readonly targetId: string
   readonly connector: string
   readonly reach: readonly string[]
+}
+
+/** A rotation as anyone may see it: never its keys. */
+export interface RotationListing extends Omit<RotationRecord, 'target' | 'recipe' | 'version'> {
+  readonly targetId: string
 }
 
 /** How an API request proves its caller; identity/verify.ts checks it. Attacker-controlled but for `pid`. */
@@ -221,6 +229,14 @@ export interface ApiVerbs {
     get(id: string): Promise<LeaseListing>
     /** Revokes it at its provider, from now on. Throws `not_found`. */
     end(id: string, why: string): Promise<LeaseListing>
+  }
+  readonly rotations: {
+    /** Throws `invalid_argument` that names the part of the recipe, `not_found`, `conflict`. */
+    declare(credentialId: string, recipe: Recipe, everySeconds: number | undefined): Promise<DeclaredRecipe>
+    recipe(credentialId: string): Promise<DeclaredRecipe>
+    forget(credentialId: string): Promise<unknown>
+    begin(credentialId: string, by: string): Promise<RotationListing>
+    list(credentialId: string, limit: number): Promise<readonly RotationListing[]>
   }
   readonly backups: {
     /** Throws `conflict` where the data directory does not hold the state. */

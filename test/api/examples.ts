@@ -1,4 +1,4 @@
-import { ISSUER_RECORD, TARGET, THUMBPRINT } from './fixture.ts'
+import { ISSUER_RECORD, RECIPE, TARGET, THUMBPRINT } from './fixture.ts'
 
 /** A valid request for every row that takes something, by `METHOD path`. */
 export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonly body?: Record<string, unknown> }>> = {
@@ -19,6 +19,11 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
   'POST /v1/credentials': { body: { id: 'orders', value: 'hunter2-hunter2' } },
   'PUT /v1/credentials/:id': { path: '/v1/credentials/orders', body: { value: 'hunter3-hunter3' } },
   'DELETE /v1/credentials/:id': { path: '/v1/credentials/orders' },
+  'PUT /v1/credentials/:id/recipe': { path: '/v1/credentials/orders/recipe', body: { recipe: RECIPE } },
+  'GET /v1/credentials/:id/recipe': { path: '/v1/credentials/orders/recipe' },
+  'DELETE /v1/credentials/:id/recipe': { path: '/v1/credentials/orders/recipe' },
+  'POST /v1/credentials/:id/rotations': { path: '/v1/credentials/orders/rotations' },
+  'GET /v1/credentials/:id/rotations': { path: '/v1/credentials/orders/rotations' },
   'POST /v1/issuers': { body: { ...ISSUER_RECORD } },
   'POST /v1/issuers/test': { body: { token: 'eyJhbGciOi.eyJhbGciOi.c2ln' } },
   'DELETE /v1/issuers/:id': { path: '/v1/issuers/ci' },

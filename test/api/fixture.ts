@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Api, createApi } from '../../src/api/server.ts'
-import type { ApiVerbs, Asked, IdempotencyVerbs, LeaseListing, Proof } from '../../src/api/verbs.ts'
+import type { ApiVerbs, Asked, IdempotencyVerbs, LeaseListing, Proof, RotationListing } from '../../src/api/verbs.ts'
+import type { Recipe } from '../../src/credentials/rotation/recipe.ts'
 import { StintError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
 import type { Caller, Revocation, Selector, Target, Task, TaskWish } from '../../src/model.ts'
 import type { Secret } from '../../src/secret.ts'
+import { recipeAt } from '../credentials/rotation/recipe-example.ts'
 
 export const THUMBPRINT = 'a'.repeat(43)
 export const ISSUER = 'http://127.0.0.1:7400'
@@ -54,6 +56,13 @@ export const LEASE: LeaseListing = {
   },
   ...{ targetId: 'orders', connector: 'postgres', reach: ['reads schema app'], handle: { role: 'stint' } },
   ...{ requestedAt: 1, activeAt: 2, expiresAt: 1000, attempts: 0, sightings: [{ at: 3, saw: 'live' }] },
+}
+
+export const RECIPE: Recipe = recipeAt('https://orders.example')
+
+export const ROTATION: RotationListing = {
+  ...{ id: 'rotation_a', credentialId: 'orders', targetId: 'orders', state: 'making', keeper: 'local', startedBy: 'schedule' },
+  ...{ startedAt: 1, attempts: 0, sightings: [{ at: 2, key: 'old', saw: 'live' }] },
 }
 
 /** Verbs over maps. `happened` is the order in which the API used them; `asked` is what was authorised. */
@@ -214,6 +223,13 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       list: async ({ limit }) => ({ items: [LEASE].slice(0, limit) }),
       get: async (id) => find(new Map([[LEASE.id, LEASE]]), id),
       end: async (id, why) => did(`revoke ${id}`, { ...find(new Map([[LEASE.id, LEASE]]), id), state: 'revoking', why }),
+    },
+    rotations: {
+      declare: async (credentialId, recipe) => did('rotations.declare', { credentialId, recipe, declaredAt: 1, version: 1 }),
+      recipe: async (credentialId) => ({ credentialId, recipe: RECIPE, declaredAt: 1, version: 1 }),
+      forget: async () => did('rotations.forget', undefined),
+      begin: async () => did('rotations.begin', ROTATION),
+      list: async () => [ROTATION],
     },
     backups: { allow: () => undefined },
     policy: {

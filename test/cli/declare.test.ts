@@ -179,6 +179,7 @@ describe('stint credential', () => {
       ['add', 'name', '--token', VALUE],
       ['add', `ghp_${VALUE.replaceAll('-', '')}`],
       ['add', `sk-${VALUE}`],
+      ['replace', 'github', VALUE],
       ['rotate', 'github', VALUE],
       ['add', 'name', '--from-env', VALUE],
       ['add', 'name', '--from-file', VALUE],
@@ -194,14 +195,15 @@ describe('stint credential', () => {
     assert.match(await refused('credential', 'add', 'two', '--from-env', 'MY_TOKEN', '--from-file', 'x'), /not both/)
     assert.match(await refused('credential', 'add', 'huge', '--from-env', 'LONG'), /larger/)
     await run('credential', 'add', 'taken', '--from-env', 'MY_TOKEN')
-    assert.match(await refused('credential', 'add', 'taken', '--from-env', 'MY_TOKEN'), /rotate/)
-    assert.match(await refused('credential', 'rotate', 'absent', '--from-env', 'MY_TOKEN'), /there is no credential absent/)
+    assert.match(await refused('credential', 'add', 'taken', '--from-env', 'MY_TOKEN'), /replace it/)
+    assert.match(await refused('credential', 'replace', 'absent', '--from-env', 'MY_TOKEN'), /there is no credential absent/)
+    assert.match(await refused('credential', 'rotate', 'absent'), /absent has no recipe/)
     assert.match(await refused('credential', 'remove', 'absent'), /there is no credential absent/)
   })
 
   test('rotates and removes', async () => {
     await run('credential', 'add', 'old', '--from-env', 'MY_TOKEN')
-    assert.equal((await stint.cli(['credential', 'rotate', 'old'], `${VALUE}-2`)).code, 0)
+    assert.equal((await stint.cli(['credential', 'replace', 'old'], `${VALUE}-2`)).code, 0)
     assert.equal((await run('credential', 'remove', 'old')).code, 0)
     assert.doesNotMatch((await run('credential', 'list')).stdout, /^old /m)
   })
