@@ -26,12 +26,14 @@ export function askByProxy(want: Want, env: NodeJS.ProcessEnv): Promise<Given> {
   if (proxy === null) throw new Refused('there is no task here: HTTP_PROXY does not lead to Stint')
   const user = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
   const headers = proxy.username === '' ? {} : { 'proxy-authorization': `Basic ${Buffer.from(user).toString('base64')}` }
-  return ask(want, { host: proxy.hostname, port: proxy.port || 80, headers })
+  const agent = new Agent() // not the one of the environment, which would put a proxy before the proxy
+  return ask(want, { host: proxy.hostname, port: proxy.port || 80, headers, agent })
 }
 
 /** Asks Stint on a connection that is attached to the task. Throws Refused. */
 export function askOn(socket: Socket, want: Want): Promise<Given> {
-  return ask(want, { createConnection: () => socket })
+  socket.on('error', () => {}) // the request hears of it
+  return ask(want, { createConnection: () => socket.resume() })
 }
 
 async function ask(want: Want, how: RequestOptions): Promise<Given> {
@@ -43,9 +45,8 @@ async function ask(want: Want, how: RequestOptions): Promise<Given> {
     connection: 'close',
     'content-length': '0',
   }
-  const agent = new Agent() // not the one of the environment, which would put a proxy before the proxy
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  const asking = request({ ...how, method: 'POST', path, headers, agent, timeout: PATIENCE_MS }, resolve)
+  const asking = request({ ...how, method: 'POST', path, headers, timeout: PATIENCE_MS }, resolve)
   asking.on('timeout', () => asking.destroy(new Error('timeout')))
   asking.on('error', (cause) => reject(new Refused('Stint does not answer: the task’s run is over', { cause })))
   asking.end()
