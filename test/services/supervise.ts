@@ -10,11 +10,13 @@ export interface Account {
 
 /**
  * Runs the server until it ends or the input closes, which the kernel sees to however the test process ends; then removes the directory.
- * `sh` gives what it starts in the background no input, hence the third descriptor.
+ * `sh` gives what it starts in the background no input, hence the third descriptor; it says how the server died, which must not end it
+ * where nobody reads that any more.
  */
 const SUPERVISOR = `
   exec 3<&0
   "$@" 3<&- & server=$!
+  exec 2>/dev/null
   (read -r _ <&3; kill -s "$STOP" $server) & watch=$!
   wait $server
   kill $watch 2>/dev/null
