@@ -38,8 +38,8 @@ function orderFor({ target, standing, scope, action }: Provider, minting: Mintin
 
 type Live = Issued & { readonly material: Secret }
 
-async function mint(provider: Provider, minting: Minting): Promise<Live> {
-  const order = orderFor(provider, minting)
+async function mint(provider: Provider, minting: Minting, lifeMs?: number): Promise<Live> {
+  const order = orderFor(provider, minting, lifeMs)
   const prepared = await minting.prepare?.(order)
   const { material, handle, expiresAt = order.expiresAt } = await minting.mint(order, prepared, provider.io)
   return { ...order, material, handle, expiresAt }
@@ -143,6 +143,19 @@ for (const { kind, minting } of KINDS)
       for (const one of [first, second]) await kill(provider, minting, one)
       assert.deepEqual(await found(INSTALLATION), [])
     })
+
+    for (const minutes of [-5, 5])
+      on(
+        `what works although our clock is ${Math.abs(minutes)} minutes ${minutes < 0 ? 'behind' : 'ahead'}`,
+        async (provider) => {
+          const now = () => Date.now() + minutes * 60_000
+          const skewed = { ...provider, io: { ...provider.io, now } }
+          const issued = await mint(skewed, minting, 600_000 + minutes * 60_000)
+          await provider.use(minting.place(issued))
+          assert.equal(await minting.probe(issued, skewed.io), 'live')
+          if (await kill(skewed, minting, issued)) assert.equal(await minting.probe(issued, skewed.io), 'refused')
+        },
+      )
 
     on('without showing the secret in what is kept in clear', async (provider) => {
       const issued = await mint(provider, minting)

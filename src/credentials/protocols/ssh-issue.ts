@@ -4,10 +4,10 @@ import type { Io, MintOrder } from '../minting.ts'
 import { type Certified, type Claims, certify, makeKey } from './ssh-certificate.ts'
 import { readPrivateKey } from './ssh-private-key.ts'
 
-/** A certificate begins so long before it is made, for servers whose clock is behind. */
-const SKEW_MS = 60_000
-/** Certificates that Stint makes for itself: they are shown at once. */
-const OWN_LIFE_MS = 120_000
+/** A certificate begins so long before it is made: the server's clock may be five minutes behind. */
+const SKEW_MS = 6 * 60_000
+/** Certificates that Stint makes for itself are shown at once, to a server whose clock may be five minutes ahead. */
+const OWN_LIFE_MS = 6 * 60_000
 
 /** What every certificate of a grant says. */
 export function claimsOf(
