@@ -5,6 +5,7 @@ import { AWS_ENDPOINT_PATH } from './aws-endpoint.ts'
 import { PLACEHOLDER, type ShownTarget } from './environment.ts'
 import { registriesOf } from './plug/docker.ts'
 import { PLAN_FILE, PLUG_VARIABLE, type PlugTarget } from './plug/plan.ts'
+import { RUN_FILES } from './run-directory.ts'
 
 /** Files of the run that let programs plug in; names are relative to its directory. */
 export const PLUG_FILES = {
@@ -83,23 +84,28 @@ export interface PlugTold {
 /** The variables by which programs find the files. `undefined` removes one. */
 export function plugVariables({ targets, allowed, filesAt, searchPath, awsPort }: PlugTold): Record<string, string | undefined> {
   const file = (name: string) => join(filesAt, name)
-  const has = (connector: string) => targets.some((one) => one.connector === connector)
-  const isHandedAws = targets.some(({ plugPoints }) => plugPoints.includes('aws'))
-  const noKeys = Object.fromEntries(
-    ['ACCESS_KEY_ID', 'SECRET_ACCESS_KEY', 'SESSION_TOKEN'].map((one) => [`AWS_${one}`, undefined]),
-  )
+  const isKubernetes = targets.some(({ connector }) => connector === 'kubernetes')
+  const isRegistry = planOf(targets).flatMap(registriesOf).length > 0
   return {
     [PLUG_VARIABLE]: file(PLUG_FILES.plug),
     PATH: [file(PLUG_FILES.programs), ...(searchPath === '' ? [] : [searchPath])].join(delimiter),
-    ...(has('kubernetes') && !allowed.includes('kube') && { KUBECONFIG: file(PLUG_FILES.kubeconfig) }),
-    ...(planOf(targets).flatMap(registriesOf).length > 0 &&
-      !allowed.includes('docker') && { DOCKER_CONFIG: file(PLUG_FILES.docker) }),
-    ...(isHandedAws && !allowed.includes('aws') && { AWS_CONFIG_FILE: file(PLUG_FILES.awsConfig) }),
-    ...(awsPort !== undefined && {
-      ...noKeys,
-      AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${awsPort}${AWS_ENDPOINT_PATH}`,
-      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file(PLUG_FILES.awsToken),
-    }),
+    ...(isKubernetes && !allowed.includes('kube') && { KUBECONFIG: file(PLUG_FILES.kubeconfig) }),
+    ...(isRegistry && !allowed.includes('docker') && { DOCKER_CONFIG: file(PLUG_FILES.docker) }),
+    ...(targets.some(({ plugPoints }) => plugPoints.includes('aws')) && !allowed.includes('aws') && awsVariables(file, awsPort)),
+  }
+}
+
+/** A profile for each target; and where there is one only, what AWS's clients ask when nothing else is there. */
+function awsVariables(file: (name: string) => string, port: number | undefined): Record<string, string | undefined> {
+  const profiles = { AWS_CONFIG_FILE: file(PLUG_FILES.awsConfig), AWS_SHARED_CREDENTIALS_FILE: file(RUN_FILES.empty) }
+  if (port === undefined) return profiles
+  const before = ['ACCESS_KEY_ID', 'SECRET_ACCESS_KEY', 'SESSION_TOKEN', 'CONTAINER_CREDENTIALS_RELATIVE_URI']
+  const gone = [...before, 'CONTAINER_AUTHORIZATION_TOKEN'].map((name) => [`AWS_${name}`, undefined])
+  return {
+    ...profiles,
+    ...Object.fromEntries(gone),
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}${AWS_ENDPOINT_PATH}`,
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file(PLUG_FILES.awsToken),
   }
 }
 
@@ -128,7 +134,9 @@ function kubeconfig(targets: readonly ShownTarget[], stintCa: string, { filesAt,
       const cluster = { server: `${scheme}://${host}:${port}`, 'proxy-url': proxy.href, 'certificate-authority-data': roots }
       return { name: id, cluster }
     }),
-    users: clusters.map(({ id }) => ({ name: id, user: { exec: exec(id) } })),
+    users: clusters.map(({ id, plugPoints }) => {
+      return { name: id, user: plugPoints.includes('kubectl') ? { exec: exec(id) } : { token: PLACEHOLDER } }
+    }),
     contexts: clusters.map(({ id, settings }) => {
       const namespace = settings?.hand_out_namespace
       return { name: id, context: { cluster: id, user: id, ...(namespace !== undefined && { namespace }) } }
