@@ -65,15 +65,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       begin: async (id, by) => shown(await parts.rotations.begin(id, by)),
       list: async (id, limit) => (await parts.rotations.list(id, limit)).map(shown),
     },
-    backups: {
-      allow() {
-        if (parts.gateways.isShared)
-          throw new StintError(
-            'conflict',
-            'the state is in PostgreSQL: back that up by its own means, and the data directory as files',
-          )
-      },
-    },
+    backups: { allow: () => (parts.gateways.isShared ? { sharedAs: parts.gateways.self } : {}) },
     issuers: { ...parts.issuers, examine: identity.examine },
     revocations: { ...parts.killswitch, list: parts.revocations.list },
     policy: {

@@ -9,7 +9,6 @@ import { writeNewFile } from './backup/place.ts'
 import { type Member, writeTar } from './backup/tar.ts'
 import { StintError } from './errors.ts'
 import { NOT_COPIED, placesIn } from './home.ts'
-import { copyDatabase } from './store/copy.ts'
 
 /** What to back up, where to, and for whom. */
 export interface BackupWish {
@@ -19,6 +18,8 @@ export interface BackupWish {
   readonly lock: Lock
   readonly version: string
   readonly now: number
+  /** Writes the state as it is at one moment into a SQLite file at `path`, in the place of an earlier one. */
+  copyState(path: string): Promise<void>
   /** Asks the running Stint to sign the log as it is now. */
   checkpoint(): Promise<unknown>
 }
@@ -27,12 +28,12 @@ export interface BackupWish {
  * Writes the durable state of a data directory as an age file, while Stint runs on it. The log comes last, so that it holds everything
  * that the rest shows. Throws `conflict`, `invalid_argument`, `state_unsafe`, `store_unavailable`; then there is no file. Answers its bytes.
  */
-export async function takeBackup({ home, to, lock, version, now, checkpoint }: BackupWish): Promise<number> {
+export async function takeBackup({ home, to, lock, version, now, copyState, checkpoint }: BackupWish): Promise<number> {
   if (to.startsWith(home + sep)) throw new StintError('invalid_argument', '--to must lie outside the data directory')
   const scratch = await mkdtemp(join(home, '.backup-')) // mode 0700; what is hidden is in no backup
   try {
     const database = join(scratch, 'state.db')
-    const files = await readSettledFiles(home, NOT_COPIED, () => copyDatabase(placesIn(home).database, database))
+    const files = await readSettledFiles(home, NOT_COPIED, () => copyState(database))
     await checkpoint()
     const members = membersOf({ format: 1, stint: version, takenAt: new Date(now).toISOString() }, files, database, home)
     return await writeNewFile(to, await encrypt(writeTar(members), lock))

@@ -239,8 +239,8 @@ export interface ApiVerbs {
     list(credentialId: string, limit: number): Promise<readonly RotationListing[]>
   }
   readonly backups: {
-    /** Throws `conflict` where the data directory does not hold the state. */
-    allow(): void
+    /** Where to read the state from: `sharedAs` is this gateway’s name on the roll of the database that holds it. */
+    allow(): { readonly sharedAs?: string }
   }
   readonly policy: {
     status(): PolicyStatus

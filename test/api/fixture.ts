@@ -231,7 +231,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       begin: async () => did('rotations.begin', ROTATION),
       list: async () => [ROTATION],
     },
-    backups: { allow: () => undefined },
+    backups: { allow: () => ({ sharedAs: 'gateway' }) },
     policy: {
       status: () => policy,
       reload: async () => did('policy.reload', policy),

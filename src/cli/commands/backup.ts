@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Lock, Unlock } from '../../backup/age.ts'
 import { StintError } from '../../errors.ts'
+import { placesIn } from '../../home.ts'
 import { Secret } from '../../secret.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { readSecret, type SecretSource } from '../read-secret.ts'
@@ -34,6 +35,7 @@ export const register: Register = (program, context) => {
       `
 A backup holds everything: the sealed credentials with the vault’s key file, every signing key, the CA, the policies, the settings, the
 audit log. Who opens it is this installation. Where the vault’s key comes from a command it is not in the backup: keep it as well.
+A state in PostgreSQL is read from there, by the STINT_DATABASE_URL of \`stint start\`, as it is at one moment while others write to it.
 
 Examples:
   $ stint backup create --to /backups/stint.age --recipient age1…
@@ -46,7 +48,8 @@ Examples:
       'after',
       `
 Everything is verified before the data directory is there; one that is not empty is refused. What happened after the backup is not in it:
-revoke again what was revoked since. Tasks that were live are ended. Stint must not run elsewhere with the same keys.
+revoke again what was revoked since. Tasks that were live are ended. Stint must not run elsewhere with the same keys. The state is then in
+the data directory, also if it was in PostgreSQL: to have it there, give an empty database and \`stint state move --to postgres\`.
 
 Examples:
   $ stint backup restore /backups/stint.age --identity key.txt
@@ -64,10 +67,27 @@ async function create(context: CommandContext, options: CreateOptions, version: 
     keys: async (recipients) => ({ recipients }),
     passphrase: async () => ({ passphrase: await newPassphrase(options, context) }),
   })
-  await call('POST', '/v1/backups')
+  const { sharedAs } = await call<{ sharedAs?: string }>('POST', '/v1/backups')
+  const copyState = await copierOf(context, sharedAs)
   const checkpoint = () => call('GET', '/v1/audit/checkpoint')
-  const bytes = await takeBackup({ home, to, lock, version, now: Date.now(), checkpoint })
+  const bytes = await takeBackup({ home, to, lock, version, now: Date.now(), copyState, checkpoint })
   output.print({ file: to, bytes }, () => `${to} holds this installation as it was just now, in ${bytes} bytes.`)
+}
+
+/** The state is in the data directory, or in the database that the settings of this command must name as well. */
+async function copierOf({ env, home }: CommandContext, sharedAs: string | undefined): Promise<(path: string) => Promise<void>> {
+  if (sharedAs === undefined) {
+    const { copyDatabase } = await import('../../store/copy.ts')
+    return (path) => copyDatabase(placesIn(home).database, path)
+  }
+  const [{ loadConfig }, { snapshotState }] = await Promise.all([import('../load-config.ts'), import('../../store/snapshot.ts')])
+  const { databaseUrl } = loadConfig(env, home)
+  if (databaseUrl === undefined)
+    throw new StintError(
+      'invalid_config',
+      'the state is in PostgreSQL: give this command the STINT_DATABASE_URL of `stint start`',
+    )
+  return (path) => snapshotState(databaseUrl, sharedAs, path)
 }
 
 async function restore({ env, home, output }: CommandContext, path: string, options: RestoreOptions): Promise<void> {
@@ -85,6 +105,9 @@ async function restore({ env, home, output }: CommandContext, path: string, opti
       'What was revoked since then is not: revoke it again. Next: stint start',
     ].join('\n'),
   )
+  const { loadConfig } = await import('../load-config.ts')
+  if (loadConfig(env, home).databaseUrl !== undefined)
+    output.say('Its state is in state.db, and the settings name a database: stint state move --to postgres, or name none.')
 }
 
 /** Keys or a passphrase, as age has it: never both, never neither. */
