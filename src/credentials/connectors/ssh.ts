@@ -8,7 +8,7 @@ import { sessionOnly } from '../protocols/session-only.ts'
 import { listOf, settingOf } from '../protocols/setting.ts'
 import { certify, makeKey, writeCertificate } from '../protocols/ssh-certificate.ts'
 import { runCommand } from '../protocols/ssh-command.ts'
-import { claimsOf, makeOwn, readMaterial, writeKey, writeMaterial } from '../protocols/ssh-issue.ts'
+import { claimsOf, makeOwn, readMaterial, SKEW_MS, writeKey, writeMaterial } from '../protocols/ssh-issue.ts'
 import { decodePublicKey } from '../protocols/ssh-keys.ts'
 import { beginLogin } from '../protocols/ssh-login.ts'
 import { readPrivateKey } from '../protocols/ssh-private-key.ts'
@@ -157,12 +157,12 @@ function place({ leaseId, material }: { readonly leaseId: string; readonly mater
   return [{ kind: 'ssh' as const, certificate: writeCertificate(certificate, leaseId), value: new Secret(writeKey(key)) }]
 }
 
-/** By its key id, which is the lease’s, so that it needs neither key nor certificate. One that is over needs no revocation. */
+/** By its key id, which is the lease’s, so that it needs neither key nor certificate. One that is over by every clock needs no revocation. */
 async function revoke({ target, leaseId, standing, expiresAt }: Issued, io: Io): Promise<{ readonly irrevocableUntil?: number }> {
   const now = io.now()
-  if (expiresAt <= now) return {}
   const [user, command] = [settingOf(target, 'revoke_as'), settingOf(target, 'revoke_command')]
   if (user === '') return { irrevocableUntil: Math.min(expiresAt, now + LONGEST_MS) }
+  if (expiresAt + SKEW_MS <= now) return {}
   if (!LEASE_ID.test(leaseId)) throw new StintError('internal', 'a lease id is no key id of SSH')
   const terms = { principal: user, force_command: command, source_address: listOf(target, 'source_address').join(',') }
   const revoker = makeOwn({ standing, grant: { key: '', reach: [], terms } }, `revoker of ${leaseId}`, io)

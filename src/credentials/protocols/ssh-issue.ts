@@ -4,10 +4,8 @@ import type { Io, MintOrder } from '../minting.ts'
 import { type Certified, type Claims, certify, makeKey } from './ssh-certificate.ts'
 import { readPrivateKey } from './ssh-private-key.ts'
 
-/** A certificate begins so long before it is made: the server's clock may be five minutes behind. */
-const SKEW_MS = 6 * 60_000
-/** Certificates that Stint makes for itself are shown at once, to a server whose clock may be five minutes ahead. */
-const OWN_LIFE_MS = 6 * 60_000
+/** How far a server’s clock may be from ours: five minutes, and some. A certificate begins so long before it is made. */
+export const SKEW_MS = 360_000
 
 /** What every certificate of a grant says. */
 export function claimsOf(
@@ -25,10 +23,10 @@ export function claimsOf(
   }
 }
 
-/** A certificate of Stint’s own for what a grant says, with a key that nobody else ever has. Throws `credential_missing`. */
+/** A certificate of Stint’s own for what a grant says, with a key that nobody else ever has, to be shown at once. Throws `credential_missing`. */
 export function makeOwn(of: Pick<MintOrder, 'grant' | 'standing'>, keyId: string, io: Io): Certified {
   const [key, now] = [makeKey(), io.now()]
-  return { key, certificate: certify(key, claimsOf(of, keyId, now, now + OWN_LIFE_MS), readPrivateKey(of.standing)) }
+  return { key, certificate: certify(key, claimsOf(of, keyId, now, now + SKEW_MS), readPrivateKey(of.standing)) }
 }
 
 /** The key, and the certificate once there is one, as one text. */

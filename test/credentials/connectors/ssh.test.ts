@@ -102,7 +102,7 @@ describe('a certificate on a real sshd', { skip: service.skip }, () => {
       const [placed] = place(issued)
       assert.ok(placed?.kind === 'ssh')
       const bytes = Buffer.from(placed.certificate.split(' ')[1] ?? '', 'base64')
-      const found = [Math.floor((now - 6 * 60_000) / 1000), Math.floor(issued.expiresAt / 1000)]
+      const found = [Math.floor((now - 360_000) / 1000), Math.floor(issued.expiresAt / 1000)]
       const both = Buffer.alloc(16)
       for (const [index, seconds] of found.entries()) both.writeBigUInt64BE(BigInt(seconds), index * 8)
       assert.ok(bytes.includes(both), 'the certificate says what the lease says')
@@ -110,11 +110,20 @@ describe('a certificate on a real sshd', { skip: service.skip }, () => {
     }
     assert.deepEqual(await validity({ expiresAt: now + 30_000 }), [30_000])
     assert.deepEqual(await validity({ expiresAt: now + 86_400_000 }), [900_000])
-    const past = await mintFor(order({ expiresAt: now - 1000 }), at)
+    const past = await mintFor(order({ expiresAt: now - 600_000 }), { ...io, now: () => now - 1_200_000 })
     await assert.rejects(as(USERS.deploy, past, 'true'), /Permission denied/)
     assert.deepEqual(await revoke(past, io), {})
     assert.equal(await probe(past, io), 'refused')
     assert.doesNotMatch(readFileSync(join(service.running.directory, 'ids'), 'utf8'), new RegExp(past.leaseId))
+  })
+
+  test('is revoked also when it is over by our clock alone, since the server’s may be five minutes behind', async () => {
+    const now = () => Date.now() + 300_000
+    const at = { ...ioFor(target), now }
+    const over = await mintFor(order({ expiresAt: now() - 1000 }), at)
+    assert.equal(await probe(over, at), 'live')
+    await revoke(over, at)
+    assert.equal(await probe(over, at), 'refused')
   })
 
   test('is made for each of the server’s host keys, and shown to no server that proves another', async () => {
