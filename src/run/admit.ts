@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { StintError } from '../errors.ts'
-import type { ProcessId } from '../host/process-tree.ts'
+import { descriptorOf, peerPid } from '../host/native.ts'
+import { isDescendant, type ProcessId } from '../host/process-tree.ts'
 import { createPeerCheck } from '../host/tcp-peer.ts'
 import type { Admission } from './relay.ts'
 
@@ -16,6 +17,17 @@ export function admitTree(root: ProcessId): Admission {
   const isInTree = createPeerCheck(root)
   const admit = (client: Socket) => {
     if (!isInTree(client)) throw new StintError('unauthenticated', 'this proxy serves one command and its children only')
+  }
+  return { admit, asks: false }
+}
+
+/** The same for a Unix socket, whose kernel knows who connected. Throws `unauthenticated`. */
+export function admitUnixTree(root: ProcessId): Admission {
+  const admit = (client: Socket) => {
+    const descriptor = descriptorOf(client)
+    const pid = descriptor === undefined ? undefined : peerPid(descriptor)
+    if (pid === undefined || !isDescendant(pid, root))
+      throw new StintError('unauthenticated', 'this agent serves one command and its children only')
   }
   return { admit, asks: false }
 }

@@ -3,6 +3,7 @@ import { asStintError, CATALOGUE, type ErrorCode, StintError } from '../errors.t
 import type { TaskSession } from './task-session.ts'
 
 const ATTACH_PATH = '/.well-known/stint/attach'
+const SSH_AGENT_PATH = '/.well-known/stint/ssh-agent'
 const MAX_ANSWER_BYTES = 64 * 1024
 const ANSWER_TIMEOUT_MS = 10_000
 
@@ -47,6 +48,20 @@ export async function connectThrough(socket: Socket, { host, port }: { host: str
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
   try {
     await answeredWith(socket, 200)
+    return socket
+  } catch (thrown) {
+    socket.destroy()
+    throw thrown
+  }
+}
+
+/** Has an attached connection speak to the task's SSH agent (draft-ietf-sshm-ssh-agent). Throws StintError. */
+export async function reachSshAgent(socket: Socket, { gateway }: Pick<TaskSession, 'gateway'>): Promise<Socket> {
+  socket.write(
+    `GET ${SSH_AGENT_PATH} HTTP/1.1\r\nHost: ${new URL(`http://${gateway}`).host}\r\nConnection: Upgrade\r\nUpgrade: ssh-agent\r\n\r\n`,
+  )
+  try {
+    await answeredWith(socket, 101)
     return socket
   } catch (thrown) {
     socket.destroy()

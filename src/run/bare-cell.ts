@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { getCompileCacheDir } from 'node:module'
 import { createServer, type Server } from 'node:net'
-import { dirname, extname } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
-import { statOf } from '../host/process-tree.ts'
+import { type ProcessId, statOf } from '../host/process-tree.ts'
 import { canFindPeers } from '../host/tcp-peer.ts'
-import { admitSecret, admitTree } from './admit.ts'
-import type { Cell, Wire } from './cell.ts'
+import { admitSecret, admitTree, admitUnixTree } from './admit.ts'
+import type { Agent, Cell, CellWays, Wire } from './cell.ts'
 import type { Order } from './reaper.ts'
 import { exitCodeOf } from './signals.ts'
 
@@ -17,7 +17,7 @@ import { exitCodeOf } from './signals.ts'
  * A cell without walls: a loopback listener that serves the tree of this process, or, where processes cannot be looked up, whoever
  * knows a secret that only the command is told. `why` says why there is no sandbox.
  */
-export async function openBareCell(runDirectory: string, why: string, wireCount: number): Promise<Cell> {
+export async function openBareCell(why: string, { runDirectory, wireCount, sshDirectory }: CellWays): Promise<Cell> {
   const server = createServer()
   const start = startReaper()
   const port = await listen(server)
@@ -29,6 +29,7 @@ export async function openBareCell(runDirectory: string, why: string, wireCount:
     return {
       ...base,
       wires,
+      agent: sshDirectory === undefined ? undefined : await openAgent(join(runDirectory, 'agent.sock'), own),
       proof: 'process-tree',
       proxy: new URL(`http://127.0.0.1:${port}`),
       admission: admitTree(own),
@@ -45,6 +46,14 @@ export async function openBareCell(runDirectory: string, why: string, wireCount:
 async function openWire(): Promise<Wire> {
   const server = createServer()
   return { server, port: await listen(server) }
+}
+
+/** In a directory that no other user may enter. */
+async function openAgent(path: string, root: ProcessId): Promise<Agent> {
+  const server = createServer()
+  server.listen(path)
+  await once(server, 'listening')
+  return { server, path, admission: admitUnixTree(root) }
 }
 
 async function listen(server: Server): Promise<number> {

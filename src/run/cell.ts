@@ -11,6 +11,8 @@ export interface Cell {
   readonly admission: Admission
   /** Further listeners, each for one server with a protocol of its own. None where `admission` asks for HTTP. */
   readonly wires: readonly Wire[]
+  /** A Unix socket, where one was asked for and `admission` does not ask for HTTP. */
+  readonly agent?: Agent | undefined
   /** Where the run's files are for the command. */
   readonly filesAt: string
   /** The Node that the command can run. */
@@ -20,10 +22,26 @@ export interface Cell {
   start(command: readonly string[], environment: Record<string, string>): Promise<Running>
 }
 
+/** What a cell is opened with. */
+export interface CellWays {
+  /** Host path of the run's files. */
+  readonly runDirectory: string
+  readonly wireCount: number
+  /** What shows as `~/.ssh` where the user's is hidden; with it there is an agent. Nothing where no target speaks SSH. */
+  readonly sshDirectory: string | undefined
+}
+
 /** A listener that the command reaches on its loopback. */
 export interface Wire {
   readonly server: Server
   readonly port: number
+}
+
+/** A listener that the command reaches by a path. */
+export interface Agent {
+  readonly server: Server
+  readonly path: string
+  readonly admission: Admission
 }
 
 /** The command. */

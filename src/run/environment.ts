@@ -138,11 +138,14 @@ function javaOptions({ proxy: { hostname, port }, trustStore }: Told, before = '
   ].join(' ')
 }
 
-/** git's own settings, by its environment: they outrank every file. SSH remotes of declared hosts go over HTTPS instead. */
+/** git's own settings, by its environment: they outrank every file. SSH remotes of hosts that are declared for HTTPS only go over that. */
 function gitSettings(told: Told): Record<string, string> {
+  const overSsh = new Set(
+    told.targets.flatMap(({ hosts }) => hosts.flatMap(({ scheme, host }) => (scheme === 'ssh' ? host : []))),
+  )
   const rewrites = told.targets.flatMap(({ hosts }) =>
     hosts
-      .filter(({ scheme, host, port }) => scheme === 'https' && port === 443 && !host.startsWith('*'))
+      .filter(({ scheme, host, port }) => scheme === 'https' && port === 443 && !host.startsWith('*') && !overSsh.has(host))
       .flatMap(({ host }) =>
         [`git@${host}:`, `ssh://git@${host}/`].map((from) => [`url.https://${host}/.insteadOf`, from] as const),
       ),

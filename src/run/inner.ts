@@ -1,6 +1,6 @@
 /**
  * The first program in the sandbox, and for a moment the only one. It opens as many listeners as it is told to in the sandbox's own
- * network, hands them to `stint run` outside, and becomes the command. It imports nothing of ours, so that this one file is all that must be shown inside.
+ * network, and one at each path it is told, hands them to `stint run` outside, and becomes the command. It imports nothing of ours, so that this one file is all that must be shown inside.
  */
 import { accessSync, closeSync, constants, openSync, readdirSync, readFileSync, readSync, statSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -20,6 +20,10 @@ for (let left = Number(process.argv[2]); left > 0; left -= 1) {
     const address = server.address()
     process.send?.({ port: typeof address === 'object' && address !== null ? address.port : 0 }, server)
   })
+}
+for (const path of process.argv.slice(3)) {
+  const server = createServer()
+  server.listen(path, () => process.send?.({ path }, server))
 }
 process.once('message', (message) => become(message as Become))
 process.once('disconnect', () => process.exit(1))

@@ -10,6 +10,8 @@ import type { ProgramFile } from './program.ts'
 /** One step in building the sandbox's filesystem; later steps cover earlier ones. */
 export type Step =
   | { readonly kind: 'read-only' | 'writable'; readonly from: string; readonly at: string }
+  /** Something of the run's own, where the user's is hidden. */
+  | { readonly kind: 'placed'; readonly from: string; readonly at: string }
   /** An empty, writable directory that is gone with the sandbox. */
   | { readonly kind: 'scratch'; readonly at: string }
   | { readonly kind: 'link'; readonly to: string; readonly at: string }
@@ -23,6 +25,8 @@ export interface LayoutWish {
   readonly hidden: readonly HiddenPath[]
   /** Names of hidden things to show. */
   readonly allowed: readonly string[]
+  /** A directory of the run's own that shows as `~/.ssh`, unless the user's own is allowed. */
+  readonly sshDirectory: string | undefined
   /** Other paths to show, read-only. */
   readonly shown: readonly string[]
   /** What the command's start needs: shown with what belongs to it, where the user named it. */
@@ -72,6 +76,7 @@ export function planLayout(wish: LayoutWish): Step[] {
   for (const at of EMPTIED_DIRECTORIES) if (statOf(at)?.isDirectory()) steps.push({ kind: 'scratch', at })
   for (const at of KEPT) if (statOf(at)?.isDirectory()) steps.push({ kind: 'read-only', from: at, at })
   for (const home of wish.homes) steps.push(...rebuild(home, '', shownNot(wish), wish.forbidden))
+  steps.push(...placements(wish))
   steps.push(...allowances(wish), ...wish.shown.map((at) => ({ kind: 'read-only', from: at, at }) as const))
   const workplace: Step = { kind: 'writable', from: wish.directory, at: wish.directory }
   for (const { path } of wish.program.filter(({ isNamed }) => isNamed))
@@ -163,6 +168,11 @@ function allowances({ hidden, allowed }: LayoutWish): Step[] {
   return hidden
     .filter(({ name }) => allowed.includes(name))
     .map(({ real, writable }) => ({ kind: writable ? 'writable' : 'read-only', from: real, at: real }))
+}
+
+function placements({ homes, allowed, sshDirectory: from }: LayoutWish): Step[] {
+  if (from === undefined || allowed.includes('ssh')) return []
+  return homes.map((home) => ({ kind: 'placed', from, at: join(home, '.ssh') }))
 }
 
 /** Each directory on the way to a cover becomes a mount of its own, so that it cannot be renamed away from under it. */

@@ -6,11 +6,11 @@ import { asStintError, StintError } from '../errors.ts'
 import { becomeSubreaper, becomeUndumpable } from '../host/native.ts'
 import { killTree, statOf } from '../host/process-tree.ts'
 import type { Task } from '../model.ts'
-import { attach, connectThrough } from './attach.ts'
+import { attach, connectThrough, reachSshAgent } from './attach.ts'
 import { serveAwsCredentials } from './aws-endpoint.ts'
 import { openBareCell } from './bare-cell.ts'
 import { findBubblewrap } from './bubblewrap.ts'
-import type { Cell } from './cell.ts'
+import type { Cell, CellWays } from './cell.ts'
 import { buildEnvironment, type ShownTarget } from './environment.ts'
 import { checkAllowed, checkShown, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
@@ -27,6 +27,7 @@ import { relay } from './relay.ts'
 import { fillRunDirectory, openRunDirectory, RUN_FILES } from './run-directory.ts'
 import { openSandboxedCell } from './sandboxed-cell.ts'
 import { type CaughtSignals, catchSignals, exitCodeOf } from './signals.ts'
+import { refuseInAgent, setUpSsh, sshDirectoryFor } from './ssh.ts'
 import { type Call, type ProofKey, type SessionWish, startSession, type TaskSession } from './task-session.ts'
 import { type WirePlace, wirePlaces, wiresOf } from './wires.ts'
 
@@ -85,7 +86,8 @@ async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSigna
     const targets = await shownTargets(world.call, wish.task.targets)
     const places = wirePlaces(targets)
     const aws = awsTargetToServe(targets)
-    const cell = await prepare(wish, world, files.path, places.length + (aws === undefined ? 0 : 1))
+    const ways = { wireCount: places.length + (aws === undefined ? 0 : 1), sshDirectory: sshDirectoryFor(targets, files.path) }
+    const cell = await prepare(wish, world, { runDirectory: files.path, ...ways })
     try {
       signals.interrupted.throwIfAborted()
       return await runIn({ cell, places, targets, aws, files: files.path }, wish, world, signals)
@@ -99,9 +101,9 @@ async function runWithFiles(wish: RunWish, world: RunWorld, signals: CaughtSigna
 }
 
 /** Opens the cell while the run's files are written. Waits for both, so that nothing is left half open. */
-async function prepare(wish: RunWish, world: RunWorld, runDirectory: string, wireCount: number): Promise<Cell> {
-  const opening = openCell(wish, world, runDirectory, wireCount)
-  const filling = fillRunDirectory(runDirectory, join(world.home, 'ca.pem'), world.environment)
+async function prepare(wish: RunWish, world: RunWorld, ways: CellWays): Promise<Cell> {
+  const opening = openCell(wish, world, ways)
+  const filling = fillRunDirectory(ways.runDirectory, join(world.home, 'ca.pem'), world.environment)
   const [cell, filled] = await Promise.allSettled([opening, filling])
   if (cell.status === 'rejected') throw cell.reason
   if (filled.status === 'fulfilled') return cell.value
@@ -109,19 +111,19 @@ async function prepare(wish: RunWish, world: RunWorld, runDirectory: string, wir
   throw filled.reason
 }
 
-function closeCell({ server, wires }: Cell): void {
-  for (const one of [server, ...wires.map((wire) => wire.server)]) one.close()
+function closeCell({ server, wires, agent }: Cell): void {
+  for (const one of [server, ...wires.map((wire) => wire.server), ...(agent === undefined ? [] : [agent.server])]) one.close()
 }
 
-async function openCell(wish: RunWish, world: RunWorld, runDirectory: string, wireCount: number): Promise<Cell> {
-  if (wish.sandbox === 'off') return openBareCell(runDirectory, '--sandbox off', wireCount)
-  const bubblewrap = await findBubblewrap(world.environment.PATH ?? '', runDirectory)
+async function openCell(wish: RunWish, world: RunWorld, ways: CellWays): Promise<Cell> {
+  if (wish.sandbox === 'off') return openBareCell('--sandbox off', ways)
+  const bubblewrap = await findBubblewrap(world.environment.PATH ?? '', ways.runDirectory)
   if (typeof bubblewrap !== 'string') {
     const homes = homesOf(world.environment)
     const directory = workingDirectory()
     return openSandboxedCell({
       bubblewrap,
-      runDirectory,
+      ...ways,
       homes,
       directory,
       shown: checkShown(wish.shown),
@@ -130,11 +132,10 @@ async function openCell(wish: RunWish, world: RunWorld, runDirectory: string, wi
       allowed: wish.allowed,
       forbidden: [world.home, ...world.otherHomes].flatMap((path) => realPath(path) ?? []),
       runtimeDirectory: world.environment.XDG_RUNTIME_DIR,
-      wireCount,
     })
   }
   if (wish.sandbox === 'require') throw new StintError('sandbox_unavailable', bubblewrap)
-  return openBareCell(runDirectory, bubblewrap, wireCount)
+  return openBareCell(bubblewrap, ways)
 }
 
 /** Free of symlinks. */
@@ -173,6 +174,7 @@ async function runIn(prepared: Prepared, wish: RunWish, world: RunWorld, signals
     relay(cell.server, cell.admission, () => attach(session)),
     ...relayWires(prepared, session),
     ...serveAws(prepared, session),
+    ...relayAgent(cell, session),
   ]
   try {
     await registerTree(world.call, session.task)
@@ -207,6 +209,11 @@ function serveAws({ cell, places, aws, files }: Prepared, session: TaskSession):
   return [serveAwsCredentials(wire.server, cell.admission, { token, ask })]
 }
 
+function relayAgent({ agent }: Cell, session: TaskSession): readonly (() => void)[] {
+  const open = async () => reachSshAgent(await attach(session), session)
+  return agent === undefined ? [] : [relay(agent.server, agent.admission, open, refuseInAgent)]
+}
+
 /** Ends the task and tells what it was refused, since many programs do not show what a proxy answers. */
 async function endSession({ task, end }: TaskSession, { call, say }: RunWorld): Promise<void> {
   try {
@@ -237,6 +244,7 @@ async function describe(
   session: TaskSession,
 ): Promise<Record<string, string>> {
   const { cell, places, targets, files } = prepared
+  const ssh = setUpSsh(targets, cell, files, wish.allowed.includes('ssh'))
   const { kept, removed } = hideVariables(world.environment, wish.allowed, wish.passed)
   const { id, scope, owner, expiresAt } = session.task
   const file = (name: keyof typeof RUN_FILES) => join(cell.filesAt, RUN_FILES[name])
@@ -262,6 +270,7 @@ async function describe(
       ...postgresVariables(postgres, scope.actions, file('pgService')),
       ...mysqlVariables(mysql, cell.filesAt),
       ...redisVariables(redis),
+      ...ssh.variables,
     },
   })
   world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${untilWords(expiresAt)}`)
@@ -270,6 +279,7 @@ async function describe(
   for (const { target } of mysql) world.say(`${target.id}: MySQL, without a password (--defaults-group-suffix=_${target.id})`)
   for (const { target, localPort } of redis)
     world.say(`${target.id}: Redis, without a password, at redis://127.0.0.1:${localPort}`)
+  for (const line of ssh.says) world.say(line)
   for (const { target } of places.slice(wires.length)) world.say(`${target.id}: not reached without a sandbox on this machine`)
   if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
   return environment

@@ -22,6 +22,8 @@ export interface Sandbox {
   readonly port: number
   /** More of the same. */
   readonly wires: readonly Wire[]
+  /** One at a path, where it was asked for. */
+  readonly agent: Server | undefined
   /** Turns what waits inside into the command, and answers its process as seen from here. */
   become(what: Become): Promise<ProcessId | undefined>
 }
@@ -35,7 +37,12 @@ export interface SandboxWish {
   /** An XDG_RUNTIME_DIR to make, empty. */
   readonly runtimeDirectory: string | undefined
   readonly wireCount: number
+  /** Where to open a Unix socket inside. */
+  readonly agentPath: string | undefined
 }
+
+/** Where the sandbox has a Unix socket of its own, where it has one. */
+export const INNER_AGENT = '/run/stint-ssh-agent.sock'
 
 /** Where the run's files show inside. */
 export const INNER_DIRECTORY = '/run/stint'
@@ -63,9 +70,10 @@ export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
   })
   closeSync(filter)
   const reaperPid = readReaperPid(child.stdio.at(INFO_FD))
-  const [first, ...wires] = await takeListeners(child, 1 + wish.wireCount)
+  const { ports, agent } = await takeListeners(child, wish)
+  const [first, ...wires] = ports
   if (first === undefined) throw failed('it handed over no listener')
-  return { child, ...first, wires, become }
+  return { child, ...first, wires, agent, become }
 
   async function become(what: Become): Promise<ProcessId | undefined> {
     const inside = commandBelow(await reaperPid)
@@ -77,14 +85,19 @@ export async function openSandbox(wish: SandboxWish): Promise<Sandbox> {
 }
 
 /** As many as were asked for, in any order. */
-async function takeListeners(child: ChildProcess, count: number): Promise<readonly Wire[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<readonly Wire[]>()
-  const taken: Wire[] = []
+async function takeListeners(
+  child: ChildProcess,
+  { wireCount, agentPath }: SandboxWish,
+): Promise<{ readonly ports: readonly Wire[]; readonly agent: Server | undefined }> {
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof takeListeners>>>()
+  const ports: Wire[] = []
+  let agent: Server | undefined
   child.on('message', (message, handle) => {
     const port = typeof message === 'object' && 'port' in message ? Number(message.port) : 0
-    if (handle instanceof Server && port > 0) taken.push({ server: handle, port })
-    else reject(failed('it handed over no listener'))
-    if (taken.length === count) resolve(taken)
+    if (!(handle instanceof Server)) reject(failed('it handed over no listener'))
+    else if (port > 0) ports.push({ server: handle, port })
+    else agent = handle
+    if (ports.length === 1 + wireCount && (agent === undefined) === (agentPath === undefined)) resolve({ ports, agent })
   })
   child.once('error', (error) => reject(failed(error.message)))
   child.once('exit', (code, signal) => reject(failed(`bubblewrap ended with ${code ?? signal}; it said why above`)))
@@ -111,7 +124,7 @@ function commandBelow(reaperPid: number | undefined): ProcessId | undefined {
 }
 
 function bubblewrapArguments(wish: SandboxWish): string[] {
-  const { bubblewrap, steps, runDirectory, workingDirectory, runtimeDirectory, wireCount } = wish
+  const { bubblewrap, steps, runDirectory, workingDirectory, runtimeDirectory, wireCount, agentPath } = wish
   const [root, ...rest] = steps.map((step) => argumentsOf(step, runDirectory))
   return [
     ...bubblewrap.isolation,
@@ -131,6 +144,7 @@ function bubblewrapArguments(wish: SandboxWish): string[] {
       '--disable-sigusr1',
       join(INNER_DIRECTORY, INNER_PROGRAM),
       String(1 + wireCount),
+      ...(agentPath === undefined ? [] : [agentPath]),
     ],
   ]
 }
@@ -138,6 +152,8 @@ function bubblewrapArguments(wish: SandboxWish): string[] {
 function argumentsOf(step: Step, runDirectory: string): string[] {
   switch (step.kind) {
     case 'read-only':
+      return ['--ro-bind', step.from, step.at]
+    case 'placed':
       return ['--ro-bind', step.from, step.at]
     case 'writable':
       return ['--bind', step.from, step.at]

@@ -2,18 +2,16 @@ import { readFileSync } from 'node:fs'
 import { type ProcessId, statOf } from '../host/process-tree.ts'
 import { admitSandbox } from './admit.ts'
 import type { Bubblewrap } from './bubblewrap.ts'
-import type { Cell } from './cell.ts'
+import type { Cell, CellWays } from './cell.ts'
 import { type LayoutWish, planLayout, socketsIn, whyNotSeen } from './layout.ts'
 import { isWithin, realPath } from './paths.ts'
-import { INNER_DIRECTORY, INNER_NODE, openSandbox } from './sandbox.ts'
+import { INNER_AGENT, INNER_DIRECTORY, INNER_NODE, openSandbox } from './sandbox.ts'
 import { exitCodeOf } from './signals.ts'
 
 /** What the sandbox is made from. */
-export interface SandboxedCellWish extends Omit<LayoutWish, 'sockets' | 'mountinfo'> {
+export interface SandboxedCellWish extends Omit<LayoutWish, 'sockets' | 'mountinfo'>, CellWays {
   readonly bubblewrap: Bubblewrap
-  readonly runDirectory: string
   readonly runtimeDirectory: string | undefined
-  readonly wireCount: number
 }
 
 /** Opens the sandbox; nothing of the command runs yet. Throws `sandbox_unavailable`, or `invalid_argument` for where it would work. */
@@ -25,11 +23,14 @@ export async function openSandboxedCell(wish: SandboxedCellWish): Promise<Cell> 
   }
   const steps = planLayout({ ...wish, ...machine })
   const unseen = whyNotSeen(steps, { ...wish, ...machine })
-  const sandbox = await openSandbox({ bubblewrap, steps, runDirectory, workingDirectory: directory, runtimeDirectory, wireCount })
+  const agentPath = wish.sshDirectory === undefined ? undefined : INNER_AGENT
+  const places = { runDirectory, workingDirectory: directory, runtimeDirectory }
+  const sandbox = await openSandbox({ bubblewrap, steps, ...places, wireCount, agentPath })
   return {
     proof: 'sandbox',
     server: sandbox.server,
     wires: sandbox.wires,
+    agent: sandbox.agent && { server: sandbox.agent, path: INNER_AGENT, admission: admitSandbox },
     proxy: new URL(`http://127.0.0.1:${sandbox.port}`),
     admission: admitSandbox,
     filesAt: INNER_DIRECTORY,

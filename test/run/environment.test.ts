@@ -87,6 +87,11 @@ test('git asks no helper and takes SSH remotes of exact HTTPS hosts over HTTPS; 
     'url.https://git.example/.insteadOf=ssh://git@git.example/',
   ]
   assert.deepEqual(settings(buildEnvironment({}, told)), ['credential.helper=', 'http.proxy=http://127.0.0.1:8080', ...rewrites])
+  const [first] = told.targets
+  assert.ok(first !== undefined)
+  const overSsh = { ...first, hosts: [{ scheme: 'ssh', host: 'git.example', port: 22 } as const] }
+  const both = buildEnvironment({}, { ...told, targets: [...told.targets, overSsh] })
+  assert.deepEqual(settings(both), ['credential.helper=', 'http.proxy=http://127.0.0.1:8080'])
   const shown = buildEnvironment({}, { ...told, gitConfig: undefined })
   assert.deepEqual([settings(shown)[0], shown.GIT_CONFIG_GLOBAL], ['http.proxy=http://127.0.0.1:8080', undefined])
 })

@@ -35,6 +35,7 @@ const plan = (more: Partial<Parameters<typeof planLayout>[0]> = {}): Step[] =>
     allowed: [],
     shown: [],
     program: [],
+    sshDirectory: undefined,
     forbidden: [],
     sockets: [],
     mountinfo: '',
@@ -53,6 +54,13 @@ test('a home is rebuilt without what is hidden, and caches start empty', () => {
 
 test('what a hidden symlink leads to is masked where it really is', () => {
   assert.deepEqual(at(plan(), 'dot/aws'), ['masked-directory'])
+})
+
+test('the run’s own directory stands in for what ssh reads, unless the user’s is allowed', () => {
+  const own = { sshDirectory: '/run-files/ssh' }
+  const placed = plan(own).filter((step) => step.at === join(home, '.ssh'))
+  assert.deepEqual(placed, [{ kind: 'placed', from: '/run-files/ssh', at: join(home, '.ssh') }])
+  assert.deepEqual(at(plan({ ...own, allowed: ['ssh'] }), '.ssh').at(-1), 'read-only')
 })
 
 test('what is allowed is shown: read-only, or writable where a program keeps its state', () => {
