@@ -22,8 +22,14 @@ export type Making =
   | { readonly kind: 'made'; readonly made: Made }
   | { readonly kind: 'refused' | 'busy' | 'unclear'; readonly why: string }
 
-/** Reads the answer to `make`. `old` is not taken for a new key. */
-export function readMaking(answer: HttpAnswer, make: Recipe['make'], old: Secret): Making {
+/** The key in use. */
+export interface InUse {
+  readonly value: Secret
+  readonly id?: string | undefined
+}
+
+/** Reads the answer to `make`. What is in use is not taken for a new key, by its value or its id: to undo that would end it. */
+export function readMaking(answer: HttpAnswer, make: Recipe['make'], inUse: InUse): Making {
   const { status } = answer
   const said = `the target answered ${status}`
   if (status === 429) return { kind: 'busy', why: said }
@@ -31,10 +37,11 @@ export function readMaking(answer: HttpAnswer, make: Recipe['make'], old: Secret
   if (!isSuccess(answer)) return { kind: 'unclear', why: said }
   const json = parse(answer)
   const value = pointAt(json, make.new)
-  if (typeof value !== 'string' || !isKey(value) || value === old.reveal())
+  if (typeof value !== 'string' || !isKey(value) || value === inUse.value.reveal())
     return { kind: 'unclear', why: `${said}, and at ${make.new} there is no new key` }
   const id = make.id === undefined ? undefined : readId(pointAt(json, make.id))
-  if (make.id !== undefined && id === undefined) return { kind: 'unclear', why: `${said}, and at ${make.id} there is no id` }
+  if (make.id !== undefined && (id === undefined || id === inUse.id))
+    return { kind: 'unclear', why: `${said}, and at ${make.id} there is no new id` }
   return { kind: 'made', made: { value: new Secret(value), ...(id !== undefined && { id }) } }
 }
 

@@ -25,13 +25,13 @@ export interface RecipeCalls {
 }
 
 /** The steps of a rotation’s recipe. */
-export function callsOf({ id: rotation, recipe, target }: RotationRecord, io: Io): RecipeCalls {
+export function callsOf({ id: rotation, oldId, recipe, target }: RotationRecord, io: Io): RecipeCalls {
   const ask = (request: RecipeRequest, values: Values) => io.exchange(fillRequest(request, values, target))
   const { make, probe, retire, find } = recipe
   return {
     async make(old) {
       try {
-        return readMaking(await ask(make.request, { old: old.reveal(), rotation }), make, old)
+        return readMaking(await ask(make.request, { old: old.reveal(), rotation }), make, { value: old, id: oldId })
       } catch (thrown) {
         return { kind: 'unclear', why: asStintError(thrown).detail }
       }

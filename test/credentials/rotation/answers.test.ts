@@ -8,7 +8,7 @@ import { code } from '../../targets/fixture.ts'
 import { recipeAt } from './recipe-example.ts'
 
 const { make, find, probe } = recipeAt('https://api.example.com')
-const OLD = new Secret('old-old-old')
+const OLD = { value: new Secret('old-old-old'), id: '1' }
 
 function answer(status: number, body: unknown = {}, headers = {}): HttpAnswer {
   return { status, headers, body: Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)) }
@@ -28,14 +28,15 @@ describe('the answer to a request for a key', () => {
     ['no JSON', answer(200, '<html>')],
     ['bytes that are not UTF-8', { ...answer(200), body: Buffer.from('7b226b6579223a22ff227d', 'hex') }],
     ['no key', answer(200, { key: {} })],
-    ['a key that is a number', answer(200, { key: { value: 12345678901, id: 1 } })],
-    ['a key that is too short to be scrubbed', answer(200, { key: { value: 'short', id: 1 } })],
-    ['a key that no request carries', answer(200, { key: { value: 'line\r\nbreak: 1', id: 1 } })],
-    ['a key that no header holds', answer(200, { key: { value: 'x'.repeat(8193), id: 1 } })],
-    ['the key that is to be replaced', answer(200, { key: { value: OLD.reveal(), id: 1 } })],
+    ['a key that is a number', answer(200, { key: { value: 12345678901, id: 2 } })],
+    ['a key that is too short to be scrubbed', answer(200, { key: { value: 'short', id: 2 } })],
+    ['a key that no request carries', answer(200, { key: { value: 'line\r\nbreak: 1', id: 2 } })],
+    ['a key that no header holds', answer(200, { key: { value: 'x'.repeat(8193), id: 2 } })],
+    ['the key that is to be replaced', answer(200, { key: { value: OLD.value.reveal(), id: 2 } })],
     ['no id', answer(200, { key: { value: 'new-new-new' } })],
+    ['the id of the key that is to be replaced', answer(200, { key: { value: 'new-new-new', id: 1 } })],
     ['an id that is an object', answer(200, { key: { value: 'new-new-new', id: {} } })],
-    ['a key that an object only inherits', answer(200, { key: 'x' })],
+    ['a key that is no object', answer(200, { key: 'x' })],
   ]
   for (const [what, one] of unclear)
     test(`with ${what} leaves it open whether there is one`, () => assert.equal(readMaking(one, make, OLD).kind, 'unclear'))

@@ -213,6 +213,7 @@ describe('a target that', { concurrency: 8 }, () => {
     ['a key that is an object', { key: { value: {}, id: 2 } }],
     ['a key with a line break', { key: { value: 'abcdefgh\r\nx: y', id: 2 } }],
     ['the key it was to replace', { key: { value: FIRST, id: 2 } }],
+    ['the id of the key it was to replace', { key: { value: 'a-key-that-never-works', id: 1 } }],
   ] as const)
     test(`makes a key and answers with ${what}: the key is found by its name and ended, and another made`, async (t) => {
       const legacy = await legacyOf(t)
