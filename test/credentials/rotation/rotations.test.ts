@@ -343,6 +343,27 @@ describe('a schedule', () => {
   })
 })
 
+describe('a rotation that does not get on', () => {
+  test('is alerted on once, recorded as late and counted, for as long as it goes on', async (t) => {
+    const legacy = await legacyOf(t)
+    legacy.lies = true
+    let aheadMs = 0
+    const rig = await rigOf(t, legacy, { now: () => Date.now() + aheadMs })
+    await rig.begin()
+    await until(async () => (await rig.newest()).attempts >= 1, 'tried')
+    assert.deepEqual([rig.told.includes('late'), rig.rotations.lateness().late], [false, 0])
+    aheadMs = 120_000
+    await until(async () => (await rig.newest()).attempts >= 3, 'tried again')
+    assert.equal(rig.told.filter((act) => act === 'late').length, 1)
+    assert.equal(rig.reported.length, 1)
+    assert.match(String(rig.reported[0]), /does not get on: the target said that the key is ended, and it still works/)
+    assert.equal(rig.rotations.lateness().late, 1)
+    legacy.lies = false
+    await over(rig)
+    await until(() => rig.rotations.lateness().late === 0, 'not late any more')
+  })
+})
+
 describe('a gateway beside others on one state', () => {
   test('takes over the rotation of one that is gone, and leaves alone that of one that is here', async (t) => {
     const legacy = await legacyOf(t)
