@@ -116,6 +116,8 @@ async function connectors(): Promise<string> {
       one.summary,
     ])
     const parts = [`## ${kind}`, summary]
+    const plugPoints = Object.keys(minting?.handOut ?? {})
+    if (plugPoints.length > 0) parts.push(`Handed out, where \`--hand-out\` allows it, to: ${plugPoints.join(', ')}.`)
     if (settings.length > 0) parts.push(table(['Setting (`--set NAME=VALUE`)', 'Needed', 'What it is'], settings))
     if (known.length > 0) parts.push(table(['Request', 'Action', 'Access'], known))
     if (sessions.length > 0) parts.push(table(['Session', 'Action', 'Access'], sessions))

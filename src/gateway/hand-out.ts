@@ -60,7 +60,14 @@ export async function handOut(verbs: HandOutVerbs, { arrival, operation, proof, 
   })
 }
 
-function readAsked({ method, path, query }: Operation): HandOutAsked {
+/** A page in a task's browser may send requests, and is not the program. Browsers say so (Fetch Metadata; RFC 6454, section 7). */
+function refusePages(headers: Operation['headers']): void {
+  if (headers.origin !== undefined || headers['sec-fetch-site'] !== undefined)
+    throw new StintError('denied', 'a page in a browser is handed nothing')
+}
+
+function readAsked({ method, path, query, headers }: Operation): HandOutAsked {
+  refusePages(headers)
   if (method !== 'POST' || path !== '/hand-out')
     throw new StintError('unknown_action', 'the gateway itself answers POST /hand-out only')
   const given = new URLSearchParams(query)

@@ -101,6 +101,14 @@ describe('git', () => {
     assert.notEqual(late.code, 0)
   })
 
+  test('takes it from `stint helper` as well, where that shows', async () => {
+    const bin = join(import.meta.dirname, '..', '..', 'bin', 'stint.js')
+    const helper = `!${process.execPath} ${bin} helper git`
+    const script = `${asked(`localhost:${code.port}`, PROJECT)} | git -c credential.helper= -c 'credential.helper=${helper}' credential fill`
+    const { stdout } = await succeed(run(['handing'], script, ['--sandbox', 'off']))
+    assert.match(passwordIn(stdout), /^glpat-/)
+  })
+
   test('is told nothing more to do by store, erase and what it may think of yet', async () => {
     const { stdout, stderr } = await succeed(
       run(['handing'], `for verb in store erase capability; do ${asked('x')} | git-credential-stint $verb || exit 9; done`),

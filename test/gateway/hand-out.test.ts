@@ -102,6 +102,16 @@ test('takes nothing but what it knows', async (t) => {
   assert.deepEqual(asked, [])
 })
 
+test('hands nothing to a page in a browser of the task', async (t) => {
+  const { rig, asked } = await startGateway(t)
+  const line = 'POST http://stint.invalid/hand-out?as=git&target=code HTTP/1.1'
+  for (const field of ['Origin: https://evil.example', 'Sec-Fetch-Site: cross-site']) {
+    const { status, body } = await exchange(rig, line, 'Host: stint.invalid', field, 'Connection: close', '', '')
+    assert.deepEqual([status, body.includes(SECRET)], [403, false], field)
+  }
+  assert.deepEqual(asked, [])
+})
+
 test('is not reached by a target that declares the name, nor through CONNECT', async (t) => {
   const { rig, ask } = await startGateway(t, { targets: [targetAt({ host: 'stint.invalid', port: 80 })] })
   assert.equal((await ask('/hand-out?as=git&target=code')).status, 200)
