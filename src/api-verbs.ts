@@ -43,6 +43,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       tools: toolsOf,
       presets: () => PRESETS,
       probe: (id) => probe(targets.get(id), parts.dial),
+      discover: async (id) => parts.leases.discover(targets.get(id)),
     },
     tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
     credentials: {

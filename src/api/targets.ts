@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
 import { pageOver } from './paging.ts'
-import { addTarget, byName, DONE, done, pageOf, pageQuery, preset, shownTarget, target } from './schemas.ts'
+import { addTarget, byName, DONE, done, millis, pageOf, pageQuery, preset, shownTarget, target } from './schemas.ts'
 
 export const add = endpoint({
   summary: 'Declares a system that can be acted on.',
@@ -47,6 +47,26 @@ export const test = endpoint({
   params: byName,
   response: probe,
   handle: async (verbs, { params }) => ({ steps: await verbs.targets.probe(params.id) }),
+})
+
+const identity = z
+  .object({
+    kind: z.enum(['account', 'key', 'token']),
+    id: z.string().describe('As the provider names it.'),
+    access: z.enum(['admin', 'limited', 'unknown']).describe('`admin`: it can make or change others.'),
+    isUsable: z.boolean().describe('False where it is locked, disabled or expired.'),
+    createdAt: millis.exactOptional(),
+    lastUsedAt: millis.exactOptional(),
+    expiresAt: millis.exactOptional(),
+    leaseId: z.string().exactOptional().describe('The lease that it was made for.'),
+  })
+  .meta({ id: 'Identity' })
+
+export const discover = endpoint({
+  summary: 'Lists who can act at a target, as its provider tells the credential that makes others.',
+  params: byName,
+  response: z.object({ items: z.array(identity).readonly() }),
+  handle: async (verbs, { params }) => ({ items: await verbs.targets.discover(params.id) }),
 })
 
 export const presets = endpoint({

@@ -1,5 +1,6 @@
 import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
+import type { Discovered } from '../credentials/discover.ts'
 import type { LeaseRecord } from '../credentials/lease-record.ts'
 import type { LeaseFilter } from '../credentials/ledger.ts'
 import type { PlugPoint } from '../credentials/minting.ts'
@@ -17,6 +18,9 @@ export interface LeaseListing extends Omit<LeaseRecord, 'target' | 'grant' | 'co
   readonly connector: string
   readonly reach: readonly string[]
 }
+
+/** Who can act at a target. */
+export type IdentityListing = Discovered
 
 /** A rotation as anyone may see it: never its keys. */
 export interface RotationListing extends Omit<RotationRecord, 'target' | 'recipe' | 'version'> {
@@ -195,6 +199,8 @@ export interface ApiVerbs {
     presets(): readonly Preset[]
     /** Reaches each of its hosts without a credential and says how far it came. */
     probe(id: string): Promise<readonly ProbeStep[]>
+    /** Who can act there, as its provider tells. Throws `invalid_argument` where it tells of nobody. */
+    discover(id: string): Promise<readonly Discovered[]>
   }
   readonly tunnels: {
     add(tunnel: Tunnel): Promise<unknown>

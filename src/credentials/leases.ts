@@ -3,6 +3,7 @@ import { StintError } from '../errors.ts'
 import type { Caller, Selector, Target, Task } from '../model.ts'
 import { type Ancestors, nameOf, namesCovering } from '../selector.ts'
 import type { Store } from '../store/store.ts'
+import { type Discovered, discover } from './discover.ts'
 import { type ProviderVerbs, providerOf } from './issue.ts'
 import { newInstallation, newLeaseId } from './lease-id.ts'
 import type { Cause, LeaseRecord } from './lease-record.ts'
@@ -44,6 +45,8 @@ export interface Leases {
   counts(): { readonly living: number; readonly late: number }
   /** Resolves when it is dead or irrevocable. */
   settled(id: string): Promise<void>
+  /** Who can act at a target, as its provider tells. Throws `invalid_argument` where it tells nobody of any. */
+  discover(target: Target): Promise<readonly Discovered[]>
   /** Asks every provider that can be asked for what has no living lease; answers how many were found. */
   sweep(): Promise<number>
   /** Takes up what a restart interrupted. */
@@ -105,6 +108,7 @@ export async function openLeases(store: Store, verbs: LeaseVerbs): Promise<Lease
     dependingOn: ledger.countDependingOn,
     counts: () => ({ living: ledger.size, late: undertaker.late }),
     settled: undertaker.settled,
+    discover: (target) => discover(target, verbs),
     sweep: sweepOnce,
     start(isLive) {
       for (const { record } of ledger.all()) {

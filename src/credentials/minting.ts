@@ -108,6 +108,21 @@ export interface Issued extends MintOrder {
   readonly handle: Handle
 }
 
+/** Who can act at a provider, or a key of theirs. Its words are the provider's: attacker-controlled. */
+export interface Identity {
+  readonly kind: 'account' | 'key' | 'token'
+  /** How the provider names it; unique there among those of its kind. */
+  readonly id: string
+  /** `admin` where it can make or change others. */
+  readonly access: 'admin' | 'limited' | 'unknown'
+  /** False where it is locked, disabled or expired. */
+  readonly isUsable: boolean
+  /** Epoch milliseconds, each where the provider tells. */
+  readonly createdAt?: number
+  readonly lastUsedAt?: number
+  readonly expiresAt?: number
+}
+
 /** An object at the provider that bears a lease's id. */
 export interface Stray {
   readonly leaseId: string
@@ -160,4 +175,9 @@ export interface Minting {
     asked: { readonly target: Target; readonly standing: Secret | undefined; readonly installation: string },
     io: Io,
   ): Promise<readonly Stray[]>
+  /**
+   * Everyone who can act there, as far as the standing credential can see, what Stint made included. Absent where the provider lists
+   * nobody. Throws as `strays` does.
+   */
+  discover?(asked: { readonly target: Target; readonly standing: Secret | undefined }, io: Io): Promise<readonly Identity[]>
 }

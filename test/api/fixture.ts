@@ -185,6 +185,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       tools: () => ({ placeholderVariables: ['ORDERS_TOKEN'], plugPoints: [] }),
       presets: () => [],
       probe: async () => did('targets.probe', [{ step: 'resolve orders.example', ok: true, detail: '192.0.2.1' }]),
+      discover: async () => did('targets.discover', [{ kind: 'account', id: 'ann', access: 'limited', isUsable: true }]),
     },
     tunnels: {
       add: async () => did('tunnels.add', undefined),

@@ -5,6 +5,7 @@ import { after, before, describe, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { CONNECTORS } from '../../src/credentials/connectors/index.ts'
+import { type Discovered, discover } from '../../src/credentials/discover.ts'
 import type { Io, Issued, Minting, MintOrder } from '../../src/credentials/minting.ts'
 import { StintError } from '../../src/errors.ts'
 import type { Task } from '../../src/model.ts'
@@ -15,6 +16,8 @@ import type { Provider, StartProvider } from '../providers/provider.ts'
 
 /** What every connector that mints promises, on a real provider or the best that can be had. test/providers/KIND.ts starts it. */
 const KINDS = Object.entries(CONNECTORS).flatMap(([kind, { minting }]) => (minting === undefined ? [] : [{ kind, minting }]))
+/** Where nobody can be asked who there is: tokens of a kind that are nowhere listed, and what is only signed here. */
+const LIST_NOBODY = ['aws', 'gcp', 'github-app', 'gitlab', 'kubernetes', 'oauth', 'ssh', 'vault']
 const INSTALLATION = 'abcdef'
 let made = 0
 
@@ -157,6 +160,26 @@ for (const { kind, minting } of KINDS)
         },
       )
 
+    if (minting.discover !== undefined)
+      on('and lists who can act there: what was minted while it lives, and whoever else', async (provider) => {
+        const { target, standing, io } = provider
+        const verbs = {
+          connectors: CONNECTORS,
+          standing: () => standing ?? assert.fail(),
+          io: () => io,
+          seal: assert.fail,
+          unseal: assert.fail,
+        }
+        const usable = async () => (await discover(target, verbs)).filter(({ isUsable }) => isUsable)
+        const issued = await mint(provider, minting)
+        const [before, mine] = [await usable(), ({ leaseId }: Discovered) => leaseId === issued.leaseId]
+        const [found, ...more] = before.filter(mine)
+        assert.deepEqual([found?.access === 'admin', more], [false, []], inspect(before))
+        assert.ok(before.length > 1, 'nobody is there but what was minted')
+        assert.equal(new Set(before.map(({ kind, id }) => `${kind} ${id}`)).size, before.length)
+        if (await kill(provider, minting, issued)) assert.ok(!(await usable()).some(mine))
+      })
+
     on('without showing the secret in what is kept in clear', async (provider) => {
       const issued = await mint(provider, minting)
       const shown =
@@ -220,6 +243,11 @@ for (const { kind, minting } of KINDS)
       assert.equal(await minting.probe(issued, provider.io), 'live')
     })
   })
+
+test('the providers that list nobody are these', () => {
+  const without = KINDS.filter(({ minting }) => minting.discover === undefined).map(({ kind }) => kind)
+  assert.deepEqual(without, LIST_NOBODY)
+})
 
 test('there is a file of providers for nothing else', () => {
   assert.ok(KINDS.every(({ minting }) => minting.propagationMs >= 0))

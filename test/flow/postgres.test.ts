@@ -83,6 +83,24 @@ describe('psql, unmodified, under a task', { skip }, () => {
     assert.equal(service.stdout, '1\n')
   })
 
+  test('shows its operator who else can act there', async () => {
+    const child = begin(psql('-c', 'select pg_sleep(600)'))
+    const finished = finish(child)
+    await until(async () => (await roles()).length === 1)
+    const [role] = await roles()
+    const { items } = JSON.parse((await succeed(stint.cli(['target', 'discover', 'shop', '--json']))).stdout)
+    const found = (id: unknown) => items.find((one: { id: string }) => one.id === id)
+    assert.deepEqual(found('stint'), { kind: 'account', id: 'stint', access: 'admin', isUsable: true })
+    assert.deepEqual([found(role).leaseId, found(role).access], [role, 'limited'])
+    assert.match(
+      (await succeed(stint.cli(['target', 'discover', 'shop']))).stdout,
+      /account +lease_\w+ +limited +yes +- +in \d+ min/,
+    )
+    child.kill('SIGTERM')
+    await finished
+    await until(async () => (await roles()).length === 0)
+  })
+
   test('is cut off when its task is revoked, and its role is gone', async () => {
     const child = begin(psql('-c', 'select pg_sleep(600)'))
     const finished = finish(child)

@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
-import type { CredentialListing, Page } from '../../api/verbs.ts'
+import type { CredentialListing, IdentityListing, Page } from '../../api/verbs.ts'
 import { CONNECTORS } from '../../credentials/connectors/index.ts'
 import type { Placement, Preset, Target } from '../../model.ts'
 import { PRESETS } from '../../targets/presets.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
-import { facts, table } from '../table.ts'
+import { facts, fromNow, table } from '../table.ts'
 import { DEFAULT_PORTS, type TargetOptions, targetFrom } from '../target-options.ts'
 
 const EXAMPLES = `
@@ -33,6 +33,12 @@ export const register: Register = (program, context) => {
       await context.call('DELETE', pathOf(id))
       context.output.print({ removed: id }, () => `Target ${id} is removed; requests to its hosts are refused.`)
     })
+  target
+    .command('discover <target>')
+    .description('list who can act there, as far as the credential that makes others can see')
+    .action(async (id: string) =>
+      context.output.print(await context.call<{ items: IdentityListing[] }>('POST', `${pathOf(id)}/discover`), identities),
+    )
   target
     .command('presets')
     .description('list the systems that are ready to add')
@@ -87,6 +93,20 @@ function listing({ items }: Page<Target>): string {
     rows,
     'No targets. Add one with `stint target add`.',
   )
+}
+
+function identities({ items }: { readonly items: readonly IdentityListing[] }): string {
+  const now = Date.now()
+  const rows = items.map((one) => [
+    one.kind,
+    one.id,
+    one.access,
+    one.isUsable ? 'yes' : 'no',
+    one.lastUsedAt === undefined ? '-' : fromNow(one.lastUsedAt, now),
+    one.expiresAt === undefined ? 'never' : fromNow(one.expiresAt, now),
+    one.leaseId ?? '-',
+  ])
+  return table(['KIND', 'NAME', 'ACCESS', 'USABLE', 'LAST USED', 'EXPIRES', 'LEASE'], rows, 'Nobody can act there.')
 }
 
 function presetListing({ items }: Page<Preset>): string {

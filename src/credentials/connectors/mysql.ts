@@ -6,6 +6,7 @@ import type { Connector } from '../connector.ts'
 import type { Grant, Io, Issued, Minting, MintOrder, Prepared, Stray } from '../minting.ts'
 import { type Login, MysqlRefusal, type Query, withMysql } from '../protocols/mysql-session.ts'
 import { closeSessions } from '../protocols/mysql-sessions.ts'
+import { describeUsers } from '../protocols/mysql-users.ts'
 import { serverOf, tlsSetting } from '../protocols/one-server.ts'
 import { accessOf, accessSetting, type SessionAccess, sessionAccess } from '../protocols/session-access.ts'
 import { sessionOnly } from '../protocols/session-only.ts'
@@ -58,6 +59,7 @@ const minting: Minting = {
   revoke,
   probe: (issued, io) => (issued.material === undefined ? lookUp(issued, io) : logIn(issued, issued.material, io)),
   strays,
+  discover: (asked, io) => asStanding(asked, io, describeUsers),
 }
 
 function checkTarget(target: Target): void {

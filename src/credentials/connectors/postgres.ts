@@ -9,6 +9,7 @@ import { GRANT_PATTERN, reachOf, readGrant } from '../protocols/postgres-grants.
 import { inKeptSession } from '../protocols/postgres-kept.ts'
 import {
   type AsOperator,
+  describeRoles,
   dropRole,
   endSessionsOf,
   isRoleOpen,
@@ -80,6 +81,7 @@ const minting: Minting = {
   },
   probe,
   strays,
+  discover: (asked, io) => describeRoles(operatorOf(asked, io)),
 }
 
 function describeSession({ user, database }: SessionOpening, target: Target): Action {

@@ -3,12 +3,14 @@ import { StintError } from '../../errors.ts'
 import type { Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
-import type { Grant, Io, Issued, Minting, MintOrder, Prepared, Stray } from '../minting.ts'
+import type { Grant, Identity, Io, Issued, Minting, MintOrder, Prepared, Stray } from '../minting.ts'
 import { serverOf, tlsSetting } from '../protocols/one-server.ts'
 import { type Ask, type Login, notAnswered, withRedis } from '../protocols/redis-session.ts'
 import { accessOf, accessSetting, type SessionAccess, sessionAccess } from '../protocols/session-access.ts'
 import { sessionOnly } from '../protocols/session-only.ts'
 
+/** Rules that let a user change others. */
+const ADMIN = new Set(['+@all', '+@admin', '+@dangerous', '+acl'])
 const LEASE_ID = /^lease_[a-z2-7]{6,58}$/
 /** What clients ask before they do anything: it shows and changes nothing but their own connection. */
 const GREETINGS = ['+ping', '+echo', '+command', '+client|setname', '+client|getname', '+client|id']
@@ -66,6 +68,7 @@ const minting: Minting = {
   revoke,
   probe: (issued, io) => (issued.material === undefined ? lookUp(issued, io) : logIn(issued, issued.material, io)),
   strays,
+  discover,
 }
 
 function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
@@ -128,6 +131,20 @@ function strays(asked: Parameters<NonNullable<Minting['strays']>>[0], io: Io): P
     return names
       .filter((name) => LEASE_ID.test(name) && name.startsWith(`lease_${asked.installation}`))
       .map((leaseId) => ({ leaseId, handle: {} }))
+  })
+}
+
+/** Each line is a user, whether it is on, and its rules (redis.io, "ACL LIST"). */
+function discover(asked: Parameters<NonNullable<Minting['discover']>>[0], io: Io): Promise<readonly Identity[]> {
+  return asStanding(asked, io, 'upstream_failed', async (ask) => {
+    const users = await ask('ACL', 'LIST')
+    if (users.kind !== 'array') throw notAnswered('Redis did not list its users', users)
+    return users.items.flatMap((item): Identity[] => {
+      const [word, id = '', state, ...rules] = item.kind === 'bulk' ? item.bytes.toString().split(' ') : []
+      if (word !== 'user') return []
+      const isAdmin = rules.some((rule) => ADMIN.has(rule.toLowerCase()))
+      return [{ kind: 'account', id, access: isAdmin ? 'admin' : 'limited', isUsable: state === 'on' }]
+    })
   })
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StintError } from '../../errors.ts'
+import type { Identity } from '../minting.ts'
 import { grantStatements } from './postgres-grants.ts'
 import type { KeptSession } from './postgres-kept.ts'
 import { PostgresError } from './postgres-session.ts'
@@ -117,6 +118,18 @@ export async function listRoles(asOperator: AsOperator, prefix: string): Promise
   const sql = 'SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)'
   const rows = await asOperator((session) => session.ask(sql, [prefix]))
   return rows.map(({ rolname }) => String(rolname))
+}
+
+/** Every role but the groups that PostgreSQL brings. */
+export async function describeRoles(asOperator: AsOperator): Promise<readonly Identity[]> {
+  const sql = `SELECT rolname AS id, rolsuper OR rolcreaterole AS admin, rolcanlogin AND coalesce(rolvaliduntil > now(), true) AS usable,
+    CASE WHEN isfinite(rolvaliduntil) THEN (extract(epoch FROM rolvaliduntil) * 1000)::float8 END AS until
+    FROM pg_roles WHERE NOT starts_with(rolname, 'pg_')`
+  const rows = await asOperator((session) => session.ask(sql))
+  return rows.map(({ id, admin, usable, until }) => ({
+    ...{ kind: 'account', id: String(id), access: admin === true ? 'admin' : 'limited', isUsable: usable === true },
+    ...(typeof until === 'number' && { expiresAt: Math.max(Math.round(until), 0) }),
+  }))
 }
 
 function isRefusal(thrown: unknown, sqlState: string | undefined): boolean {

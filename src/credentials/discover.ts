@@ -1,0 +1,37 @@
+import { StintError } from '../errors.ts'
+import type { Target } from '../model.ts'
+import { type ProviderVerbs, providerOf } from './issue.ts'
+import type { Identity } from './minting.ts'
+
+/** An identity at a target's provider, and the lease that Stint made it for. */
+export interface Discovered extends Identity {
+  readonly leaseId?: string
+}
+
+const LONGEST = 200
+/** What bears a lease's id in its name, whichever installation made it; some providers take no `_`. */
+const LEASE_ID = /\blease[_-]([a-z2-7]{22})\b/
+
+/**
+ * Lists who can act at a target, usable ones first, then by name. Throws `invalid_argument` where its provider lists nobody,
+ * `credential_missing`, and what asking the provider throws.
+ */
+export async function discover(target: Target, verbs: ProviderVerbs): Promise<readonly Discovered[]> {
+  const { minting, io } = providerOf({ target }, verbs)
+  if (minting.discover === undefined)
+    throw new StintError('invalid_argument', `${target.connector} does not list who can act there`)
+  const standing = target.credentialId === undefined ? undefined : verbs.standing(target.credentialId)
+  const found = await minting.discover({ target, standing }, io)
+  return found.map(discovered).toSorted((a, b) => Number(b.isUsable) - Number(a.isUsable) || compare(a.id, b.id))
+}
+
+function discovered(found: Identity): Discovered {
+  const [, random] = LEASE_ID.exec(found.id) ?? []
+  const id = found.id.replaceAll(/\p{C}/gu, '?').slice(0, LONGEST)
+  return { ...found, id, ...(random !== undefined && { leaseId: `lease_${random}` }) }
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
