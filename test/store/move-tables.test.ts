@@ -266,6 +266,7 @@ describe('what stays behind after a move', { skip: postgres.skip }, () => {
     const url = await postgres.running.createDatabase()
     const { store, gateways } = await openState({ path: '', databaseUrl: new Secret(url) }, sharing)
     t.after(() => store.close())
+    t.after(() => gateways.leave())
     const shared = await temporarySharedStore(t, postgres.running, url)
     await move(shared, (await temporaryStore(t)).store)
     await assert.rejects(gateways.join({}), withCode('conflict', /moved away/))
