@@ -280,6 +280,8 @@ async function describe(
   for (const { target, localPort } of redis)
     world.say(`${target.id}: Redis, without a password, at redis://127.0.0.1:${localPort}`)
   for (const line of ssh.says) world.say(line)
+  for (const { id: name, plugPoints } of targets.filter((one) => one.plugPoints.length > 0))
+    world.say(`${name}: what is minted for the task is handed to ${plugPoints.join(', ')}; its use is not recorded`)
   for (const { target } of places.slice(wires.length)) world.say(`${target.id}: not reached without a sandbox on this machine`)
   if (removed.length > 0) world.say(`hidden variables: ${removed.join(' ')}`)
   return environment

@@ -105,8 +105,9 @@ describe('git', () => {
     const bin = join(import.meta.dirname, '..', '..', 'bin', 'stint.js')
     const helper = `!${process.execPath} ${bin} helper git`
     const script = `${asked(`localhost:${code.port}`, PROJECT)} | git -c credential.helper= -c 'credential.helper=${helper}' credential fill`
-    const { stdout } = await succeed(run(['handing'], script, ['--sandbox', 'off']))
+    const { stdout, stderr } = await succeed(run(['handing'], script, ['--sandbox', 'off']))
     assert.match(passwordIn(stdout), /^glpat-/)
+    assert.match(stderr, /^stint: handing: .*handed to git, docker; its use is not recorded$/m)
   })
 
   test('is told nothing more to do by store, erase and what it may think of yet', async () => {
