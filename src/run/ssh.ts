@@ -7,9 +7,7 @@ import type { ShownTarget } from './environment.ts'
 import { answerFirstWords } from './wires.ts'
 
 /** Where the files are in the run's directory; ssh looks for the first in `~/.ssh`. */
-const [DIRECTORY, CONFIG, KNOWN_HOSTS] = ['ssh', 'config', 'known_hosts']
-/** The name says that it is a module, wherever it stands. */
-const CONNECT = extname(import.meta.url) === '.ts' ? 'connect.mts' : 'connect.mjs'
+const [DIRECTORY, CONFIG, KNOWN_HOSTS, CONNECT] = ['ssh', 'config', 'known_hosts', 'connect.mjs']
 
 /** How a key of that type signs (RFC 8332); others sign in one way. */
 const ALGORITHMS: Readonly<Record<string, string>> = { 'ssh-rsa': 'rsa-sha2-512,rsa-sha2-256' }

@@ -157,7 +157,7 @@ describe('ssh and what is built on it, unmodified, under a task', { skip }, () =
       'echo $SSH_AUTH_SOCK',
     )
     const { stdout, stderr } = await succeed(run(script))
-    assert.match(stdout, /^config\nconnect\.m[tj]s\nknown_hosts\n0\n/)
+    assert.match(stdout, /^config\nconnect\.mjs\nknown_hosts\n0\n/)
     assert.ok(!stdout.includes('signed'))
     assert.match(stdout, /agent refused operation.*No private key found/s)
     assert.match(stdout, /^\/run\/stint-ssh-agent\.sock$/m)

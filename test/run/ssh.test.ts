@@ -76,7 +76,7 @@ describe('the configuration of ssh for a command', { skip: !isInstalled('ssh') &
     setUpSsh(targets, cellOf({ nodeAt: process.execPath }), files, false)
     const command = (readAs('web').proxycommand ?? '').replaceAll('%%', '%').replace('%h', 'h').replace('%p', 'p')
     const told = execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' }).split('\n')
-    assert.deepEqual(told, [process.execPath, join(files, 'ssh', 'connect.mts'), '4711', 'h', 'p', ''])
+    assert.deepEqual(told, [process.execPath, join(files, 'ssh', 'connect.mjs'), '4711', 'h', 'p', ''])
   })
 
   test('knows the declared host keys and no others', () => {
