@@ -164,6 +164,16 @@ describe('ssh and what is built on it, unmodified, under a task', { skip }, () =
     assert.match(stderr, /refused 2 times: the agent was bound to no session/)
   })
 
+  test('has no login signed for a session that goes around Stint, although its server is the declared one', async () => {
+    const { host, port } = service.running
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'IdentityAgent=$SSH_AUTH_SOCK', 'BatchMode=yes']
+    const flags = options.map((option) => `-o ${option}`).join(' ')
+    const around = `ssh -F none ${flags} -p ${port} ${USERS.deploy}@${host} echo around`
+    const { stdout, stderr } = await run(shell(`${around} || echo kept`, '$RSYNC_RSH web echo through'), ['--sandbox', 'off'])
+    assert.equal(stdout, 'kept\nthrough\n')
+    assert.match(stderr, /refused: the session is none that this task has open through Stint/)
+  })
+
   test('works without a sandbox by a configuration that is named, with an agent that serves nobody else', async () => {
     const child = begin(
       shell(
