@@ -29,7 +29,7 @@ after(async () => {
 
 /** What is typed, and the words that stand there after Tab. */
 const LINES: readonly (readonly [typed: string, words: string])[] = [
-  ['stint stat', 'stint status'],
+  ['stint statu', 'stint status'],
   ['stint task en', 'stint task end'],
   ['stint help doc', 'stint help doctor'],
   ['stint task end --rea', 'stint task end --reason'],

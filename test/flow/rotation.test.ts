@@ -70,13 +70,14 @@ describe('stint credential rotate', () => {
     assert.match(await refused('credential', 'recipe', 'legacy-key', '--file', wrong), /cannot be read/)
   })
 
-  test('changes the key under a running task, of whose requests none fails, and the old one is proved dead', async () => {
+  test('changes the key under a running task, of whose requests none fails, and the old one is proved dead', async (t) => {
     await run('credential', 'recipe', 'legacy-key', '--file', recipeFile(), '--every', '30d')
     const script = join(stint.home, '..', 'asker.mjs')
     writeFileSync(script, ASKER)
     const node = [process.execPath, script, `${legacy.origin}/v1/orders`]
     const wish = ['--target', 'legacy', '--action', '*', '--task', 'ask', '--sandbox', 'off']
     const asker = stint.spawn(['run', ...wish, '--', ...node], { stdio: ['pipe', 'pipe', 'inherit'] })
+    t.after(() => asker.kill())
     let said = ''
     asker.stdout?.on('data', (chunk) => (said += chunk))
     while (!said.includes('asking')) await Promise.race([once(asker.stdout ?? asker, 'data'), failedBy(asker)])

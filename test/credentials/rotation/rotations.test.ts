@@ -237,6 +237,16 @@ describe('a target that', { concurrency: 8 }, () => {
     assertOneKey(rig, legacy)
   })
 
+  test('takes its time to end a key that never worked is waited for as well', async (t) => {
+    const legacy = await legacyOf(t)
+    legacy.fault = failing('after make', { status: 201, body: { key: { value: 'a-key-that-never-works', id: '2' } } })
+    const rig = await rigOf(t, legacy)
+    await rig.begin({ propagationSeconds: 1 })
+    const { state, retiredAt = Number.POSITIVE_INFINITY, endedAt = 0 } = await over(rig)
+    assert.equal(state, 'undone')
+    assert.ok(endedAt >= retiredAt + 1000)
+  })
+
   test('refuses to make a key is left as it was', async (t) => {
     const legacy = await legacyOf(t)
     legacy.fault = failing('before make', 403)
