@@ -33,26 +33,14 @@ async function handshake(session: TaskSession): Promise<Socket> {
   })
   const head = `GET ${ATTACH_PATH} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: Upgrade\r\nUpgrade: stint-task/1\r\nAuthorization: DPoP ${token}\r\nDPoP: ${proof}\r\n\r\n`
   socket.write(head)
-  try {
-    await answeredWith(socket, 101)
-    return socket
-  } catch (thrown) {
-    socket.destroy()
-    throw thrown
-  }
+  return answeredWith(socket, 101)
 }
 
 /** Opens the way to one declared server on an attached connection: from then on its bytes are that server's protocol. Throws StintError. */
 export async function connectThrough(socket: Socket, { host, port }: { host: string; port: number }): Promise<Socket> {
   const authority = `${host}:${port}`
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
-  try {
-    await answeredWith(socket, 200)
-    return socket
-  } catch (thrown) {
-    socket.destroy()
-    throw thrown
-  }
+  return answeredWith(socket, 200)
 }
 
 /** Has an attached connection speak to the task's SSH agent (draft-ietf-sshm-ssh-agent). Throws StintError. */
@@ -60,20 +48,17 @@ export async function reachSshAgent(socket: Socket, { gateway }: Pick<TaskSessio
   socket.write(
     `GET ${SSH_AGENT_PATH} HTTP/1.1\r\nHost: ${new URL(`http://${gateway}`).host}\r\nConnection: Upgrade\r\nUpgrade: ssh-agent\r\n\r\n`,
   )
-  try {
-    await answeredWith(socket, 101)
-    return socket
-  } catch (thrown) {
-    socket.destroy()
-    throw thrown
-  }
+  return answeredWith(socket, 101)
 }
 
-/** Resolves at `status`, with what follows its head put back; rejects with what the gateway answered instead. */
-function answeredWith(socket: Socket, status: 101 | 200): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
+/** The socket at `status`, with what follows its head put back; else it is closed, and what the gateway answered instead is thrown. */
+function answeredWith(socket: Socket, status: 101 | 200): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>()
   let answer = Buffer.alloc(0)
-  const fail = () => reject(refusalIn(answer))
+  const fail = () => {
+    socket.destroy()
+    reject(refusalIn(answer))
+  }
   const timer = setTimeout(fail, ANSWER_TIMEOUT_MS)
   socket.on('data', read)
   socket.resume()
@@ -93,7 +78,7 @@ function answeredWith(socket: Socket, status: 101 | 200): Promise<void> {
       socket.pause()
       socket.off('data', read)
       if (answer.length > end + 4) socket.unshift(answer.subarray(end + 4))
-      resolve()
+      resolve(socket)
     } else if (answer.length > MAX_ANSWER_BYTES || isWhole(answer, end)) fail()
   }
 }

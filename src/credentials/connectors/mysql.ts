@@ -10,6 +10,7 @@ import { describeUsers } from '../protocols/mysql-users.ts'
 import { serverOf, tlsSetting } from '../protocols/one-server.ts'
 import { accessOf, accessSetting, type SessionAccess, sessionAccess } from '../protocols/session-access.ts'
 import { sessionOnly } from '../protocols/session-only.ts'
+import { shorten } from '../protocols/shorten.ts'
 
 /** No longer than a user name of MySQL: 32 characters. */
 const LEASE_ID = /^lease_[a-z2-7]{6,26}$/
@@ -74,7 +75,7 @@ function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
   const database = String(action.parameters.database)
   const privileges = privilegesFor(access, target)
   const reach = `${privileges.join(', ')} on the database ${database} of ${target.id}`
-  return { key: `${database} ${privileges}`, reach: [reach.slice(0, 200)], terms: { database, privileges } }
+  return { key: `${database} ${privileges}`, reach: [shorten(reach)], terms: { database, privileges } }
 }
 
 function privilegesFor(access: SessionAccess, { settings = {} }: Target): readonly string[] {

@@ -21,6 +21,8 @@ import { openSession, PostgresError } from '../protocols/postgres-session.ts'
 import { scramVerifier } from '../protocols/postgres-verifier.ts'
 import { accessOf } from '../protocols/session-access.ts'
 import { sessionOnly } from '../protocols/session-only.ts'
+import { listOf, settingOf } from '../protocols/setting.ts'
+import { shorten } from '../protocols/shorten.ts'
 
 const LEASE_ID = /^lease_[a-z2-7]{6,57}$/
 /** What PostgreSQL cannot spell differently: at most NAMEDATALEN - 1 bytes. */
@@ -157,16 +159,8 @@ function roleOf(leaseId: string): string {
   throw new StintError('internal', 'a lease has a name that is no name of a role')
 }
 
-function grantsOf({ settings = {} }: Target): readonly string[] {
-  return [settings.grants ?? []].flat()
-}
-
-function settingOf({ settings = {} }: Target, name: string): string {
-  return String(settings[name] ?? '')
-}
-
-function shorten(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text
+function grantsOf(target: Target): readonly string[] {
+  return listOf(target, 'grants')
 }
 
 function invalid(name: string, takes: string): StintError {

@@ -8,6 +8,7 @@ import { serverOf, tlsSetting } from '../protocols/one-server.ts'
 import { type Ask, type Login, notAnswered, withRedis } from '../protocols/redis-session.ts'
 import { accessOf, accessSetting, type SessionAccess, sessionAccess } from '../protocols/session-access.ts'
 import { sessionOnly } from '../protocols/session-only.ts'
+import { shorten } from '../protocols/shorten.ts'
 
 /** Rules that let a user change others. */
 const ADMIN = new Set(['+@all', '+@admin', '+@dangerous', '+acl'])
@@ -164,10 +165,6 @@ async function asStanding<T>(
       throw new StintError(refused, 'Redis refuses the credential that users are made with')
     throw notAnswered('Redis did not log in the user that makes users', reply)
   })
-}
-
-function shorten(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text
 }
 
 const settings = { keys: ['cache:*'], access: 'write' } as const
