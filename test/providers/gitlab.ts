@@ -29,6 +29,9 @@ interface Token {
   readonly scopes: readonly string[]
   readonly access_level: number
   readonly expires_at: string
+  readonly last_used_at?: string
+  /** Unless said, yes. */
+  readonly active?: boolean
 }
 
 /** GitLab’s access tokens, played by its description. */
@@ -75,7 +78,8 @@ export async function startGitlab(projects: readonly string[] = ['acme/app', '7'
   function administer({ method, parameters, query, body }: DescribedCall, place: string): Told {
     if (method === 'POST') return make(place, body as Token)
     const search = state.isOld ? '' : (query.get('search') ?? '')
-    const ours = [...tokens.values()].filter((one) => one.owner === place && one.name.includes(search))
+    const isListed = ({ active = true }: Token) => active || state.isOld || query.get('state') !== 'active'
+    const ours = [...tokens.values()].filter((one) => one.owner === place && one.name.includes(search) && isListed(one))
     if (method === 'GET') {
       const [size, page] = [Number(query.get('per_page') ?? 20), Number(query.get('page') ?? 1)]
       return { status: 200, body: ours.slice(size * (page - 1), size * page).map(shownOf) }
@@ -99,9 +103,9 @@ export async function startGitlab(projects: readonly string[] = ['acme/app', '7'
   }
 }
 
-function shownOf({ id, name, scopes, access_level, expires_at }: Token) {
-  const rest = { created_at: new Date().toISOString(), description: null, last_used_at: null, user_id: 166 }
-  return { id, name, scopes, access_level, expires_at, active: true, revoked: false, ...rest }
+function shownOf({ id, name, scopes, access_level, expires_at, last_used_at = '', active = true }: Token) {
+  const rest = { created_at: '2026-01-20T22:11:48.151Z', description: null, last_used_at: last_used_at || null, user_id: 166 }
+  return { id, name, scopes, access_level, expires_at, active, revoked: !active, ...rest }
 }
 
 function issues(method: string, place: string, token: Token | undefined): Told {
@@ -135,6 +139,15 @@ function targetAt({ host }: Played): Target {
 export const start: StartProvider = async () => {
   const gitlab = await startGitlab()
   const { target, standing, io, origin, close, tokens } = gitlab
+  tokens.set(1, {
+    id: 1,
+    owner: 'projects/7',
+    secret: '',
+    name: 'ci',
+    scopes: ['api'],
+    access_level: 30,
+    expires_at: '2031-05-01',
+  })
   const resource = '/api/v4/projects/acme%2Fapp/issues'
   return {
     ...{ target, standing, io, close, propagationMs: 0 },

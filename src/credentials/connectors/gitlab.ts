@@ -3,16 +3,14 @@ import type { Action, Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Grant, Handle, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder, Stray } from '../minting.ts'
+import { type AskGitlab, describeTokens, listTokens, type Place } from '../protocols/gitlab-tokens.ts'
 import { handOutForDocker, handOutForGit } from '../protocols/hand-out-repository.ts'
-import { failure, isRefusal, readObject, readObjects, refusal } from '../protocols/provider-answer.ts'
+import { failure, isRefusal, readObject, refusal } from '../protocols/provider-answer.ts'
 import { decodeSegment } from '../protocols/slash.ts'
 import { gitRest } from './git-rest.ts'
 
 const GITLAB = 'GitLab'
 const DAY_MS = 86_400_000
-const PAGE = 100
-/** More tokens of one project or group than this many pages are not looked through. */
-const MAX_PAGES = 50
 /** Reporter, Developer, Maintainer (GitLab REST API, "Access level values"). */
 const LEVELS: Readonly<Record<string, number>> = { reporter: 20, developer: 30, maintainer: 40 }
 /** What tokens are for whose scopes are not the API’s (GitLab Docs, "Project access tokens"). */
@@ -20,9 +18,6 @@ const PARTS: Readonly<Record<string, string>> = { git: 'repository', oci: 'regis
 const OWNER = /^\/api\/v4\/(projects|groups)\/([^/]+)/
 /** GitLab lets the prefix be set; nothing else is in a token but what goes into a header. */
 const TOKEN = /^[\x21-\x7e]{20,1000}$/
-
-/** A project or group, as its API path: `projects/acme%2Fapp`. */
-type Place = `${'projects' | 'groups'}/${string}`
 
 function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
   const [kind = ''] = action.id.split(':')
@@ -98,11 +93,14 @@ async function strays(
   { target, standing, installation }: Parameters<NonNullable<Minting['strays']>>[0],
   io: Io,
 ): Promise<readonly Stray[]> {
-  const places: Place[] = []
-  for (const kind of ['projects', 'groups'] as const)
-    for (const name of [target.settings?.[kind] ?? []].flat()) places.push(`${kind}/${encodeURIComponent(name.toLowerCase())}`)
-  const found = await named({ target, standing }, `lease_${installation}`, places, io)
+  const found = await named({ target, standing }, `lease_${installation}`, placesOf(target), io)
   return found.map(({ name, ...handle }) => ({ leaseId: name, handle }))
+}
+
+function placesOf({ settings }: Target): readonly Place[] {
+  return (['projects', 'groups'] as const).flatMap((kind) =>
+    [settings?.[kind] ?? []].flat().map((name): Place => `${kind}/${encodeURIComponent(name.toLowerCase())}`),
+  )
 }
 
 /** Every active token of one lease: more than one where minting was begun again. */
@@ -120,30 +118,20 @@ async function named(
 ): Promise<readonly (Handle & { readonly id: string; readonly place: Place; readonly name: string })[]> {
   const found = new Map<string, { readonly id: string; readonly place: Place; readonly name: string }>()
   for (const place of places)
-    for (const { id, name, active } of await listed(owner, place, start, io))
+    for (const { id, name, active } of await listTokens(asOwner(owner, io), place, { search: start }))
       if (active === true && typeof name === 'string' && /^lease_[a-z2-7]+$/.test(name) && name.startsWith(start))
         found.set(String(id), { id: String(id), place, name })
   return [...found.values()]
-}
-
-async function listed(owner: Pick<MintOrder, 'target' | 'standing'>, place: Place, search: string, io: Io) {
-  const all: Readonly<Record<string, unknown>>[] = []
-  for (let page = 1; page <= MAX_PAGES; page += 1) {
-    const query = new URLSearchParams({ state: 'active', search, per_page: String(PAGE), page: String(page) })
-    const answer = await askAsOwner(owner, io, { method: 'GET', path: `/${place}/access_tokens?${query}` })
-    if (answer.status !== 200) throw failure(answer, GITLAB)
-    const tokens = readObjects(answer, GITLAB)
-    if (!tokens.every(({ id }) => Number.isSafeInteger(id))) throw failure(answer, GITLAB)
-    all.push(...tokens)
-    if (tokens.length < PAGE) return all
-  }
-  throw new StintError('upstream_failed', `GitLab lists more than ${MAX_PAGES * PAGE} tokens of one project or group`)
 }
 
 interface Ask {
   readonly method: HttpRequest['method']
   readonly path: string
   readonly body?: unknown
+}
+
+function asOwner(owner: Pick<MintOrder, 'target' | 'standing'>, io: Io): AskGitlab {
+  return (path) => askAsOwner(owner, io, { method: 'GET', path })
 }
 
 function askAsOwner({ target, standing }: Pick<MintOrder, 'target' | 'standing'>, io: Io, ask: Ask): Promise<HttpAnswer> {
@@ -211,6 +199,7 @@ const minting: Minting = {
   revoke,
   probe,
   strays,
+  discover: (asked, io) => describeTokens(asOwner(asked, io), placesOf(asked.target)),
 }
 
 const { obtain: _wrapped, ...spoken } = gitRest

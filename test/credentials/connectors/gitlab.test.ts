@@ -154,4 +154,60 @@ describe('an access token of GitLab', () => {
       }
       await assert.rejects(minting.mint(order('lease_a'), undefined, io), fails('upstream_failed'))
     })
+
+  const discover = (io = server.io) => minting.discover?.({ target: server.target, standing: server.standing }, io)
+  const token = (id: number, more: object = {}) => ({
+    ...{ id, owner: 'groups/acme', secret: '', name: 'ci', scopes: ['api'], access_level: 30, expires_at: '2031-05-01', ...more },
+  })
+
+  test('is listed with all others of its target’s projects and groups: an admin’s is told from others, and one that is over', async () => {
+    server.isOld = true
+    for (const one of [
+      token(1, { access_level: 40, last_used_at: '2026-02-01T10:00:00.000+01:00' }),
+      token(2, { access_level: 50, scopes: ['write_repository'], owner: 'projects/7' }),
+      token(3, { active: false }),
+      token(4, { owner: 'projects/acme/elsewhere' }),
+    ])
+      server.tokens.set(one.id, one)
+    const [createdAt, expiresAt] = [Date.parse('2026-01-20T22:11:48.151Z'), Date.parse('2031-05-01')]
+    const rest = { kind: 'token', createdAt, expiresAt }
+    assert.deepEqual(await discover(), [
+      { ...rest, id: '2 ci', access: 'limited', isUsable: true },
+      { ...rest, id: '1 ci', access: 'admin', isUsable: true, lastUsedAt: Date.parse('2026-02-01T09:00:00Z') },
+      { ...rest, id: '3 ci', access: 'limited', isUsable: false },
+    ])
+    server.isOld = false
+    assert.ok(!(await discover())?.some(({ id }) => id === '3 ci'))
+    server.tokens.clear()
+  })
+
+  test('is not listed with some left out, where there are more than a thousand in one place or in all', async () => {
+    for (let id = 1; id <= 999; id += 1) server.tokens.set(id, token(id, { owner: id <= 500 ? 'projects/7' : 'groups/acme' }))
+    assert.equal((await discover())?.length, 999)
+    for (const id of [1000, 1001]) server.tokens.set(id, token(id))
+    await assert.rejects(async () => discover(), /more than 1000/)
+    for (const [id, one] of server.tokens) server.tokens.set(id, { ...one, owner: 'groups/acme' })
+    await assert.rejects(async () => discover(), /1000 tokens of one project or group, and more/)
+    server.tokens.clear()
+  })
+
+  for (const change of [
+    { id: '1' },
+    { name: null },
+    { active: 'true' },
+    { scopes: 'api' },
+    { access_level: '50' },
+    { created_at: 1 },
+    { expires_at: 'tomorrow' },
+    { last_used_at: '2026-13-01' },
+  ])
+    test(`is not listed from an answer with ${JSON.stringify(change)}`, async () => {
+      const whole = { ...token(1), active: true, created_at: '2026-01-20T22:11:48.151Z', last_used_at: null }
+      const saying = (one: object): Io => ({
+        ...server.io,
+        exchange: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify([one])) }),
+      })
+      assert.equal((await discover(saying(whole)))?.length, 1)
+      await assert.rejects(async () => discover(saying({ ...whole, ...change })), fails('upstream_failed'))
+    })
 })
