@@ -42,6 +42,8 @@ interface Kept {
   readonly metadata: {
     readonly name: string
     readonly uid: string
+    readonly creationTimestamp: string
+    readonly deletionTimestamp?: string
     readonly labels?: Record<string, string>
     readonly annotations?: Record<string, string>
   }
@@ -114,7 +116,8 @@ export async function startKubernetes(): Promise<Kubernetes> {
     if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(wish.metadata.name)) return refused(422, 'Invalid')
     if (objects.has(at)) return refused(409, 'AlreadyExists')
     if (state.isForbidding && path.includes('rbac')) return refused(403, 'Forbidden')
-    const kept = { ...wish, metadata: { ...wish.metadata, uid: randomBytes(8).toString('hex') } }
+    const made = { uid: randomBytes(8).toString('hex'), creationTimestamp: '2026-01-20T22:11:48Z' }
+    const kept = { ...wish, metadata: { ...wish.metadata, ...made } }
     objects.set(at, kept)
     return { status: 201, body: kept }
   }
@@ -219,6 +222,10 @@ function targetAt({ host }: Played): Target {
 export const start: StartProvider = async () => {
   const kubernetes = await startKubernetes()
   const { target, standing, io, origin, close, objects } = kubernetes
+  objects.set('/api/v1/namespaces/stint/serviceaccounts/default', {
+    ...{ apiVersion: 'v1', kind: 'ServiceAccount' },
+    metadata: { name: 'default', uid: '1', creationTimestamp: '2026-01-20T22:11:48Z' },
+  })
   const pods = '/api/v1/namespaces/web/pods'
   return {
     ...{ target, standing, io, close, propagationMs: 0 },

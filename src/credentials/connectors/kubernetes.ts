@@ -5,6 +5,7 @@ import type { Connector } from '../connector.ts'
 import type { Handle, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder, Stray } from '../minting.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
 import { handOutForKubernetes } from '../protocols/hand-out-kubernetes.ts'
+import { type AskAccounts, describeAccounts, listAccounts } from '../protocols/kubernetes-accounts.ts'
 import { grantKubernetes } from '../protocols/kubernetes-grant.ts'
 import {
   accountFor,
@@ -92,18 +93,15 @@ async function review(issued: Issued, material: Secret, name: string, io: Io): P
 }
 
 async function strays(asked: Parameters<NonNullable<Minting['strays']>>[0], io: Io): Promise<readonly Stray[]> {
-  const found: Stray[] = []
-  for (let next: unknown = ''; typeof next === 'string' && found.length < MAX_STRAYS; ) {
-    const query = new URLSearchParams({ labelSelector: MANAGED_SELECTOR, limit: '500', ...(next !== '' && { continue: next }) })
-    const answer = await ask(asked, io, 'GET', `${accountsIn(text(asked.target, 'namespace'))}?${query}`)
-    if (answer.status !== 200) throw failure(answer, KUBERNETES)
-    const { items, ...list } = readObject(answer, KUBERNETES)
-    if (!Array.isArray(items)) throw failure(answer, KUBERNETES)
-    for (const { leaseId, place } of items.map(readAccount).filter((one) => one !== undefined))
-      if (leaseId.startsWith(`lease_${asked.installation}`)) found.push({ leaseId, handle: { role_at: place } })
-    next = memberOf(list, 'metadata').continue || undefined
-  }
-  return found
+  const { accounts } = await listAccounts(accountsOf(asked, io), { labelSelector: MANAGED_SELECTOR, most: MAX_STRAYS })
+  return accounts.flatMap((account) => {
+    const { leaseId, place } = readAccount(account) ?? { leaseId: '', place: '' }
+    return leaseId.startsWith(`lease_${asked.installation}`) ? [{ leaseId, handle: { role_at: place } }] : []
+  })
+}
+
+function accountsOf(owner: Owner, io: Io): AskAccounts {
+  return (query) => ask(owner, io, 'GET', `${accountsIn(text(owner.target, 'namespace'))}?${query}`)
 }
 
 type Owner = Pick<MintOrder, 'target' | 'standing'>
@@ -175,6 +173,7 @@ const minting: Minting = {
   },
   probe,
   strays,
+  discover: (asked, io) => describeAccounts(accountsOf(asked, io)),
 }
 
 const pods = '/api/v1/namespaces/web/pods'

@@ -185,4 +185,54 @@ describe('a token of Kubernetes', () => {
       ...['five', 'four', 'one', 'three', 'two'].map((name) => `lease_abcdef${name} namespaces/web`),
     ])
   })
+
+  const discover = (io = server.io) => minting.discover?.({ target: server.target, standing: server.standing }, io)
+
+  test('has its account listed with every other of the namespace, and those that are being deleted told from them', async () => {
+    for (const name of ['one', 'two', 'three']) await issue(`lease_abcdef${name}`)
+    const [account, kept] = [...server.objects].find(([at]) => at.endsWith('/lease-abcdeftwo')) ?? []
+    assert.ok(account !== undefined && kept)
+    server.objects.set(account, { ...kept, metadata: { ...kept.metadata, deletionTimestamp: '2026-02-01T00:00:00Z' } })
+    server.objects.set(account.replace('lease-abcdeftwo', 'default'), {
+      ...kept,
+      metadata: { name: 'default', uid: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
+    })
+    const [mine, createdAt] = [{ kind: 'account', access: 'unknown', isUsable: true }, Date.parse('2026-01-20T22:11:48Z')]
+    assert.deepEqual(
+      [...((await discover()) ?? [])].sort((a, b) => (a.id < b.id ? -1 : 1)),
+      [
+        { ...mine, id: 'default', createdAt: Date.parse('2026-01-01T00:00:00Z') },
+        { ...mine, id: 'lease-abcdefone', createdAt },
+        { ...mine, id: 'lease-abcdefthree', createdAt },
+        { ...mine, id: 'lease-abcdeftwo', createdAt, isUsable: false },
+      ],
+    )
+  })
+
+  const account = (more: object = {}) => ({ metadata: { name: 'ci', creationTimestamp: '2026-01-20T22:11:48Z', ...more } })
+  const saying = (page: object): Io => ({
+    ...server.io,
+    exchange: async () => ({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(page)) }),
+  })
+
+  test('is not listed with some left out, nor for ever', async () => {
+    const [most, more] = [1000, 1001].map((length) => Array.from({ length }, () => account()))
+    assert.equal((await discover(saying({ metadata: {}, items: most })))?.length, 1000)
+    for (const page of [
+      { metadata: {}, items: more },
+      { metadata: { continue: 'x' }, items: most },
+      { metadata: { continue: 'x' }, items: [] },
+    ])
+      await assert.rejects(async () => discover(saying(page)), /more than 1000/)
+  })
+
+  for (const page of [
+    { items: [account({ name: 1 })] },
+    { items: [account({ creationTimestamp: 'now' })] },
+    { items: ['ci'] },
+    { items: {} },
+    { items: [], metadata: { continue: 1 } },
+  ])
+    test(`is not listed from ${JSON.stringify(page)}`, () =>
+      assert.rejects(async () => discover(saying(page)), fails('upstream_failed')))
 })
