@@ -10,12 +10,14 @@ type Answer<
   Operation extends keyof operations,
   Status extends keyof operations[Operation]['responses'],
 > = operations[Operation]['responses'][Status] extends { content: { 'application/json': infer Body } } ? Body : undefined
+type Installation = Answer<'apps/list-installations', 200>[number]
 type Wish = NonNullable<operations['apps/create-installation-access-token']['requestBody']>['content']['application/json']
 
 /** Paths of GitHub’s published description, below an Enterprise Server’s /api/v3. */
 const MINT = '/app/installations/{installation_id}/access_tokens' satisfies keyof paths
 const REVOKE = '/installation/token' satisfies keyof paths
 const REACHED = '/installation/repositories' satisfies keyof paths
+const INSTALLATIONS = '/app/installations' satisfies keyof paths
 const ISSUES = '/repos/{owner}/{repo}/issues' satisfies keyof paths
 
 const APP_ID = '4711'
@@ -35,6 +37,7 @@ export interface Github extends Played {
   isLying: boolean
   /** What each token was asked for. */
   readonly wishes: readonly Wish[]
+  installations: readonly Installation[]
 }
 
 /** Starts GitHub with one app, installed for two repositories. */
@@ -42,7 +45,7 @@ export async function startGithub(): Promise<Github> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const tokens = new Map<string, Wish>()
   const wishes: Wish[] = []
-  const state = { skewMs: 0, isStateless: false, isLying: false, wishes }
+  const state = { skewMs: 0, isStateless: false, isLying: false, wishes, installations: [installationOf()] }
   const played = await play(answer, () => state.skewMs)
   return Object.assign(state, played, {
     target: targetAt(played),
@@ -55,6 +58,7 @@ export async function startGithub(): Promise<Github> {
     const bearer = (asked.headers.authorization ?? '').replace(/^(?:Bearer|token) /, '')
     if (`${asked.method} ${path}` === `POST ${MINT.replace('{installation_id}', INSTALLATION_ID)}`)
       return minted(bearer, asked.body)
+    if (`${asked.method} ${path}` === `GET ${INSTALLATIONS}`) return listed(bearer, asked.query)
     const wish = tokens.get(bearer)
     if (wish === undefined) return refused(401, 'Bad credentials')
     switch (`${asked.method} ${path}`) {
@@ -68,6 +72,14 @@ export async function startGithub(): Promise<Github> {
       default:
         return issues(asked.method, path, wish)
     }
+  }
+
+  function listed(jwt: string, query: URLSearchParams): Told {
+    if (!isOurs(jwt, publicKey, Date.now() + state.skewMs)) return refused(401, 'A JSON web token could not be decoded')
+    const [size, page] = [Number(query.get('per_page') ?? 30), Number(query.get('page') ?? 1)]
+    if (size > 100 || [...query.keys()].some((name) => name !== 'per_page' && name !== 'page'))
+      return refused(422, 'Invalid request')
+    return { status: 200, body: state.installations.slice(size * (page - 1), size * page) }
   }
 
   function minted(jwt: string, body: unknown): Told {
@@ -87,6 +99,20 @@ export async function startGithub(): Promise<Github> {
       repository_selection: 'selected',
     }
     return { status: 201, body: answered }
+  }
+}
+
+/** An installation as GitHub describes it. */
+export function installationOf(change: Partial<Installation> = {}): Installation {
+  const api = 'https://api.github.com'
+  return {
+    ...{ id: Number(INSTALLATION_ID), app_id: Number(APP_ID), app_slug: 'stint', target_id: 1, target_type: 'Organization' },
+    ...{ account: null, repository_selection: 'selected', permissions: GRANTED, events: [], single_file_name: null },
+    access_tokens_url: `${api}${INSTALLATIONS}/${INSTALLATION_ID}/access_tokens`,
+    repositories_url: `${api}${REACHED}`,
+    html_url: `https://github.com/organizations/acme/settings/installations/${INSTALLATION_ID}`,
+    ...{ created_at: '2026-01-20T22:11:48Z', updated_at: '2026-01-20T22:11:48Z', suspended_by: null, suspended_at: null },
+    ...change,
   }
 }
 
@@ -155,7 +181,7 @@ export const start: StartProvider = async () => {
   const { target, standing, io, origin, close } = github
   const api = `${origin}/api/v3`
   const provider: Provider = {
-    ...{ target, standing, io, close, propagationMs: 0 },
+    ...{ target, standing, io, close, propagationMs: 0, hidesMinted: true },
     scope: { targets: ['github-app'], actions: ['github:*'] },
     action: {
       id: 'github:Issue::list',

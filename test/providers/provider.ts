@@ -19,6 +19,8 @@ export interface Provider {
   exceed(injections: readonly Injection[]): Promise<void>
   /** The lease ids the provider has objects of, seen without the connector; absent where it cannot list them. */
   leases?(): Promise<readonly string[]>
+  /** True where what is minted is not among those that it lists. */
+  readonly hidesMinted?: boolean
   /** Makes it answer revocations as done without doing them; absent where the provider is the real program. */
   lie?(): void
   close(): Promise<void>

@@ -3,6 +3,7 @@ import type { Action, Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
 import type { Grant, HttpAnswer, HttpRequest, Io, Issued, Minting, MintOrder } from '../minting.ts'
+import { describeInstallations } from '../protocols/github-installations.ts'
 import { permissionsFor } from '../protocols/github-permissions.ts'
 import { handOutForGit } from '../protocols/hand-out-repository.ts'
 import { failure, isRefusal, readObject, refusal, skewOf } from '../protocols/provider-answer.ts'
@@ -163,6 +164,8 @@ const minting: Minting = {
   },
   revoke,
   probe,
+  discover: (asked, io) =>
+    describeInstallations((path) => askAsApp(asked, io, { method: 'GET', url: `${apiOf(asked.target)}${path}` })),
 }
 
 const { obtain: _wrapped, ...spoken } = github

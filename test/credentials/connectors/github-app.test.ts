@@ -8,7 +8,7 @@ import { PERMISSIONS, permissionsFor } from '../../../src/credentials/protocols/
 import { StintError } from '../../../src/errors.ts'
 import type { Action, Target } from '../../../src/model.ts'
 import { Secret } from '../../../src/secret.ts'
-import { type Github, startGithub } from '../../providers/github-app.ts'
+import { type Github, installationOf, startGithub } from '../../providers/github-app.ts'
 import { TASK } from '../permit.ts'
 
 /** Every permission that is asked for is one of GitHub’s published description: this does not compile otherwise. */
@@ -211,4 +211,56 @@ describe('a token of a GitHub App', () => {
     assert.equal(late.irrevocableUntil, 3_661_000)
     await assert.rejects(minting.probe(lost, github.io), fails('upstream_failed'))
   })
+
+  const discover = (io = github.io) => minting.discover?.({ target: github.target, standing: github.standing }, io)
+
+  test('is not listed, but where else the app’s key can act is: an admin’s installation is told from others, and a suspended one', async () => {
+    const [whole] = github.installations
+    github.installations = [
+      installationOf(),
+      installationOf({ id: 53, permissions: { administration: 'write' } }),
+      installationOf({ id: 54, permissions: { members: 'read' }, suspended_at: '2026-02-01T00:00:00Z' }),
+    ]
+    const rest = { kind: 'account', createdAt: Date.parse('2026-01-20T22:11:48Z') }
+    assert.deepEqual(await discover(), [
+      { ...rest, id: '52', access: 'limited', isUsable: true },
+      { ...rest, id: '53', access: 'admin', isUsable: true },
+      { ...rest, id: '54', access: 'limited', isUsable: false },
+    ])
+    assert.ok(whole)
+    github.installations = [whole]
+  })
+
+  for (const name of ['administration', 'organization_administration', 'members'])
+    test(`can be of an admin’s installation by ${name}`, async () => {
+      const permitted = async (level: string) =>
+        discover(answering(200, [{ ...installationOf(), permissions: { [name]: level } }]))
+      assert.deepEqual([(await permitted('write'))?.[0]?.access, (await permitted('read'))?.[0]?.access], ['admin', 'limited'])
+    })
+
+  test('is of an installation that is listed by its owner, whom GitHub names in two ways', async () => {
+    const idsOf = async (account: object) =>
+      (await discover(answering(200, [installationOf({ account: account as never })])))?.map(({ id }) => id)
+    assert.deepEqual(await idsOf({ login: 'acme' }), ['52 acme'])
+    assert.deepEqual(await idsOf({ slug: 'acme-inc' }), ['52 acme-inc'])
+  })
+
+  test('is not listed with some left out, nor for ever, where the app has more than a thousand installations', async () => {
+    const many = (length: number) => Array.from({ length }, (_, id) => installationOf({ id }))
+    github.installations = many(1000)
+    assert.equal((await discover())?.length, 1000)
+    github.installations = many(1001)
+    await assert.rejects(async () => discover(), /more than 1000/)
+    github.installations = [installationOf()]
+  })
+
+  for (const change of [
+    { id: '52' },
+    { account: { login: 1 } },
+    { permissions: null },
+    { permissions: 'administration' },
+    { created_at: 'now' },
+  ])
+    test(`is not listed from an answer with ${JSON.stringify(change)}`, () =>
+      assert.rejects(async () => discover(answering(200, [{ ...installationOf(), ...change }])), fails('upstream_failed')))
 })
