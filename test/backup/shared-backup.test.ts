@@ -48,7 +48,7 @@ describe('a backup of a state in PostgreSQL', { skip: postgres.skip }, () => {
   })
 
   test('is not taken where the database is not named, or another one is', async () => {
-    const { STINT_DATABASE_URL, ...env } = process.env
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('STINT_')))
     const create = (more: NodeJS.ProcessEnv) =>
       finish(stint.spawn(wish('none.age'), { env: { ...env, STINT_HOME: stint.home, ...more } }))
     const unnamed = await create({})
