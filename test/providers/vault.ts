@@ -100,9 +100,8 @@ export async function startVault(): Promise<VaultServer> {
 
   function byAccessor(operation: string, accessor: string): Told {
     const [id, token] = [...tokens].find(([, one]) => one.accessor === accessor) ?? []
-    if (id === undefined) return errors(403, 'invalid accessor')
-    if (operation.includes('lookup'))
-      return { status: 200, body: { data: { accessor, meta: token?.meta, display_name: 'token' } } }
+    if (id === undefined || token === undefined) return errors(403, 'invalid accessor')
+    if (operation.includes('lookup')) return { status: 200, body: { data: tokenOf(token) } }
     if (state.isLying) return { status: 204 }
     tokens.delete(id)
     for (const lease of leases.values()) if (lease.accessor === accessor) leases.delete(lease.id)
@@ -135,6 +134,16 @@ export async function startVault(): Promise<VaultServer> {
   }
 }
 
+/** What a lookup tells of a token, which never holds what it is. */
+function tokenOf({ accessor, policies, meta, expiresAt }: Token) {
+  const isRoot = policies.includes('root')
+  return {
+    ...{ accessor, policies, path: 'auth/token/create', type: 'service', num_uses: 0, orphan: false, id: '' },
+    ...{ display_name: isRoot ? 'root' : 'token', meta: isRoot ? null : meta, creation_time: 1768947108, ttl: 600 },
+    ...{ issue_time: '2026-01-20T22:11:48.466476215Z', expire_time: isRoot ? null : new Date(expiresAt).toISOString() },
+  }
+}
+
 function errors(status: number, ...words: string[]): Told {
   return { status, body: { errors: words } }
 }
@@ -161,6 +170,7 @@ function targetAt({ host, origin }: Played): Target {
 export const start: StartProvider = async () => {
   const vault = await startVault()
   const { target, standing, io, origin, close, tokens } = vault
+  tokens.set('of the operator', { accessor: 'a1', policies: ['root'], meta: {}, expiresAt: Number.MAX_SAFE_INTEGER })
   return {
     ...{ target, standing, io, close, propagationMs: 0 },
     scope: { targets: ['orders'], actions: ['http:*'] },

@@ -5,15 +5,13 @@ import type { Connector } from '../connector.ts'
 import type { Grant, Handle, HttpAnswer, Io, Issued, Minting, MintOrder, Stray } from '../minting.ts'
 import { handOutForDocker } from '../protocols/hand-out-repository.ts'
 import { ADDRESS, checkAddress, placeAt } from '../protocols/own-address.ts'
-import { failure, isRefusal, readObject, refusal } from '../protocols/provider-answer.ts'
+import { failure, readObject, refusal } from '../protocols/provider-answer.ts'
+import { describeTokens, isPlain, LEASE_NAME, listTokens, memberOf, saysGone } from '../protocols/vault-tokens.ts'
 import { describeHttp, http } from './http.ts'
 
 const VAULT = 'Vault'
 /** More tokens than this are not looked through for a lease’s. */
 const MAX_ACCESSORS = 5000
-/** In the metadata of a lease’s token: its name. */
-const NAME = 'stint_lease'
-
 function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
   const path = (action.access === 'read' ? text(target, 'read_path') : '') || text(target, 'path')
   return { key: path, reach: [`what Vault gives at ${path}`], terms: { path } }
@@ -28,7 +26,7 @@ async function mint(order: MintOrder, _: unknown, io: Io) {
   const ttl = `${Math.max(1, Math.floor((expiresAt - io.now()) / 1000))}s`
   const made = await ask(order, io, 'auth/token/create', {
     ...{ policies: target.settings?.policies, no_default_policy: true, type: 'service', renewable: false },
-    ...{ ttl, explicit_max_ttl: ttl, display_name: leaseId, meta: { [NAME]: leaseId } },
+    ...{ ttl, explicit_max_ttl: ttl, display_name: leaseId, meta: { [LEASE_NAME]: leaseId } },
   })
   if (made.status !== 200) throw refusal(made, VAULT)
   const { client_token, accessor } = memberOf(readObject(made, VAULT), 'auth')
@@ -96,29 +94,12 @@ async function strays(
 
 /** The tokens whose metadata names a lease that begins so. Attacker-controlled: who may make tokens may name them. */
 async function named(owner: Owner, start: string, io: Io): Promise<readonly { leaseId: string; accessor: string }[]> {
-  const answer = await ask(owner, io, 'auth/token/accessors?list=true')
-  if (answer.status !== 200) throw failure(answer, VAULT)
-  const { keys } = memberOf(readObject(answer, VAULT), 'data')
-  if (!Array.isArray(keys) || !keys.every(isPlain)) throw failure(answer, VAULT)
-  if (keys.length > MAX_ACCESSORS)
-    throw new StintError('upstream_failed', `Vault has more than ${MAX_ACCESSORS} tokens to look through`)
-  const found: { leaseId: string; accessor: string }[] = []
-  for (const accessor of keys) {
-    const token = await ask(owner, io, 'auth/token/lookup-accessor', { accessor })
-    if (saysGone(token)) continue
-    if (token.status !== 200) throw failure(token, VAULT)
-    const leaseId = memberOf(memberOf(readObject(token, VAULT), 'data'), 'meta')[NAME]
-    if (typeof leaseId === 'string' && /^lease_[a-z2-7]+$/.test(leaseId) && leaseId.startsWith(start))
-      found.push({ leaseId, accessor })
-  }
-  return found
-}
-
-/** Vault’s own words for a lease or token that is not there any more. */
-function saysGone(answer: HttpAnswer): boolean {
-  if (!isRefusal(answer, 400) && !isRefusal(answer, 403) && !isRefusal(answer, 404)) return false
-  const { errors } = readObject(answer, VAULT)
-  return Array.isArray(errors) && errors.some((one) => /invalid lease|lease not found|invalid accessor/.test(String(one)))
+  const found = await listTokens((path, body) => ask(owner, io, path, body), MAX_ACCESSORS)
+  return found.flatMap(({ accessor, token }) => {
+    const leaseId = memberOf(token, 'meta')[LEASE_NAME]
+    const isOurs = typeof leaseId === 'string' && /^lease_[a-z2-7]+$/.test(leaseId) && leaseId.startsWith(start)
+    return isOurs ? [{ leaseId, accessor }] : []
+  })
 }
 
 /** 204, or 200 with warnings. */
@@ -143,18 +124,8 @@ async function ask({ target, standing }: Owner, io: Io, path: string, body?: obj
   })
 }
 
-/** What a header, a username and a JSON text can carry. */
-function isPlain(value: unknown): value is string {
-  return typeof value === 'string' && /^[\x21-\x7e]{1,4000}$/.test(value)
-}
-
 function unusable(): StintError {
   return new StintError('upstream_failed', 'Vault answered with something that is not what the target’s settings name')
-}
-
-function memberOf(value: Readonly<Record<string, unknown>>, name: string): Readonly<Record<string, unknown>> {
-  const member = value[name]
-  return typeof member === 'object' && member !== null ? { ...member } : {}
 }
 
 function text({ settings }: Target, name: string): string {
@@ -222,6 +193,7 @@ const minting: Minting = {
   revoke,
   probe,
   strays,
+  discover: (asked, io) => describeTokens((path, body) => ask(asked, io, path, body), io.now()),
 }
 
 /** Any HTTP API whose credentials a dynamic engine of Vault or OpenBao makes. */

@@ -144,4 +144,41 @@ describe('a credential that Vault makes', () => {
     minting.checkTarget?.({ ...vault.example.target, settings, privateNetworks: ['10.0.0.0/8'] })
     assert.deepEqual(minting.places?.(vault.example.target), [{ scheme: 'https', host: 'vault.internal', port: 8200 }])
   })
+
+  const discover = (io = server.io) => minting.discover?.({ target: server.target, standing: server.standing }, io)
+
+  test('is listed as the token that reads it, with every other: root is told from others, and what is over', async () => {
+    const { expiresAt } = await issue('lease_abcdeflisted')
+    const [mine] = server.tokens.values()
+    const other = { policies: ['default'], meta: {}, expiresAt: 1000 }
+    server.tokens.set('b', { ...other, accessor: 'b' })
+    server.tokens.set('c', { ...other, accessor: 'c', policies: ['root'] })
+    const rest = { kind: 'token', createdAt: Date.parse('2026-01-20T22:11:48.466Z') }
+    const found = (await discover()) ?? []
+    assert.ok(Math.abs((found[0]?.expiresAt ?? 0) - expiresAt) < 3000)
+    assert.deepEqual(found, [
+      { ...found[0], ...rest, id: `${mine?.accessor} lease_abcdeflisted`, access: 'unknown', isUsable: true },
+      { ...rest, id: 'b token', access: 'unknown', isUsable: false, expiresAt: 1000 },
+      { ...rest, id: 'c root', access: 'admin', isUsable: true },
+    ])
+  })
+
+  test('is not listed with some left out', async () => {
+    for (let made = 1; made <= 1001; made += 1)
+      server.tokens.set(`t${made}`, { accessor: `t${made}`, policies: [], meta: {}, expiresAt: 1000 })
+    await assert.rejects(async () => discover(), /more than 1000/)
+  })
+
+  for (const change of [
+    { display_name: 1 },
+    { display_name: 'token', meta: { stint_lease: {} } },
+    { policies: 'root' },
+    { issue_time: 1 },
+    { expire_time: 'later' },
+  ])
+    test(`is not listed from an answer with ${JSON.stringify(change)}`, async () => {
+      const data = { keys: ['a'], display_name: 'token', policies: [], meta: null, expire_time: null }
+      assert.equal((await discover(saying(200, { data })))?.length, 1)
+      await assert.rejects(async () => discover(saying(200, { data: { ...data, ...change } })), fails('upstream_failed'))
+    })
 })
