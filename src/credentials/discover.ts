@@ -17,12 +17,15 @@ const LEASE_ID = /\blease[_-]([a-z2-7]{22})\b/
  * `credential_missing`, and what asking the provider throws.
  */
 export async function discover(target: Target, verbs: ProviderVerbs): Promise<readonly Discovered[]> {
-  const { minting, io } = providerOf({ target }, verbs)
-  if (minting.discover === undefined)
-    throw new StintError('invalid_argument', `${target.connector} does not list who can act there`)
+  const able = Object.values(verbs.connectors).filter(({ minting }) => minting?.discover !== undefined)
+  const list = able.find(({ kind }) => kind === target.connector)?.minting?.discover
+  if (list === undefined) {
+    const kinds = able.map(({ kind }) => kind).join(', ')
+    throw new StintError('invalid_argument', `who can act at a target is told for ${kinds}, and not for ${target.connector}`)
+  }
   const standing = target.credentialId === undefined ? undefined : verbs.standing(target.credentialId)
-  const found = await minting.discover({ target, standing }, io)
-  return found.map(discovered).toSorted((a, b) => Number(b.isUsable) - Number(a.isUsable) || compare(a.id, b.id))
+  const identities = await list({ target, standing }, providerOf({ target }, verbs).io)
+  return identities.map(discovered).toSorted((a, b) => Number(b.isUsable) - Number(a.isUsable) || compare(a.id, b.id))
 }
 
 function discovered(found: Identity): Discovered {

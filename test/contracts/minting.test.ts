@@ -250,6 +250,12 @@ test('the providers that list nobody are these', () => {
   assert.deepEqual(without, LIST_NOBODY)
 })
 
+test('who can act at a target of another kind is not told', async () => {
+  const verbs = { connectors: CONNECTORS, standing: assert.fail, io: assert.fail, seal: assert.fail, unseal: assert.fail }
+  const target = CONNECTORS.github?.example.target ?? assert.fail()
+  await assert.rejects(discover(target, verbs), { code: 'invalid_argument', detail: /postgres.*, and not for github$/ })
+})
+
 test('there is a file of providers for nothing else', () => {
   assert.ok(KINDS.every(({ minting }) => minting.propagationMs >= 0))
 })
