@@ -17,7 +17,7 @@ import type { Provider, StartProvider } from '../providers/provider.ts'
 /** What every connector that mints promises, on a real provider or the best that can be had. test/providers/KIND.ts starts it. */
 const KINDS = Object.entries(CONNECTORS).flatMap(([kind, { minting }]) => (minting === undefined ? [] : [{ kind, minting }]))
 /** Where nobody can be asked who there is: tokens of a kind that are nowhere listed, and what is only signed here. */
-const LIST_NOBODY = ['aws', 'gcp', 'oauth', 'ssh']
+const LIST_NOBODY = ['gcp', 'oauth', 'ssh']
 const INSTALLATION = 'abcdef'
 let made = 0
 

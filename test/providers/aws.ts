@@ -68,6 +68,7 @@ export const start: StartProvider = async () => {
     },
     io: ioOf(target),
     propagationMs: 0,
+    hidesMinted: true,
     use: async (injections) => void (await send(moto, '/acme/docs/a%20%2B%28b%29.txt', injections)),
     exceed: async (injections) => void (await send(moto, '/other/a.txt', injections)),
     leases: () => leasesOf(moto),

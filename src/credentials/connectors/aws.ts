@@ -9,6 +9,7 @@ import { speakAwsRefusal } from '../protocols/aws-refusal.ts'
 import { resignAws } from '../protocols/aws-resign.ts'
 import type { AwsKeys } from '../protocols/aws-sign.ts'
 import { readAwsStanding } from '../protocols/aws-standing.ts'
+import { describeUsers } from '../protocols/aws-users.ts'
 import { handOutForAws } from '../protocols/hand-out-aws.ts'
 import { settingOf } from '../protocols/setting.ts'
 
@@ -199,6 +200,12 @@ const minting: Minting = {
   },
   revoke,
   probe,
+  async discover({ target, standing }, io) {
+    const shown = readAwsStanding(standing)
+    if (!('keys' in shown))
+      throw new StintError('credential_missing', 'IAM lists users to keys, which the credential has none of')
+    return describeUsers((parameters) => callAws(target, { service: 'iam', parameters, ...shown }, io))
+  },
 }
 
 const ACCOUNT = '123456789012'
