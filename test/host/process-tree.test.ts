@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { descendants, environmentOf, isDescendant, killTree, type ProcessId, statOf } from '../../src/host/process-tree.ts'
+import {
+  allPids,
+  descendants,
+  environmentOf,
+  isDescendant,
+  killTree,
+  type ProcessId,
+  statOf,
+} from '../../src/host/process-tree.ts'
 import { until } from '../run/start-run.ts'
 import { identify } from './identify.ts'
 
@@ -92,15 +101,29 @@ test('a process whose first thread ended is no zombie while another thread runs,
   assert.equal(isRunning(root), false)
 })
 
-test('a tree that keeps forking is killed whole', async (t) => {
-  const forker = `const f = () => require('child_process').spawn(process.execPath, ['-e', process.argv[1], process.argv[1]], { stdio: 'ignore' }); console.log(process.pid); setInterval(() => {}, 1000); if (process.env.DEPTH < 3) { process.env.DEPTH++; f(); f() }`
-  const child = spawn(process.execPath, ['-e', forker, forker], { stdio: ['ignore', 'pipe', 'inherit'], env: { DEPTH: '0' } })
+test('a tree that keeps forking is killed whole below a subreaper, as `stint run` has one', async (t) => {
+  const mark = `forker ${randomUUID()}`
+  const alive = () => allPids().filter((pid) => commandOf(pid).includes(mark) && statOf(pid)?.isZombie === false)
+  t.after(() => {
+    for (const pid of alive()) process.kill(pid, 'SIGKILL')
+  })
+  const forker = `/* ${mark} */ const f = () => require('child_process').spawn(process.execPath, ['-e', process.argv[1], process.argv[1]], { stdio: 'ignore' }); setInterval(() => {}, 1000); if (process.env.DEPTH < 3) { process.env.DEPTH++; f(); f() }`
+  const script = `
+    const { becomeSubreaper } = await import(${native})
+    const { descendants, killTree, statOf } = await import(${JSON.stringify(new URL('../../src/host/process-tree.ts', import.meta.url).href)})
+    const { spawn } = await import('node:child_process')
+    if (becomeSubreaper() !== 'done') throw new Error('no subreaper')
+    const forker = process.env.FORKER
+    spawn(process.execPath, ['-e', forker, forker], { stdio: 'ignore', env: { DEPTH: '0' } })
+    const own = statOf(process.pid)
+    while (descendants(own).length < 3) await new Promise((done) => setTimeout(done, 5))
+    console.log(JSON.stringify({ left: await killTree(own, { graceMs: 0 }) }))
+    setInterval(() => {}, 1000)`
+  const env = { PATH: process.env.PATH, FORKER: forker }
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'], env })
   t.after(() => child.kill('SIGKILL'))
-  const root = identify(Number(await firstLine(child)))
-  await until(() => descendants(root).length >= 2)
-  const seen = descendants(root)
-  assert.deepEqual(await killTree(root, { graceMs: 0 }), [])
-  assert.deepEqual(seen.filter(isRunning), [])
+  assert.deepEqual(JSON.parse(await firstLine(child)), { left: [] })
+  assert.deepEqual(alive(), [])
 })
 
 test('the environment a process was started with is read, and that of nobody is unknown', async (t) => {
@@ -131,6 +154,15 @@ async function firstLine(child: ChildProcess): Promise<string> {
   assert.ok(child.stdout)
   const [line] = await once(createInterface(child.stdout), 'line')
   return line
+}
+
+/** Its arguments; nothing of one that has gone. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function isRunning(process: ProcessId): boolean {
