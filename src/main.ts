@@ -11,6 +11,7 @@ import type { Config } from './config.ts'
 import type { Connector } from './credentials/connector.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import { describeHandOut } from './credentials/hand-out.ts'
+import type { Cause } from './credentials/lease-record.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
 import { holdHome } from './hold-home.ts'
@@ -71,7 +72,7 @@ function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, 
 
 /** What a target or a revocation that another process wrote takes away is gone here before it counts as heard of; and all, if none can be. */
 function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials }: Rooms): void {
-  const withdraw = (selector: Selector, cause: { why: string; revocation?: number }): void => {
+  const withdraw = (selector: Selector, cause: Cause): void => {
     flows.cut(selector)
     credentials.drop(selector, cause)
   }

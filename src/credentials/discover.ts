@@ -1,6 +1,7 @@
 import { StintError } from '../errors.ts'
 import type { Target } from '../model.ts'
 import { type ProviderVerbs, providerOf } from './issue.ts'
+import { leaseIdIn } from './lease-id.ts'
 import type { Identity } from './minting.ts'
 
 /** An identity at a target's provider, and the lease that Stint made it for. */
@@ -9,8 +10,6 @@ export interface Discovered extends Identity {
 }
 
 const LONGEST = 200
-/** What bears a lease's id in its name, whichever installation made it; some providers take no `_`. */
-const LEASE_ID = /\blease[_-]([a-z2-7]{22})\b/
 
 /**
  * Lists who can act at a target, usable ones first, then by name. Throws `invalid_argument` where its provider lists nobody,
@@ -29,9 +28,9 @@ export async function discover(target: Target, verbs: ProviderVerbs): Promise<re
 }
 
 function discovered(found: Identity): Discovered {
-  const [, random] = LEASE_ID.exec(found.id) ?? []
+  const leaseId = leaseIdIn(found.id)
   const id = found.id.replaceAll(/\p{C}/gu, '?').slice(0, LONGEST)
-  return { ...found, id, ...(random !== undefined && { leaseId: `lease_${random}` }) }
+  return { ...found, id, ...(leaseId !== undefined && { leaseId }) }
 }
 
 function compare(a: string, b: string): number {

@@ -78,7 +78,7 @@ export async function openLedger(store: Store, self: string): Promise<Ledger> {
       const adopted = await store.write(async (tx, changed) => {
         const orphans = (await living(tx))
           .filter(isOrphan)
-          .map((entry) => ({ ...entry, record: { ...entry.record, keeper: self } }))
+          .map((entry) => ({ ...entry, record: share({ ...entry.record, keeper: self }) }))
         await insert(tx, orphans, changed)
         return orphans
       })
