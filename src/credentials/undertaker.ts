@@ -1,12 +1,12 @@
 import { createDeadlines } from '../deadlines.ts'
 import { asStintError, StintError } from '../errors.ts'
+import { backoff } from './backoff.ts'
 import { type BuryVerbs, bury, lookAgain, lookOnce } from './bury.ts'
 import { type Cause, hasControl, type LeaseRecord, moveTo } from './lease-record.ts'
 import { advance } from './ledger.ts'
 
 /** A new credential is looked at once, a little later, so that minting is not held up by it. */
 const CONTROL_AFTER_MS = 1000
-const BACKOFF_MS = { first: 500, longest: 300_000 }
 /** Leases of one target that are worked on at once. */
 const AT_ONCE = 16
 /** A death that takes longer than this past the provider’s window is alerted on. */
@@ -183,9 +183,4 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
 function failedOnce({ revokedAt: _, ...record }: LeaseRecord, lastError: string): LeaseRecord {
   const attempt = { attempts: record.attempts + 1, lastError }
   return record.state === 'irrevocable' ? moveTo(record, 'revoking', attempt) : { ...record, ...attempt }
-}
-
-/** Doubles, and is spread by half so that a provider that comes back is not asked by all at once. */
-function backoff(attempts: number): number {
-  return Math.min(BACKOFF_MS.first * 2 ** Math.min(attempts, 16), BACKOFF_MS.longest) * (0.75 + Math.random() / 2)
 }

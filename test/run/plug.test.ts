@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Given, Want } from '../../src/run/plug/ask.ts'
 import { answerAws } from '../../src/run/plug/aws.ts'
 import { answerDocker } from '../../src/run/plug/docker.ts'
@@ -133,4 +135,11 @@ test('outside of a task, or after it, each refuses in one line and says nothing 
     }
   const over = await plugIn('docker', 'get', { STINT_PLUG: '/nonexistent' }, (async function* () {})())
   assert.deepEqual(over, { code: 1, stdout: 'the task’s run is over\n', stderr: 'stint: the task’s run is over\n' })
+})
+
+test('a plug of another name is none', () => {
+  const main = fileURLToPath(new URL('../../src/run/plug/main.ts', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'svn', 'get'], { encoding: 'utf8', input: '' })
+  assert.deepEqual([status, stdout], [1, ''])
+  assert.match(stderr, /there are plugs for git, aws, kubectl, docker/)
 })

@@ -1,13 +1,13 @@
 import { createDeadlines } from '../../deadlines.ts'
 import { asStintError, StintError } from '../../errors.ts'
 import { Secret } from '../../secret.ts'
+import { backoff } from '../backoff.ts'
 import { step } from './rotate.ts'
 import type { RotationEntry, RotationLedger } from './rotation-ledger.ts'
 import { isOver, type RotationRecord } from './rotation-record.ts'
 import { type Keys, type StepVerbs, turn } from './turning.ts'
 import { graceMs, propagationMs } from './windows.ts'
 
-const BACKOFF_MS = { first: 500, longest: 300_000 }
 /** When not even that an attempt failed can be written. */
 const UNWRITTEN_MS = 30_000
 /** One that takes longer than this past its own windows is alerted on. */
@@ -121,9 +121,4 @@ export function createDrive(ledger: RotationLedger, verbs: DriveVerbs): Drive {
     const { old, new: made } = JSON.parse(verbs.unseal(id, text).reveal())
     return { old: new Secret(old), ...(made !== undefined && { new: new Secret(made) }) }
   }
-}
-
-/** Doubles, and is spread by half so that a target that comes back is not asked by all at once. */
-function backoff(attempts: number): number {
-  return Math.min(BACKOFF_MS.first * 2 ** Math.min(attempts, 16), BACKOFF_MS.longest) * (0.75 + Math.random() / 2)
 }

@@ -48,6 +48,8 @@ export async function plugIn(
   }
 }
 
+const UNKNOWN: Answered = { code: 1, stdout: '', stderr: `stint: there are plugs for ${PLUGS.join(', ')}\n` }
+
 function done(stdout: string): Answered {
   return { code: 0, stdout, stderr: '' }
 }
@@ -55,8 +57,8 @@ function done(stdout: string): Answered {
 /** Run by itself, inside a task: it and the files beside it are all of Stint that is there. */
 if (import.meta.main) {
   const [name, argument] = process.argv.slice(2)
-  const plug = PLUGS.find((one) => one === name) ?? 'git'
-  const { code, stdout, stderr } = await plugIn(plug, argument, process.env, process.stdin)
+  const plug = PLUGS.find((one) => one === name)
+  const { code, stdout, stderr } = plug === undefined ? UNKNOWN : await plugIn(plug, argument, process.env, process.stdin)
   process.stderr.write(stderr)
   process.stdout.write(stdout)
   process.exitCode = code
