@@ -9,7 +9,7 @@ import { type Postgres, startPostgres } from '../test/services/postgres.ts'
 import { type LeaseWorld, manyGrants, newTask, openLeaseWorld } from './rig/leases.ts'
 import { quantile, type Row, tableOf } from './row.ts'
 
-const MINTED = 150
+const MINTED = 300
 const KILLED = 1000
 
 /** Roles of a real PostgreSQL, beside what bare statements do on it in the same run. Nothing where it is not installed. */
@@ -39,10 +39,10 @@ async function minting(running: Postgres): Promise<Row[]> {
   })
   await bare.connect()
   const ratios: number[] = []
-  for (let round = 0; round < 5; round += 1) {
+  for (let round = 0; round < 10; round += 1) {
     const task = newTask()
-    const without = await seconds(MINTED / 5, (one) => bare.query(roleOf(`bare_${round}_${one}`)))
-    const ours = await seconds(MINTED / 5, (one) => obtain(task, one))
+    const without = await seconds(MINTED / 10, (one) => bare.query(roleOf(`bare_${round}_${one}`)))
+    const ours = await seconds(MINTED / 10, (one) => obtain(task, one))
     ratios.push(without / ours)
   }
   await bare.end()

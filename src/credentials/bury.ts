@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { asStintError, StintError } from '../errors.ts'
 import { issuedOf, type Provider, type ProviderVerbs, providerOf } from './issue.ts'
 import { hasControl, type LeaseRecord, refusalsSince, type Sighting, withSighting } from './lease-record.ts'
 import { advance, type Entry, type Ledger } from './ledger.ts'
 import type { Issued } from './minting.ts'
 
-/** Refusals in a row, past the provider's own window, that prove a credential dead. */
-export const REFUSALS = 3
+/** Refusals in a row, past the provider's own window, that prove a credential dead: of one that answers from one place, and of others. */
+const [AT_ONE_PLACE, AT_MANY] = [2, 3]
 const PROBE_GAP_MS = 50
 
 export interface BuryVerbs extends ProviderVerbs {
@@ -18,12 +17,15 @@ export interface BuryVerbs extends ProviderVerbs {
   report(thrown: unknown): void
 }
 
+/** Waits so many milliseconds, while others are worked on. */
+export type Pause = (ms: number) => Promise<void>
+
 /**
  * One attempt to take a credential back and to prove it dead: revoked at the provider, then refused often enough by the probe that
  * once saw it work. Each step is durable before the next. Answers when to come again (epoch milliseconds), or undefined when it is
  * dead. Throws what stood in the way; the next attempt goes on from what is durable.
  */
-export async function bury(found: Entry, verbs: BuryVerbs): Promise<number | undefined> {
+export async function bury(found: Entry, verbs: BuryVerbs, pause: Pause): Promise<number | undefined> {
   const { ledger, now } = verbs
   const provider = providerOf(found.record, verbs)
   const issued = issuedOf(found, verbs)
@@ -32,10 +34,10 @@ export async function bury(found: Entry, verbs: BuryVerbs): Promise<number | und
   const entry = await (state === 'irrevocable'
     ? save(found, expired(found.record, now()), verbs)
     : withControl(found, issued, provider, verbs))
-  if (entry.record.revokedAt !== undefined) return proveDead(entry, issued, provider, verbs)
+  if (entry.record.revokedAt !== undefined) return proveDead(entry, issued, provider, verbs, pause)
   const { irrevocableUntil } = await provider.minting.revoke(issued, provider.io)
   if (irrevocableUntil !== undefined) return keepUntil(entry, irrevocableUntil, provider, verbs)
-  return proveDead(await save(entry, { ...entry.record, revokedAt: now() }, verbs), issued, provider, verbs)
+  return proveDead(await save(entry, { ...entry.record, revokedAt: now() }, verbs), issued, provider, verbs, pause)
 }
 
 /** Looks once at a credential that is in use, so that a later refusal means something. */
@@ -57,7 +59,13 @@ async function withControl(entry: Entry, issued: Issued, provider: Provider, ver
   return save(entry, withSighting(entry.record, await look(issued, provider, verbs)), verbs)
 }
 
-async function proveDead(entry: Entry, issued: Issued, provider: Provider, verbs: BuryVerbs): Promise<number | undefined> {
+async function proveDead(
+  entry: Entry,
+  issued: Issued,
+  provider: Provider,
+  verbs: BuryVerbs,
+  pause: Pause,
+): Promise<number | undefined> {
   const { record } = entry
   if (!canBeProved(record, provider)) {
     if (record.state === 'revoking') return keepUntil(entry, Number.POSITIVE_INFINITY, provider, verbs)
@@ -65,8 +73,8 @@ async function proveDead(entry: Entry, issued: Issued, provider: Provider, verbs
   }
   const settledAt = (record.revokedAt ?? verbs.now()) + provider.minting.propagationMs
   if (settledAt > verbs.now()) return settledAt
-  const seen = await probeOften(record, issued, provider, settledAt, verbs)
-  if (refusalsSince(seen, settledAt) >= REFUSALS) return close({ ...entry, record: seen }, verbs)
+  const seen = await probeOften(record, issued, provider, settledAt, verbs, pause)
+  if (isRefused(seen, provider, settledAt)) return close({ ...entry, record: seen }, verbs)
   await save(entry, seen, verbs)
   throw stillThere(seen)
 }
@@ -78,12 +86,17 @@ async function probeOften(
   provider: Provider,
   since: number,
   verbs: BuryVerbs,
+  pause: Pause,
 ): Promise<LeaseRecord> {
-  for (let seen = record; ; await sleep(PROBE_GAP_MS)) {
+  for (let seen = record; ; await pause(PROBE_GAP_MS)) {
     const sighting = await look(provable(seen, issued), provider, verbs)
     seen = withSighting(seen, sighting)
-    if (sighting.saw !== 'refused' || refusalsSince(seen, since) >= REFUSALS) return seen
+    if (sighting.saw !== 'refused' || isRefused(seen, provider, since)) return seen
   }
+}
+
+function isRefused(record: LeaseRecord, { minting }: Provider, since: number): boolean {
+  return refusalsSince(record, since) >= (minting.propagationMs === 0 ? AT_ONE_PLACE : AT_MANY)
 }
 
 /** By the credential itself, which was seen to work, or by the provider’s own list. */

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { StintError } from '../errors.ts'
 import type { Changed, Store } from '../store/store.ts'
@@ -116,31 +116,57 @@ export async function openLedger(store: Store, self: string): Promise<Ledger> {
   }
 }
 
+/** A write that nobody's request waits for comes no sooner than so many times what the one before took, at most so many milliseconds. */
+const [REST, MAX_REST_MS] = [8, 10]
+
 /**
- * Writes what comes within a turn of the event loop, or while a write is under way, in one transaction, the newest of each: SQLite keeps
- * everybody waiting while the disk does. What was written and is not new is not written again.
+ * Writes what comes within a turn of the event loop, or while a write is under way or rested from, in one transaction, the newest of
+ * each: SQLite keeps everybody waiting while the disk does. What was written and is not new is not written again.
  */
 function createBatches(writeAll: (batch: readonly Entry[]) => Promise<void>) {
   const writes = new WeakMap<Entry, Promise<void>>()
   let waiting = new Map<string, Entry>()
   let next: Promise<void> | undefined
   let last: Promise<unknown> = Promise.resolve()
+  let rest = createRest(0)
   return (entry: Entry, isNew: boolean): Promise<void> => {
     const before = isNew ? undefined : writes.get(entry)
     if (before !== undefined) return before
     waiting.set(entry.record.id, entry)
-    next ??= last.then(nextTurn).then(() => {
-      const batch = [...waiting.values()]
-      waiting = new Map()
-      next = undefined
-      const written = writeAll(batch)
-      last = written.catch(() => undefined)
-      return written
-    })
+    next ??= last
+      .then(() => rest.over)
+      .then(() => nextTurn())
+      .then(write)
+    if (isWaitedFor(entry)) rest.end()
     writes.set(entry, next)
     next.catch(() => writes.delete(entry))
     return next
   }
+
+  function write(): Promise<void> {
+    const batch = [...waiting.values()]
+    waiting = new Map()
+    next = undefined
+    const startedAt = performance.now()
+    const written = writeAll(batch).finally(() => {
+      rest = createRest(Math.min(REST * (performance.now() - startedAt), MAX_REST_MS))
+      if ([...waiting.values()].some(isWaitedFor)) rest.end()
+    })
+    last = written.catch(() => undefined)
+    return written
+  }
+}
+
+/** By a request; the rest is on its way to its death. */
+function isWaitedFor({ record: { state } }: Entry): boolean {
+  return state === 'minting' || state === 'active'
+}
+
+/** Over after so many milliseconds, or at `end`. */
+function createRest(ms: number): { readonly over: Promise<unknown>; end(): void } {
+  const ended = new AbortController()
+  const over = sleep(ms, undefined, { signal: ended.signal }).catch(() => undefined)
+  return { over, end: () => ended.abort() }
 }
 
 async function living(db: Kysely<Tables>): Promise<readonly Entry[]> {

@@ -92,6 +92,8 @@ export interface MintOrder {
 export interface Prepared {
   readonly material: Secret
   readonly handle: Handle
+  /** What the provider is given in place of the material, where that takes computing: it goes on while the order becomes durable. */
+  readonly derived?: Promise<string>
 }
 
 /** A credential that exists. `material` is what `place`, `probe` and `revoke` need of it, as one text. */

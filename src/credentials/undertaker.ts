@@ -42,9 +42,14 @@ export interface UndertakerVerbs extends BuryVerbs {
   told(step: LeaseStep, record: LeaseRecord): void
 }
 
+/** Of one target. */
 interface Queue {
+  readonly target: string
   readonly dying: string[]
   readonly new: string[]
+  /** Those that paused and go on. */
+  readonly rested: (() => void)[]
+  resting: number
   running: number
 }
 
@@ -111,38 +116,67 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
     const record = ledger.get(id)?.record
     if (record === undefined || closed) return
     if (busy.has(id)) return void again.add(id)
-    const queue = queues.get(record.target.id) ?? { dying: [], new: [], running: 0 }
+    const queue = queues.get(record.target.id) ?? {
+      target: record.target.id,
+      dying: [],
+      new: [],
+      rested: [],
+      resting: 0,
+      running: 0,
+    }
     queues.set(record.target.id, queue)
     queue[record.state === 'active' ? 'new' : 'dying'].push(id)
-    drain(record.target.id, queue)
+    drain(queue)
   }
 
-  function drain(target: string, queue: Queue): void {
-    while (queue.running < AT_ONCE && !closed) {
+  function drain(queue: Queue): void {
+    while (queue.running < AT_ONCE || closed) {
+      const goOn = queue.rested.shift()
+      if (goOn !== undefined) {
+        queue.resting -= 1
+        queue.running += 1
+        goOn()
+        continue
+      }
+      if (closed) break
       const id = queue.dying.shift() ?? queue.new.shift()
       if (id === undefined) break
       if (busy.has(id)) continue // it stood there twice
       queue.running += 1
       busy.add(id)
-      const working = work(id).finally(() => {
+      const working = work(id, queue).finally(() => {
         under.delete(working)
         busy.delete(id)
         queue.running -= 1
-        drain(target, queue)
+        drain(queue)
         if (again.delete(id)) enqueue(id)
       })
       under.add(working)
     }
-    if (queue.running === 0) queues.delete(target)
+    if (queue.running + queue.resting === 0) queues.delete(queue.target)
+  }
+
+  /** Lets another have its place meanwhile. */
+  function pause(ms: number, queue: Queue): Promise<void> {
+    queue.running -= 1
+    queue.resting += 1
+    drain(queue)
+    return new Promise((goOn) => {
+      const again = () => {
+        queue.rested.push(goOn)
+        drain(queue)
+      }
+      setTimeout(again, ms)
+    })
   }
 
   /** One attempt. Never rejects: what fails is tried again. */
-  async function work(id: string): Promise<void> {
+  async function work(id: string, queue: Queue): Promise<void> {
     const entry = ledger.get(id)
     if (entry === undefined) return
     try {
       if (entry.record.state === 'active') return await lookOnce(entry, verbs)
-      const at = await bury(entry, verbs)
+      const at = await bury(entry, verbs, (ms) => pause(ms, queue))
       if (at !== undefined) due.set(id, at)
       if (isSettled(id)) settle(id)
     } catch (thrown) {

@@ -34,7 +34,7 @@ export function directoryConnector(directory: string, quirks: Quirks = {}, chang
     existsSync(fileOf(leaseId)) && (material === undefined || readFileSync(fileOf(leaseId), 'utf8') === material.reveal())
   const minting: Minting = {
     settings: {},
-    propagationMs: 0,
+    propagationMs: 1,
     ...(quirks.irrevocableMs !== undefined && { maxLifeMs: quirks.irrevocableMs }),
     grant: ({ action }) =>
       action.id === 'directory:none' ? undefined : { key: action.id, reach: [`does ${action.id}`], terms: {} },

@@ -77,6 +77,49 @@ describe('a minted credential', () => {
     assert.deepEqual({ ...row }, { state: 'dead', sealed: null })
   })
 
+  test('of a provider that answers from one place is refused twice', async (t) => {
+    const rig = await rigOf(t, {}, { propagationMs: 0 })
+    const { record } = await rig.ask()
+    rig.leases.end(TASK_ONE, { why: 'the task ended' })
+    await rig.leases.settled(record.id)
+    assert.deepEqual(
+      (await rig.leases.get(record.id)).sightings.map(({ saw }) => saw),
+      ['live', 'refused', 'refused'],
+    )
+  })
+
+  test('that waits for its next probe lets others die meanwhile, no more than 16 at once', async (t) => {
+    const begun = new Set<string>()
+    let [working, most, begunAtFirstDeath] = [0, 0, 0]
+    const rig: Rig = await rigOf(t, {
+      async at(moment, id) {
+        if (moment === 'before revoke') begun.add(id)
+        if (moment.startsWith('before')) most = Math.max(most, ++working)
+        else working -= 1
+        if (begunAtFirstDeath === 0 && rig?.told.some((one) => one.startsWith('dead'))) begunAtFirstDeath = begun.size
+        await sleep(2)
+      },
+    })
+    const asked: string[] = []
+    for (let one = 0; one < 60; one += 1)
+      asked.push((await rig.ask({ grant: { key: String(one), reach: ['reads'], terms: {} } })).record.id)
+    rig.leases.end(TASK_ONE, { why: 'the task ended' })
+    await Promise.all(asked.map((id) => rig.leases.settled(id)))
+    assert.deepEqual(rig.objects(), [])
+    assert.ok(begunAtFirstDeath > 16, `${begunAtFirstDeath} were begun when the first was dead`)
+    assert.ok(most <= 16, `${most} were worked on at once`)
+  })
+
+  test('that waits for its next probe is finished when Stint stops', async (t) => {
+    const rig = await rigOf(t)
+    const { record } = await rig.ask()
+    rig.leases.end(TASK_ONE, { why: 'the task ended' })
+    await until(async () => (await rig.leases.get(record.id)).sightings.length > 1 || rig.objects().length === 0, 'revoked')
+    await rig.leases.close()
+    const row = await rig.store.db.selectFrom('leases').select('state').executeTakeFirstOrThrow()
+    assert.equal(row.state, 'dead')
+  })
+
   test('dies when it expires, by itself', async (t) => {
     const rig = await rigOf(t)
     const { record } = await rig.ask({ expiresAt: Date.now() + 300 })

@@ -70,7 +70,12 @@ const minting: Minting = {
   },
   propagationMs: 0,
   grant,
-  prepare: ({ leaseId }) => ({ material: new Secret(randomBytes(24).toString('base64url')), handle: { role: roleOf(leaseId) } }),
+  prepare({ leaseId }) {
+    const material = new Secret(randomBytes(24).toString('base64url'))
+    const derived = scramVerifier(material)
+    derived.catch(() => undefined) // told to whoever mints
+    return { material, handle: { role: roleOf(leaseId) }, derived }
+  },
   mint,
   place: ({ leaseId, material }) => [{ kind: 'login', username: leaseId, value: material }],
   async revoke(issued, io) {
@@ -107,7 +112,7 @@ async function mint(order: MintOrder, prepared: Prepared | undefined, io: Io): P
   const { database, grants = [] } = order.grant.terms
   const role = {
     name: roleOf(order.leaseId),
-    verifier: await scramVerifier(prepared.material),
+    verifier: await (prepared.derived ?? scramVerifier(prepared.material)),
     expiresAt: order.expiresAt,
     database: String(database),
     grants: [grants].flat(),
@@ -151,7 +156,10 @@ function operatorOf({ target, standing }: Pick<MintOrder, 'target' | 'standing'>
   if (standing === undefined)
     throw new StintError('credential_missing', 'PostgreSQL roles are made with the password of a role that may make them')
   const login = { username: settingOf(target, 'username'), password: standing, database: settingOf(target, 'database') }
-  return (work, database = login.database) => inKeptSession(io, serverOf(target), { ...login, database }, work)
+  return {
+    change: (work, database = login.database) => inKeptSession(io, serverOf(target), { ...login, database }, 'change', work),
+    ask: (sql, values) => inKeptSession(io, serverOf(target), login, 'ask', (session) => session.ask(sql, values)),
+  }
 }
 
 function roleOf(leaseId: string): string {

@@ -38,25 +38,26 @@ export function readGrant(line: string): PostgresGrant {
 /** What the role of a session may do: to write takes a line that writes; to read, every line allows. */
 export function grantStatements(lines: readonly string[], access: SessionAccess, role: string, quote: Quote): readonly string[] {
   const all = lines.map(readGrant)
-  const written = access === 'write' ? all.filter((grant) => grant.access === 'write') : []
   const schemas = (of: readonly PostgresGrant[]): string[] => [...new Set(of.map(({ schema }) => quote.escapeIdentifier(schema)))]
-  const objects = (of: readonly PostgresGrant[], kind: PostgresGrant['kind']): string[] => {
-    const found = of.filter((grant) => grant.kind === kind)
+  const objects = (kind: PostgresGrant['kind'], most: SessionAccess): string[] => {
+    const found = all.filter((grant) => grant.kind === kind && (access === 'read' || grant.access === most))
     if (kind === 'schema') return schemas(found)
     return [...new Set(found.map(({ schema, name }) => [schema, name].map(quote.escapeIdentifier).join('.')))]
   }
   const give = (what: string, names: readonly string[]): string[] =>
     names.length === 0 ? [] : [`GRANT ${what} ${names.join(', ')} TO ${quote.escapeIdentifier(role)}`]
-  return [
-    ...give('USAGE ON SCHEMA', schemas(all)),
-    ...give('SELECT ON ALL TABLES IN SCHEMA', objects(all, 'schema')),
-    ...give('SELECT ON TABLE', objects(all, 'table')),
-    ...give('SELECT ON SEQUENCE', objects(all, 'sequence')),
-    ...give('INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA', objects(written, 'schema')),
-    ...give('USAGE ON ALL SEQUENCES IN SCHEMA', objects(written, 'schema')),
-    ...give('INSERT, UPDATE, DELETE ON TABLE', objects(written, 'table')),
-    ...give('USAGE ON SEQUENCE', objects(written, 'sequence')),
+  const read = [
+    ...give('SELECT ON ALL TABLES IN SCHEMA', objects('schema', 'read')),
+    ...give('SELECT ON TABLE', objects('table', 'read')),
+    ...give('SELECT ON SEQUENCE', objects('sequence', 'read')),
   ]
+  const written = [
+    ...give('SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA', objects('schema', 'write')),
+    ...give('USAGE ON ALL SEQUENCES IN SCHEMA', objects('schema', 'write')),
+    ...give('SELECT, INSERT, UPDATE, DELETE ON TABLE', objects('table', 'write')),
+    ...give('SELECT, USAGE ON SEQUENCE', objects('sequence', 'write')),
+  ]
+  return [...give('USAGE ON SCHEMA', schemas(all)), ...read, ...(access === 'write' ? written : [])]
 }
 
 /** What it reaches, for people. */

@@ -8,6 +8,9 @@ export interface KeptSession extends Session {
   readonly clockAheadMs: number
 }
 
+/** What a session is for. Changes wait for one another, since grants on the same objects do not go together; questions do not wait for them. */
+export type Lane = 'change' | 'ask'
+
 /** One login to one server: its users take turns. */
 interface Kept {
   readonly login: Login
@@ -25,16 +28,17 @@ const MAY_BE_TRIED_AGAIN = /^(?:XX000|40...)$/
 const kept = new WeakMap<Io, Map<string, Kept>>()
 
 /**
- * Does `work` in a session that was kept open for this login, or in a new one; one at a time, since grants on the same objects do not go
- * together. Tries again where another change came between. Throws what `openSession` and `work` throw.
+ * Does `work` in a session that was kept open for this login, or in a new one; one at a time in each lane. Tries again where another
+ * change came between. Throws what `openSession` and `work` throw.
  */
 export async function inKeptSession<T>(
   io: Io,
   server: Server,
   login: Login,
+  lane: Lane,
   work: (session: KeptSession) => Promise<T>,
 ): Promise<T> {
-  const entry = entryOf(io, login)
+  const entry = entryOf(io, login, lane)
   clearTimeout(entry.idle)
   entry.users += 1
   const turn = entry.turn.then(() => doIn(entry, () => openTimed(io, server, login), work))
@@ -60,10 +64,10 @@ async function doIn<T>(entry: Kept, open: () => Promise<KeptSession>, work: (ses
 }
 
 /** A changed password means another session. */
-function entryOf(io: Io, login: Login): Kept {
+function entryOf(io: Io, login: Login, lane: Lane): Kept {
   const entries = kept.get(io) ?? new Map<string, Kept>()
   kept.set(io, entries)
-  const key = JSON.stringify([login.username, login.database])
+  const key = JSON.stringify([lane, login.username, login.database])
   const found = entries.get(key)
   if (found?.login.password.reveal() === login.password.reveal()) return found
   if (found !== undefined) void found.turn.then(() => forget(found))

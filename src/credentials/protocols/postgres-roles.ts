@@ -3,11 +3,15 @@ import { StintError } from '../../errors.ts'
 import type { Identity } from '../minting.ts'
 import { grantStatements } from './postgres-grants.ts'
 import type { KeptSession } from './postgres-kept.ts'
-import { PostgresError } from './postgres-session.ts'
+import { PostgresError, type Session } from './postgres-session.ts'
 import type { SessionAccess } from './session-access.ts'
 
-/** Does its work as the role that may make roles, in the target's database or in another. */
-export type AsOperator = <T>(work: (session: KeptSession) => Promise<T>, database?: string) => Promise<T>
+/** Works as the role that may make roles. */
+export interface AsOperator {
+  /** In the target's database or in another. */
+  change<T>(work: (session: KeptSession) => Promise<T>, database?: string): Promise<T>
+  ask: Session['ask']
+}
 
 /** A login role, as it is to be. */
 export interface Role {
@@ -36,7 +40,7 @@ export async function makeRole(
   const connect = `GRANT CONNECT ON DATABASE ${pg.escapeIdentifier(database)} TO ${role}`
   const given = [connect, ...grantStatements(grants, access, name, pg)]
   const make = (verb: 'CREATE' | 'ALTER') =>
-    asOperator((session) => {
+    asOperator.change((session) => {
       const until = pg.escapeLiteral(timeOf(expiresAt + session.clockAheadMs))
       const login = `${verb} ROLE ${role} LOGIN PASSWORD ${pg.escapeLiteral(verifier)} VALID UNTIL ${until}`
       return session.ask([login, ...given].join('; '))
@@ -63,7 +67,7 @@ export async function shutOutRole(asOperator: AsOperator, name: string): Promise
   const { default: pg } = await import('pg')
   const role = pg.escapeIdentifier(name)
   try {
-    await asOperator((session) => session.ask(`ALTER ROLE ${role} NOLOGIN PASSWORD NULL; GRANT ${role} TO CURRENT_USER`))
+    await asOperator.change((session) => session.ask(`ALTER ROLE ${role} NOLOGIN PASSWORD NULL; GRANT ${role} TO CURRENT_USER`))
     return true
   } catch (thrown) {
     if (isRefusal(thrown, UNDEFINED_OBJECT)) return false
@@ -75,7 +79,7 @@ export async function shutOutRole(asOperator: AsOperator, name: string): Promise
 export async function endSessionsOf(asOperator: AsOperator, name: string): Promise<void> {
   const sql = 'SELECT count(pg_terminate_backend(pid))::int4 AS open FROM pg_stat_activity WHERE usename = $1'
   for (let look = 0; look < LOOKS; look += 1) {
-    const [row] = await asOperator((session) => session.ask(sql, [name]))
+    const [row] = await asOperator.ask(sql, [name])
     if (row?.open === 0) return
     await sleep(look === 0 ? 5 : BETWEEN_LOOKS_MS)
   }
@@ -88,12 +92,13 @@ export async function dropRole(asOperator: AsOperator, name: string, owner: stri
   const role = pg.escapeIdentifier(name)
   const reassign = owner === '' ? [] : [`REASSIGN OWNED BY ${role} TO ${pg.escapeIdentifier(owner)}`]
   const disown = [...reassign, `DROP OWNED BY ${role}`].join('; ')
-  const drop = () => asOperator((session) => session.ask(`${disown}; DROP ROLE ${role}`))
+  const drop = () => asOperator.change((session) => session.ask(`${disown}; DROP ROLE ${role}`))
   try {
     await drop()
   } catch (thrown) {
     if (!isRefusal(thrown, DEPENDENT_OBJECTS)) throw thrown
-    for (const database of await databasesWith(asOperator, name)) await asOperator((session) => session.ask(disown), database)
+    for (const database of await databasesWith(asOperator, name))
+      await asOperator.change((session) => session.ask(disown), database)
     await drop()
   }
 }
@@ -101,14 +106,14 @@ export async function dropRole(asOperator: AsOperator, name: string, owner: stri
 async function databasesWith(asOperator: AsOperator, name: string): Promise<readonly string[]> {
   const sql = `SELECT DISTINCT datname FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid
     JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND rolname = $1`
-  const rows = await asOperator((session) => session.ask(sql, [name]))
+  const rows = await asOperator.ask(sql, [name])
   return rows.map(({ datname }) => String(datname))
 }
 
 /** True while there is a role that may log in and has not expired. */
 export async function isRoleOpen(asOperator: AsOperator, name: string): Promise<boolean> {
   const sql = 'SELECT rolcanlogin AND coalesce(rolvaliduntil > now(), true) AS open FROM pg_roles WHERE rolname = $1'
-  const [row] = await asOperator((session) => session.ask(sql, [name]))
+  const [row] = await asOperator.ask(sql, [name])
   if (row === undefined) return false
   if (typeof row.open === 'boolean') return row.open
   throw new StintError('upstream_failed', 'PostgreSQL did not say whether there is such a role')
@@ -116,7 +121,7 @@ export async function isRoleOpen(asOperator: AsOperator, name: string): Promise<
 
 export async function listRoles(asOperator: AsOperator, prefix: string): Promise<readonly string[]> {
   const sql = 'SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)'
-  const rows = await asOperator((session) => session.ask(sql, [prefix]))
+  const rows = await asOperator.ask(sql, [prefix])
   return rows.map(({ rolname }) => String(rolname))
 }
 
@@ -125,7 +130,7 @@ export async function describeRoles(asOperator: AsOperator): Promise<readonly Id
   const sql = `SELECT rolname AS id, rolsuper OR rolcreaterole AS admin, rolcanlogin AND coalesce(rolvaliduntil > now(), true) AS usable,
     CASE WHEN isfinite(rolvaliduntil) THEN (extract(epoch FROM rolvaliduntil) * 1000)::float8 END AS until
     FROM pg_roles WHERE NOT starts_with(rolname, 'pg_')`
-  const rows = await asOperator((session) => session.ask(sql))
+  const rows = await asOperator.ask(sql)
   return rows.map(({ id, admin, usable, until }) => ({
     ...{ kind: 'account', id: String(id), access: admin === true ? 'admin' : 'limited', isUsable: usable === true },
     ...(typeof until === 'number' && { expiresAt: Math.max(Math.round(until), 0) }),

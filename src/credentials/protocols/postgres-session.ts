@@ -92,8 +92,8 @@ async function askForTls(connection: Duplex): Promise<Duplex> {
 
 /** The work of a connection, which is over when that breaks. A refusal by SQLSTATE leaves it as it was; any other failure ends it. */
 async function within<T>(connection: Duplex, work: Promise<T>): Promise<T> {
-  const late = new StintError('upstream_timeout', 'PostgreSQL did not answer in time')
-  const timer = setTimeout(() => connection.destroy(late), TIMEOUT_MS)
+  const giveUp = () => connection.destroy(new StintError('upstream_timeout', 'PostgreSQL did not answer in time'))
+  const timer = setTimeout(giveUp, TIMEOUT_MS)
   try {
     return await work
   } catch (thrown) {
