@@ -16,6 +16,10 @@ import type { Provider, StartProvider } from '../providers/provider.ts'
 
 /** What every connector that mints promises, on a real provider or the best that can be had. test/providers/KIND.ts starts it. */
 const KINDS = Object.entries(CONNECTORS).flatMap(([kind, { minting }]) => (minting === undefined ? [] : [{ kind, minting }]))
+/** STINT_TEST_CONNECTOR: one of them alone, to try it on another version of its provider. */
+const ONLY = process.env.STINT_TEST_CONNECTOR
+const WANTED = KINDS.filter(({ kind }) => ONLY === undefined || kind === ONLY)
+assert.ok(WANTED.length > 0, `no connector ${ONLY} mints`)
 /** Where nobody can be asked who there is: tokens of a kind that are nowhere listed, and what is only signed here. */
 const LIST_NOBODY = ['gcp', 'oauth', 'ssh']
 const INSTALLATION = 'abcdef'
@@ -55,7 +59,7 @@ async function kill(provider: Provider, minting: Minting, issued: Issued): Promi
   return irrevocableUntil === undefined
 }
 
-for (const { kind, minting } of KINDS)
+for (const { kind, minting } of WANTED)
   describe(`the connector ${kind} mints`, () => {
     let provider: Provider | undefined
     let missing = ''

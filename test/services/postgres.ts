@@ -76,8 +76,10 @@ interface Cluster {
   readonly password: string
 }
 
-/** Debian keeps each version apart; elsewhere they are in the PATH. The newest wins. */
+/** STINT_TEST_POSTGRES names them, for another version. Debian keeps each version apart; elsewhere they are in the PATH. The newest wins. */
 function findPrograms(): string {
+  const named = process.env.STINT_TEST_POSTGRES
+  if (named !== undefined) return join(named, 'bin')
   const versions = globSync('/usr/lib/postgresql/*/bin/initdb').map((path) => path.slice(0, -'/initdb'.length))
   const version = (path: string): number => Number(path.split('/')[4])
   const newest = versions.toSorted((a, b) => version(b) - version(a))[0]
