@@ -61,6 +61,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       get: async (id) => listed(await parts.leases.get(id)),
       end: async (id, why) => listed(await parts.leases.endOne(id, { why })),
     },
+    approvals: {
+      ...parts.approvals,
+      grant: (id, caller, said) => parts.approvals.grant(id, { ...said, ...answererOf(caller, parts.user) }),
+      deny: (id, caller, said) => parts.approvals.deny(id, { ...said, ...answererOf(caller, parts.user) }),
+    },
     rotations: {
       ...parts.rotations,
       begin: async (id, by) => shown(await parts.rotations.begin(id, by)),
@@ -179,6 +184,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       }),
     }
   }
+}
+
+/** Which person answers: the user whose socket it is. Everyone else is known by the whole id of their identity. */
+function answererOf({ id: callerId, proof }: Caller, user: LocalUser): { callerId: string; person: string } {
+  return { callerId, person: proof === 'operator-socket' ? user.name : callerId }
 }
 
 /** Lets one listener hear of the end of one task; the answer stops listening. */

@@ -1,7 +1,21 @@
 import type { Permit } from './audit/permit.ts'
 import type { Lease } from './credentials/lease.ts'
 import { asStintError, type ErrorCode, StintError } from './errors.ts'
-import type { About, Action, AuthzRequest, Caller, Decided, Decision, Effect, Flow, Outcome, Target, Task } from './model.ts'
+import type {
+  About,
+  Action,
+  ApprovalAsked,
+  AuthzRequest,
+  Caller,
+  Decided,
+  Decision,
+  Effect,
+  Exact,
+  Flow,
+  Outcome,
+  Target,
+  Task,
+} from './model.ts'
 
 /** What an entrance (proxy, MCP, wire protocol) hands over: who seems to ask, for what, and how to carry it out. */
 export interface Attempt<Proof> {
@@ -9,6 +23,11 @@ export interface Attempt<Proof> {
   readonly proof: Proof
   /** Names target and action. Throws StintError `target_unknown` or `unknown_action`; unknown is denied. */
   describe(task: Task): { readonly target: Target; readonly action: Action }
+  /**
+   * Reads all that would be sent, which is then what `carryOut` sends. Asked for only where a person must consent; without it a consent
+   * covers what `describe` says. Throws StintError `body_too_large`.
+   */
+  exact?(): Promise<Exact>
   /**
    * Moves the bytes with the lease until `flow` is cut. Called once at most, and only after the decision is durable. Throws only
    * while nothing has been sent to the caller; later failures are its Outcome.
@@ -23,6 +42,8 @@ export interface Refusal {
   readonly reasons: readonly string[]
   readonly correlationId: string
   readonly approver?: string
+  /** The question that waits for their answer. */
+  readonly approval?: ApprovalAsked
 }
 
 export type Served = { readonly outcome: Outcome } | { readonly refusal: Refusal }
@@ -39,6 +60,8 @@ export interface BrokerVerbs<Proof> {
   request(caller: Caller, task: Task, target: Target, action: Action): AuthzRequest
   /** policy/decide.ts, after revocations are asked. Never throws: an error is a deny (G5). */
   decide(request: AuthzRequest, about: About): Decision
+  /** approvals/, for what needs approval: an allow by a consent that is used up with it, or why there is none yet (G6). Throws `store_unavailable`. */
+  consent(decided: Decided & { readonly task: Task }, exact: Exact | undefined): Promise<Decision>
   /** audit/record.ts: durable before it answers (G1); a Permit for an allow and for nothing else. Throws `audit_unavailable`. */
   record(decided: Decided): Promise<Permit<Decided> | undefined>
   /** audit/record.ts: an attempt that never reached a decision. */
@@ -74,8 +97,17 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       const { target, action } = attempt.describe(task)
       flow = verbs.open({ caller, task, target }) // before the decision: a revocation finds it, or the decision finds the revocation
       const request = verbs.request(caller, task, target, action)
-      const decision = verbs.decide(request, { caller, task, target })
-      const permit = await verbs.record({ correlationId, caller, task, target, action, request, decision })
+      const decided = {
+        correlationId,
+        caller,
+        task,
+        target,
+        action,
+        request,
+        decision: verbs.decide(request, { caller, task, target }),
+      }
+      const decision = decided.decision.effect === 'needs-approval' ? await ask(attempt, decided, flow) : decided.decision
+      const permit = await verbs.record({ ...decided, decision })
       if (permit === undefined) return { refusal: refuse(correlationId, decision) }
       return await perform(attempt, permit, flow)
     } catch (thrown) {
@@ -83,6 +115,13 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     } finally {
       flow?.close()
     }
+  }
+
+  /** What was revoked while people were asked stays undone, and their consent unused. */
+  async function ask(attempt: Attempt<Proof>, decided: Decided & { readonly task: Task }, flow: Flow): Promise<Decision> {
+    const exact = await attempt.exact?.()
+    if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
+    return verbs.consent(decided, exact)
   }
 
   async function perform(attempt: Attempt<Proof>, permit: Permit<Decided>, flow: Flow): Promise<Served> {
@@ -124,9 +163,16 @@ const OWN_CODES = ['revoked', 'cut_off'] as const
 
 /** The refusal that a decision other than allow becomes. */
 export function refuse(correlationId: string, decision: Decision): Refusal {
-  const { effect, reasons, approver } = decision
+  const { effect, reasons, approver, approval } = decision
   if (effect === 'allow') throw new StintError('internal', 'an allow was not recorded')
   const code = OWN_CODES.find((one) => one === decision.code) ?? REFUSAL_CODES[effect]
   const detail = reasons[0] ?? 'no policy permits it'
-  return { code, detail, reasons, correlationId, ...(approver !== undefined && { approver }) }
+  return {
+    code,
+    detail,
+    reasons,
+    correlationId,
+    ...(approver !== undefined && { approver }),
+    ...(approval !== undefined && { approval }),
+  }
 }

@@ -28,6 +28,27 @@ function whole(min: number, max: number) {
   }
 }
 
+/** A map of lists of names; as text, the same in JSON. */
+function namesByRole(value: unknown, key: string): Readonly<Record<string, readonly string[]>> {
+  const map = typeof value === 'string' ? parseJson(value) : value
+  const isMap = typeof map === 'object' && map !== null && !Array.isArray(map)
+  if (isMap && Object.values(map).every((names) => Array.isArray(names) && names.every(isName))) return { ...map }
+  throw new StintError('invalid_config', `${key} takes a list of names for each role: {security: [ann, bob]}`)
+}
+
+function isName(value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
+}
+
+/** Undefined for what is not JSON. */
+function parseJson(value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch {
+    return undefined
+  }
+}
+
 function oneOf<const T extends string>(...choices: readonly T[]) {
   return (value: unknown, key: string): T => {
     const found = choices.find((choice) => choice === value)
@@ -102,6 +123,24 @@ export const SETTINGS = {
     2,
     'With a shared database: without hearing from it for so long the gateway refuses everything.',
     whole(1, 60),
+  ),
+  approvers: setting<Readonly<Record<string, readonly string[]>>>(
+    'STINT_APPROVERS',
+    {},
+    'Who may consent for `@approval("role:NAME")`: names by role, `{security: [ann, bob]}`. The operator is the user who runs Stint.',
+    namesByRole,
+  ),
+  approvalSeconds: setting(
+    'STINT_APPROVAL_TTL',
+    900,
+    'How long a person may take to answer, and their consent to be used.',
+    whole(1, 86_400),
+  ),
+  approvalBodyBytes: setting(
+    'STINT_APPROVAL_BODY',
+    1_048_576,
+    'Longest body that a person can be asked to consent to.',
+    whole(0, 67_108_864),
   ),
   logLevel: setting(
     'STINT_LOG_LEVEL',

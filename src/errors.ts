@@ -43,7 +43,12 @@ export const CATALOGUE = {
   ],
   unknown_action: [403, 'The connector does not know this action', 'Unknown is denied. Use a documented endpoint of the target.'],
   denied: [403, 'Policy denies this', 'The reasons say which policy decided; `stint policy explain <entry>` shows how.'],
-  needs_approval: [403, 'This needs approval by a human', 'Approvals cannot be given yet, so it is refused.'],
+  needs_approval: [
+    403,
+    'This needs approval by a human',
+    'Send exactly the same again when they have said yes: `stint approvals list` has the question.',
+  ],
+  not_approver: [403, 'This person is not asked', 'Somebody else must answer: `stint approvals show` says who.'],
   signing_refused: [
     403,
     'The SSH agent does not sign this',
@@ -65,7 +70,7 @@ export const CATALOGUE = {
   idempotency_mismatch: [422, 'This Idempotency-Key was used for another request', 'Use a new key for a different request.'],
   body_too_large: [
     413,
-    'The part of the body that must be read to decide is too large',
+    'The part of the body that must be read is too large',
     'Split the operation; for git, push fewer refs at once.',
   ],
   rate_limited: [429, 'Too many requests', 'Wait as long as Retry-After says.'],

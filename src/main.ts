@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
 import { createApi } from './api/server.ts'
 import { apiVerbs } from './api-verbs.ts'
+import { consentDecision } from './approvals/consent.ts'
 import { createBroker } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import type { Config } from './config.ts'
@@ -20,6 +21,7 @@ import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
 import { createKillswitch, type Killswitch } from './killswitch.ts'
 import type { Log } from './log.ts'
 import type { Caller, Decision, Outcome, Selector, Target, Task } from './model.ts'
+import { digestOf } from './policy/digest.ts'
 import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
 
 /** A running Stint. */
@@ -114,7 +116,7 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 
 /** THE REQUEST: broker.ts over the rooms. */
 function joinRequest(rooms: Rooms, log: Log) {
-  const { identity, flows, policy, revocations, gateways, recorder, credentials, settle, metrics } = rooms
+  const { identity, flows, policy, revocations, approvals, gateways, recorder, credentials, settle, metrics } = rooms
   const deny = (code: string, reason: string): Decision => {
     return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
   }
@@ -129,6 +131,7 @@ function joinRequest(rooms: Rooms, log: Log) {
       if (revocation === undefined) return timed(metrics.decisionSeconds, () => policy.decide(request))
       return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
+    consent: (decided, exact) => consentDecision(approvals, { ...decided, digest: digestOf(decided.request) }, exact),
     record(decided) {
       metrics.request(decided.decision.effect, decided.decision.code)
       return written(recorder.record(decided))
@@ -209,6 +212,7 @@ function joinGateway(
     },
     {
       ...{ host: config.host, port: config.gatewayPort, maxConnections: config.maxConnections, ca, dial },
+      approvalBodyBytes: config.approvalBodyBytes,
       headersTimeoutMs: config.headersTimeoutSeconds * 1000,
       clientHeadersTimeoutMs: CLIENT_HEADERS_MS,
     },

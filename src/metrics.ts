@@ -34,7 +34,7 @@ export interface Levels {
 
 const DECISION_CODES = [
   ...['allowed', 'no_policy_permits', 'forbidden_by_policy', 'policy_error', 'unknown_obligation', 'out_of_scope'],
-  ...['needs_approval', 'revoked'],
+  ...['needs_approval', 'approved', 'approval_denied', 'approval_impossible', 'revoked'],
 ]
 const KNOWN_CODES: ReadonlySet<string> = new Set([...Object.keys(CATALOGUE), ...DECISION_CODES])
 

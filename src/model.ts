@@ -191,6 +191,21 @@ export type CedarValue = string | number | boolean | readonly CedarValue[] | { r
 
 export type Effect = 'allow' | 'deny' | 'needs-approval'
 
+/** A question to people that waits for its answer. `expiresAt` is epoch milliseconds. */
+export interface ApprovalAsked {
+  readonly id: string
+  readonly expiresAt: number
+}
+
+/** All of a request that would be sent, byte for byte, beside what its action says: what a consent covers. */
+export interface Exact {
+  /** SHA-256, hex. */
+  readonly digest: string
+  /** For people: the request in one line, and the beginning of its body, secrets masked. Attacker-controlled. */
+  readonly line: string
+  readonly body?: string
+}
+
 /** The answer. A value, never an exception. */
 export interface Decision {
   readonly effect: Effect
@@ -204,6 +219,8 @@ export interface Decision {
   readonly reasons: readonly string[]
   /** Who must consent, for `needs-approval`: the value of `@approval`. */
   readonly approver?: string
+  /** Where consent was asked for, for `needs-approval`. */
+  readonly approval?: ApprovalAsked
   /** Upper bound on the credential's life in seconds, from `@ttl`. */
   readonly ttlSeconds?: number
 }

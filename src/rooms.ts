@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { openApprovals } from './approvals/approvals.ts'
 import { openLog } from './audit/log.ts'
 import { createRecorder, type Recorder } from './audit/record.ts'
 import { openSearch } from './audit/search.ts'
@@ -79,6 +80,7 @@ export async function openRooms(opening: Opening) {
   const flows = createFlows(tasks.ancestors)
   const revocations = await openRevocations(store, now, tasks.ancestors)
   const targets = await createTargets(store, CONNECTORS)
+  const approvals = await openApprovals(store, { now, roles: config.approvers, seconds: config.approvalSeconds })
   const leases = await openLeases(store, {
     ...leaseVerbs(opening, happened.recorder, dial),
     ...createLeaseSeal(await vault.innerKey('leases')),
@@ -107,7 +109,7 @@ export async function openRooms(opening: Opening) {
   return {
     ...happened,
     ...(await openIdentity(opening, { store, gateways }, dial)),
-    ...{ gateways, metrics, tasks, vault, credentials, leases, rotations, targets, flows, revocations, dial },
+    ...{ gateways, metrics, tasks, vault, credentials, leases, rotations, targets, flows, revocations, approvals, dial },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),

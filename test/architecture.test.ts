@@ -63,6 +63,7 @@ const LEAVES = [
   'private-file.ts',
   'spell-host.ts',
   'deadlines.ts',
+  'approver.ts',
 ]
 
 /** Who may import what. A room may always import itself and the leaves; `type` allows types only. */
@@ -75,6 +76,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'spell-host.ts': { value: [], type: [] },
   'cache.ts': { value: [], type: [] },
   'deadlines.ts': { value: [], type: [] },
+  'approver.ts': { value: [], type: [] },
   'private-file.ts': { value: ['errors.ts'], type: [] },
   'config.ts': { value: [], type: [] },
   'log.ts': { value: [], type: ['config.ts'] },
@@ -95,8 +97,9 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   policy: { value: [], type: [] },
   credentials: { value: ['store'], type: ['audit'] },
   revocations: { value: ['store'], type: [] },
+  approvals: { value: ['store'], type: [] },
   gateway: { value: [], type: ['broker.ts', 'audit', 'credentials'] },
-  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials'] },
+  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials', 'approvals'] },
   run: { value: ['host'], type: [] },
   backup: { value: [], type: [] },
 }

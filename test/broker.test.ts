@@ -84,6 +84,7 @@ function play(changes: Partial<BrokerVerbs<string>> = {}, attemptChanges: Partia
     open: () => flow,
     request: () => request,
     decide: () => allow,
+    consent: async ({ decision }) => decision,
     record: async (decided) => (decided.decision.effect === 'allow' ? Permit.grant(7, decided) : undefined),
     recordAttempt: async () => {},
     obtain: () => lease,
@@ -143,6 +144,46 @@ describe('the request', () => {
       refusal: { code: 'denied', detail: 'no policy permits it', reasons: ['no policy permits it'], correlationId: 'c1' },
     })
     assert.ok(!steps.includes('obtain'))
+  })
+
+  const needed: Decision = { ...allow, effect: 'needs-approval', code: 'needs_approval', approver: 'owner' }
+  const exact = { digest: 'd', line: 'GET /' }
+
+  test('what is allowed anyway is not read whole and asks nobody', async () => {
+    const { served, steps } = play({}, { exact: () => Promise.reject(new Error('it was read')) })
+    assert.ok('outcome' in (await served))
+    assert.ok(!steps.includes('consent'))
+  })
+
+  test('consent is asked for to what was read, before the decision is recorded; what it makes of it is recorded', async () => {
+    let asked: unknown
+    const { served, steps } = play(
+      {
+        decide: () => needed,
+        consent: async (_decided, given) => {
+          asked = given
+          return { ...allow, code: 'approved' }
+        },
+      },
+      { exact: async () => exact },
+    )
+    assert.ok('outcome' in (await served))
+    assert.equal(asked, exact)
+    assert.deepEqual(steps.slice(steps.indexOf('decide'), steps.indexOf('obtain')), ['decide', 'consent', 'record'])
+  })
+
+  test('what is revoked while it is read uses no consent up', async () => {
+    const played = play(
+      { decide: () => needed },
+      {
+        exact: async () => {
+          played.cutNow()
+          return exact
+        },
+      },
+    )
+    assert.equal(codeOf(await played.served), 'revoked')
+    assert.ok(!played.steps.includes('consent') && !played.steps.includes('record'))
   })
 
   test('needs-approval names who could consent', async () => {

@@ -1,4 +1,5 @@
 import type { Access } from '../model.ts'
+import * as approvals from './approvals.ts'
 import * as audit from './audit.ts'
 import * as backups from './backups.ts'
 import * as credentials from './credentials.ts'
@@ -79,6 +80,11 @@ export const ROUTES: readonly Row[] = [
   recordedByKillswitch('POST', '/v1/revocations', 'stint:Revocation::create', revocations.create),
   row('GET', '/v1/revocations', 'stint:Revocation::list', 'read', OPERATOR, revocations.list),
   recordedByKillswitch('POST', '/v1/revocations/:number/lift', 'stint:Revocation::lift', revocations.lift),
+
+  row('GET', '/v1/approvals', 'stint:Approval::list', 'read', OPERATOR, approvals.list),
+  row('GET', '/v1/approvals/:id', 'stint:Approval::show', 'read', OPERATOR, approvals.show),
+  row('POST', '/v1/approvals/:id/grant', 'stint:Approval::grant', 'admin', OPERATOR, approvals.grant),
+  row('POST', '/v1/approvals/:id/deny', 'stint:Approval::deny', 'write', OPERATOR, approvals.deny),
 
   row('GET', '/v1/leases', 'stint:Lease::list', 'read', OPERATOR, leases.list),
   row('GET', '/v1/leases/:id', 'stint:Lease::show', 'read', OPERATOR, leases.show),

@@ -1,3 +1,5 @@
+import type { Approval } from '../approvals/approval.ts'
+import type { ApprovalFilter } from '../approvals/list.ts'
 import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
 import type { Discovered } from '../credentials/discover.ts'
@@ -235,6 +237,14 @@ export interface ApiVerbs {
     get(id: string): Promise<LeaseListing>
     /** Revokes it at its provider, from now on. Throws `not_found`. */
     end(id: string, why: string): Promise<LeaseListing>
+  }
+  readonly approvals: {
+    list(filter: ApprovalFilter): Promise<Page<Approval>>
+    /** Throws `not_found`. */
+    get(id: string): Promise<Approval>
+    /** Throws `not_found`, `conflict`, `not_approver`. */
+    grant(id: string, caller: Caller, said: { readonly reason?: string }): Promise<Approval>
+    deny(id: string, caller: Caller, said: { readonly reason?: string }): Promise<Approval>
   }
   readonly rotations: {
     /** Throws `invalid_argument` that names the part of the recipe, `not_found`, `conflict`. */

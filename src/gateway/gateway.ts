@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly headersTimeoutMs: number
   /** Limit for a client's header section. */
   readonly clientHeadersTimeoutMs: number
+  /** Longest body that a person can be asked to consent to. */
+  readonly approvalBodyBytes: number
   readonly ca: Ca
   readonly dial: Dial
 }
@@ -60,7 +62,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   let stopping = false
   const isStopping = () => stopping
   const pools = createPools({ dial: options.dial, headersTimeoutMs: options.headersTimeoutMs })
-  const handle = createHandle(verbs, createForward(pools), isStopping)
+  const handle = createHandle(verbs, createForward(pools), { isStopping, approvalBodyBytes: options.approvalBodyBytes })
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))

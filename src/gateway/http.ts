@@ -5,6 +5,7 @@ import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Action, Operation, Scheme, Target } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import type { TakesSlash } from './canonical.ts'
+import { exactOf } from './exact.ts'
 import type { Forward } from './forward.ts'
 import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
@@ -23,8 +24,14 @@ export interface HttpVerbs extends HandOutVerbs {
 /** Handles one request to its end. Never rejects. */
 export type Handle = (arrival: Arrival) => Promise<void>
 
+interface HandleOptions {
+  isStopping(): boolean
+  /** Longest body that a person can be asked to consent to. */
+  readonly approvalBodyBytes: number
+}
+
 /** From a request as parsed to an attempt, and from what was served to an answer. */
-export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () => boolean): Handle {
+export function createHandle(verbs: HttpVerbs, forward: Forward, { isStopping, approvalBodyBytes }: HandleOptions): Handle {
   const takesSlash: TakesSlash = ({ scheme, host, port }, path) => {
     const target = verbs.match(scheme, host, port)
     return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
@@ -87,12 +94,16 @@ export function createHandle(verbs: HttpVerbs, forward: Forward, isStopping: () 
       return { served: { refusal: refusalOf(asStintError(thrown), correlationId) }, seen: bare }
     }
     const seen = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
-    const order = { operation: seen, arrival, prefix, hasBody: hasBody(arrival, bare) }
     const served = await verbs.serve({
       correlationId,
       proof,
       describe: () => describe(seen, target),
-      carryOut: (_permit, lease, flow) => forward(order, lease, flow),
+      async exact() {
+        if (hasBody(arrival, bare)) prefix = await readRest(arrival, prefix, approvalBodyBytes)
+        return exactOf(bare, Buffer.concat(prefix.chunks), arrival.trailers())
+      },
+      carryOut: (_permit, lease, flow) =>
+        forward({ operation: seen, arrival, prefix, hasBody: hasBody(arrival, bare) }, lease, flow),
     })
     return { served, seen }
   }
@@ -134,6 +145,14 @@ function bytesToRead(connector: Connector, operation: Operation): number {
 function readFirst(arrival: Arrival, bytes: number): Promise<Prefix> {
   if (arrival.expectsContinue) arrival.reply.sendContinue()
   return readPrefix(arrival.body, bytes)
+}
+
+/** The whole body. Throws `body_too_large` where a consent cannot cover it, `malformed_request` when it breaks off. */
+async function readRest(arrival: Arrival, { chunks, ended }: Prefix, most: number): Promise<Prefix> {
+  const size = chunks.reduce((sum, { length }) => sum + length, 0)
+  const rest = ended || size > most ? { chunks: [], ended } : await readFirst(arrival, most + 1 - size)
+  if (rest.ended && size <= most) return { chunks: [...chunks, ...rest.chunks], ended: true }
+  throw new StintError('body_too_large', `this needs a person's consent, which covers a body of ${most} bytes at most`)
 }
 
 function hasBody(arrival: Arrival, { headers }: Operation): boolean {

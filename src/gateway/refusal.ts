@@ -47,7 +47,7 @@ export function renderRefusal(refusal: Refusal, request: Readonly<Record<string,
   const status = statusOf(code, role)
   const plain = wantsText(request)
   const document = problem(code, detail, { correlationId, ...(reasons.length > 0 && { reasons }) })
-  const body = plain ? textOf(refusal) : `${JSON.stringify({ ...document, status, ...approverOf(refusal) })}\n`
+  const body = plain ? textOf(refusal) : `${JSON.stringify({ ...document, status, ...consentOf(refusal) })}\n`
   const headers = fieldsOf(refusal, plain ? 'text/plain; charset=utf-8' : 'application/problem+json', body)
   if (status === 407) headers.push('proxy-authenticate', CHALLENGE)
   if (status === 401) headers.push('www-authenticate', CHALLENGE)
@@ -113,11 +113,12 @@ export function refusalText(refusal: Refusal): RefusalText {
   }
 }
 
-function textOf({ code, detail, reasons, correlationId, approver }: Refusal): string {
+function textOf({ code, detail, reasons, correlationId, approver, approval }: Refusal): string {
   const [, title, next] = CATALOGUE[code]
   const more = reasons.filter((reason) => reason !== detail).slice(0, MAX_REASONS)
   const lines = [`stint: ${title} (${code})`, detail, ...more]
   if (approver !== undefined) lines.push(`Who could consent: ${approver}`)
+  if (approval !== undefined) lines.push(`Asked for as: ${approval.id}`)
   return `${[...lines, next, `Correlation id: ${correlationId}`].map((line) => printable(line, MAX_LINE)).join('\n')}\n`
 }
 
@@ -127,6 +128,9 @@ export function printable(text: string, most: number): string {
   return plain.length > most ? `${plain.slice(0, most)}…` : plain
 }
 
-function approverOf({ approver }: Refusal): { approver?: string } {
-  return approver === undefined ? {} : { approver }
+/** Who could consent, and where they were asked to: the API tells there how far it is. */
+function consentOf({ approver, approval }: Refusal): Record<string, unknown> {
+  if (approval === undefined) return approver === undefined ? {} : { approver }
+  const { id, expiresAt } = approval
+  return { approver, approval: { id, status: `/v1/approvals/${id}`, expiresAt } }
 }

@@ -1,3 +1,5 @@
+import { APPROVER_TAKES, isApproverRule, joinApprovers } from '../approver.ts'
+
 /** What a permit asks for besides: consent, and a bound on the credential's life. */
 export interface Obligations {
   readonly approver?: string
@@ -6,16 +8,25 @@ export interface Obligations {
   readonly unknown: readonly string[]
 }
 
-const APPROVER = /^[A-Za-z0-9][A-Za-z0-9._@+-]*$/
 const SECONDS = /^[1-9]\d{0,7}$/
 const ID = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/
 
-/** Every annotation there is: how its value must look, in a pattern and in words, and whether it obliges. */
-const ANNOTATIONS: ReadonlyMap<string, { readonly value: RegExp; readonly takes: string; readonly obliges: boolean }> = new Map([
-  ['id', { value: ID, takes: 'a name of letters, digits and ._/- that no other policy has', obliges: false }],
-  ['reason', { value: /\S/, takes: 'a sentence for people', obliges: false }],
-  ['approval', { value: APPROVER, takes: 'who must consent: "owner", or a name', obliges: true }],
-  ['ttl', { value: SECONDS, takes: 'whole seconds, from "1"', obliges: true }],
+/** How an annotation's value must look, as a check and in words, and whether it obliges. */
+interface Annotation {
+  fits(value: string): boolean
+  readonly takes: string
+  readonly obliges: boolean
+}
+
+/** Every annotation there is. */
+const ANNOTATIONS = new Map<string, Annotation>([
+  [
+    'id',
+    { fits: (value) => ID.test(value), takes: 'a name of letters, digits and ._/- that no other policy has', obliges: false },
+  ],
+  ['reason', { fits: (value) => /\S/.test(value), takes: 'a sentence for people', obliges: false }],
+  ['approval', { fits: isApproverRule, takes: APPROVER_TAKES, obliges: true }],
+  ['ttl', { fits: (value) => SECONDS.test(value), takes: 'whole seconds, from "1"', obliges: true }],
 ])
 
 type Annotations = Readonly<Record<string, string>>
@@ -25,7 +36,7 @@ export function checkAnnotations(annotations: Annotations, effect: 'permit' | 'f
   const problems = Object.hasOwn(annotations, 'id') ? [] : ['the policy has no @id("..."), the name it has in the log']
   for (const [name, value] of Object.entries(annotations)) {
     const known = ANNOTATIONS.get(name)
-    if (known !== undefined && !known.value.test(value)) problems.push(`@${name}("${value}") takes ${known.takes}`)
+    if (known !== undefined && !known.fits(value)) problems.push(`@${name}("${value}") takes ${known.takes}`)
     if (known?.obliges && effect === 'forbid') problems.push(`@${name} is an obligation and belongs on a permit`)
   }
   return problems
@@ -48,7 +59,7 @@ export function joinObligations(all: readonly Obligations[]): Obligations {
   const approvers = new Set(all.flatMap(({ approver }) => approver ?? []))
   const ttls = all.flatMap(({ ttlSeconds }) => ttlSeconds ?? [])
   return {
-    ...(approvers.size === 0 ? {} : { approver: [...approvers].sort().join(' and ') }),
+    ...(approvers.size === 0 ? {} : { approver: joinApprovers(approvers) }),
     ...(ttls.length === 0 ? {} : { ttlSeconds: Math.min(...ttls) }),
     unknown: all.flatMap(({ unknown }) => unknown),
   }

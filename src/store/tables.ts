@@ -13,6 +13,7 @@ export interface Tables {
   leases: LeasesTable
   recipes: RecipesTable
   rotations: RotationsTable
+  approvals: ApprovalsTable
   gateways: GatewaysTable
   changes: ChangesTable
   meta: MetaTable
@@ -31,6 +32,7 @@ export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> =
   leases: ['id'],
   recipes: ['credential_id'],
   rotations: ['id'],
+  approvals: ['id'],
   meta: ['key'],
   gateways: 'own',
   changes: 'own',
@@ -144,6 +146,21 @@ interface RotationsTable {
   sealed: Nullable<string>
 }
 
+interface ApprovalsTable {
+  id: string
+  /** SHA-256, hex, of what it covers: approvals/binding.ts. */
+  binding: string
+  task_id: string
+  /** pending, granted, denied or used; whether it has expired the clock tells. */
+  state: string
+  /** How often what was granted may still be done. */
+  uses_left: number
+  created_at: number
+  expires_at: number
+  /** What people are shown and what they said: approvals/approval.ts. */
+  record_json: string
+}
+
 /** The processes that share this state. Times are those of the database’s clock. */
 interface GatewaysTable {
   id: string
@@ -173,6 +190,7 @@ interface MetaTable {
 export type TaskRow = Selectable<TasksTable>
 export type TargetRow = Selectable<TargetsTable>
 export type CredentialRow = Selectable<CredentialsTable>
+export type ApprovalRow = Selectable<ApprovalsTable>
 export type RevocationRow = Selectable<RevocationsTable>
 export type IssuerRow = Selectable<IssuersTable>
 export type IdempotencyRow = Selectable<IdempotencyTable>

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Api, createApi } from '../../src/api/server.ts'
 import type { ApiVerbs, Asked, IdempotencyVerbs, LeaseListing, Proof, RotationListing } from '../../src/api/verbs.ts'
+import type { Approval } from '../../src/approvals/approval.ts'
 import type { Recipe } from '../../src/credentials/rotation/recipe.ts'
 import { StintError } from '../../src/errors.ts'
 import { createLog } from '../../src/log.ts'
@@ -56,6 +57,14 @@ export const LEASE: LeaseListing = {
   },
   ...{ targetId: 'orders', connector: 'postgres', reach: ['reads schema app'], handle: { role: 'stint' } },
   ...{ requestedAt: 1, activeAt: 2, expiresAt: 1000, attempts: 0, sightings: [{ at: 3, saw: 'live' }] },
+}
+
+export const APPROVAL: Approval = {
+  ...{ id: 'approval_1', state: 'pending', approver: 'owner', answers: [], usesLeft: 0, createdAt: 1, expiresAt: 1000 },
+  ...{ taskId: 'task_1', purpose: 'read', owner: 'alice', callerId: 'spiffe://stint.local/run/1', targetId: 'orders' },
+  ...{ action: 'http:POST', access: 'write', resource: '/v1/orders', parameters: {} },
+  ...{ line: 'POST https://orders.example/v1/orders', body: '{"count":1}' },
+  ...{ risk: 40, riskReasons: [], policies: ['write-production'], reasons: ['Ask the owner.'] },
 }
 
 export const RECIPE: Recipe = recipeAt('https://orders.example')
@@ -224,6 +233,12 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       list: async ({ limit }) => ({ items: [LEASE].slice(0, limit) }),
       get: async (id) => find(new Map([[LEASE.id, LEASE]]), id),
       end: async (id, why) => did(`revoke ${id}`, { ...find(new Map([[LEASE.id, LEASE]]), id), state: 'revoking', why }),
+    },
+    approvals: {
+      list: async ({ limit }) => ({ items: [APPROVAL].slice(0, limit) }),
+      get: async (id) => find(new Map([[APPROVAL.id, APPROVAL]]), id),
+      grant: async () => did('approvals.grant', { ...APPROVAL, state: 'granted', usesLeft: 1 }),
+      deny: async () => did('approvals.deny', { ...APPROVAL, state: 'denied' }),
     },
     rotations: {
       declare: async (credentialId, recipe) => did('rotations.declare', { credentialId, recipe, declaredAt: 1, version: 1 }),

@@ -77,7 +77,10 @@ describe('git shows its user why it was refused', () => {
     const push = 'cd clone && git push origin HEAD:topic'
     const clone = `git clone --quiet ${world.gitUrl} clone && echo changed > clone/README && cd clone && ${COMMIT} && cd ..`
     const { stderr } = await world.run('code', ['sh', '-c', `${clone} && ${push}`])
-    assert.match(stderr, /! \[remote rejected\] HEAD -> topic \(Stint: .*need.*consent.* Approvals cannot be given yet/)
+    assert.match(
+      stderr,
+      /! \[remote rejected\] HEAD -> topic \(Stint: .*need.*consent.* Send exactly the same again when they have said yes/,
+    )
     assert.equal((await lastRefusal('code'))?.effect, 'needs-approval')
   })
 

@@ -142,6 +142,7 @@ describe('closing the gateway', () => {
       host: '127.0.0.1',
       port: rig.port,
       maxConnections: 1,
+      approvalBodyBytes: 1024,
       headersTimeoutMs: 1,
       clientHeadersTimeoutMs: 1000,
       ca: rig.ca,

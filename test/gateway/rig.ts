@@ -162,6 +162,7 @@ export async function startRig(options: RigOptions) {
         reasons: denied ? ['no policy permits it'] : [],
       }
     },
+    consent: async ({ decision }) => decision,
     record: async (decided) => {
       await options.record?.()
       return decided.decision.effect === 'allow' ? Permit.grant(events.length, decided) : undefined
@@ -201,6 +202,7 @@ export async function startRig(options: RigOptions) {
       host: '127.0.0.1',
       port: 0,
       maxConnections: options.maxConnections ?? 1000,
+      approvalBodyBytes: 1_048_576,
       headersTimeoutMs: options.headersTimeoutMs ?? 10_000,
       clientHeadersTimeoutMs: options.clientHeadersTimeoutMs ?? 10_000,
       ca,

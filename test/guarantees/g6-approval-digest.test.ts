@@ -6,7 +6,7 @@ import { digestOf } from '../../src/policy/digest.ts'
 import { requestOnTarget } from '../../src/policy/request.ts'
 import { action, caller, NOON, requestWith, target, task } from '../policy/sample.ts'
 
-// G6, its shape: an approval will be bound to the digest of one request, so the digest must name exactly that request.
+// G6, its shape: an approval is bound to the digest of one request, so the digest must name exactly that request.
 
 const text = fc.string({ unit: 'grapheme', maxLength: 12 })
 const parts = fc.record({

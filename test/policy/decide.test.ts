@@ -105,8 +105,8 @@ describe('obligations', () => {
   })
 
   test('name everyone who must consent', async () => {
-    const two = `${OWNER} @id("sec") @approval("security") permit (principal, action, resource);`
-    assert.equal((await decideBy(two)).approver, 'owner and security')
+    const two = `${OWNER} @id("sec") @approval("role:security") permit (principal, action, resource);`
+    assert.equal((await decideBy(two)).approver, 'owner and role:security')
   })
 
   test('bound the credential’s life by the smallest @ttl', async () => {

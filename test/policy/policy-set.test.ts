@@ -79,6 +79,12 @@ describe('a policy set is refused at the place that is wrong', () => {
     ],
     ['an approval by nobody', '@id("a") @approval permit (principal, action, resource);', '1:1', /@approval\(""\) takes/],
     [
+      'an approval by a name alone',
+      '@id("a") @approval("ann") permit (principal, action, resource);',
+      '1:1',
+      /takes .*role:NAME/,
+    ],
+    [
       'a life of no seconds',
       '@id("a") @ttl("0") permit (principal, action, resource);',
       '1:1',

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { callerOf, endpoint } from './endpoint.ts'
+import { byName, millis, pageOf, pageQuery, words } from './schemas.ts'
+
+const states = z.enum(['pending', 'granted', 'denied', 'expired', 'used'])
+const texts = z.array(z.string()).readonly()
+
+export const approval = z
+  .object({
+    id: z.string(),
+    state: states,
+    approver: z.string().describe('Who must consent: the joined values of `@approval`.'),
+    taskId: z.string(),
+    purpose: z.string(),
+    owner: z.string(),
+    callerId: z.string(),
+    targetId: z.string(),
+    action: z.string(),
+    access: z.enum(['read', 'write', 'destructive', 'admin']),
+    resource: z.string(),
+    parameters: z.record(z.string(), z.union([z.string(), texts])),
+    line: z.string().exactOptional().describe('The request in one line.'),
+    body: z.string().exactOptional().describe('The beginning of its body, with what looks like a secret masked.'),
+    risk: z.number(),
+    riskReasons: texts,
+    policies: texts,
+    reasons: texts,
+    answers: z
+      .array(z.object({ by: z.string(), said: z.enum(['yes', 'no']), at: millis, reason: z.string().exactOptional() }))
+      .readonly(),
+    usesLeft: z.number().int(),
+    createdAt: millis,
+    expiresAt: millis,
+  })
+  .meta({ id: 'Approval' })
+
+const said = z.strictObject({ reason: words(500).exactOptional() })
+
+export const list = endpoint({
+  summary: 'What people were asked to consent to, newest first, and what they said.',
+  query: pageQuery.extend({ state: states.exactOptional(), taskId: words(200).exactOptional() }),
+  response: pageOf(approval),
+  handle: (verbs, { query }) => verbs.approvals.list(query),
+})
+
+export const show = endpoint({
+  summary: 'One question, with all that a person needs to answer it.',
+  params: byName,
+  response: approval,
+  handle: (verbs, { params }) => verbs.approvals.get(params.id),
+})
+
+export const grant = endpoint({
+  summary: 'Consents to exactly this request, once; with several approvers it is granted by the last of them.',
+  params: byName,
+  body: said,
+  response: approval,
+  handle: (verbs, { params, body }, asking) => verbs.approvals.grant(params.id, callerOf(asking), body),
+})
+
+export const deny = endpoint({
+  summary: 'Says no: the same request is refused until the question expires.',
+  params: byName,
+  body: said,
+  response: approval,
+  handle: (verbs, { params, body }, asking) => verbs.approvals.deny(params.id, callerOf(asking), body),
+})

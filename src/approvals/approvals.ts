@@ -1,0 +1,165 @@
+import { StintError } from '../errors.ts'
+import type { Store, Work } from '../store/store.ts'
+import type { ApprovalRow } from '../store/tables.ts'
+import { type Answer, type Approval, approvalOf, keptOf, newApprovalId, type Shown } from './approval.ts'
+import { type ApprovalFilter, listApprovals } from './list.ts'
+import { createOpenQuestions } from './open-questions.ts'
+import { isMet, mayAnswer, type Roles, whyUnmeetable } from './who.ts'
+
+/** How many questions of one task may wait for an answer: a program cannot bury people in them. */
+const MOST_PENDING_OF_A_TASK = 20
+
+/** What is asked: who must consent, what they are shown, what it is bound to, and when it would be too late in any case. */
+export interface Question {
+  readonly binding: string
+  readonly approver: string
+  readonly shown: Shown
+  /** Epoch milliseconds: the end of the task. */
+  readonly taskExpiresAt: number
+}
+
+/** What there is to a question. `taken` is a consent that was used up for this one request, by the very call that says so. */
+export type Standing =
+  | { readonly is: 'taken' | 'pending' | 'denied'; readonly approval: Approval }
+  | { readonly is: 'impossible'; readonly why: string }
+
+/** Who answers. `callerId` is the identity that the API verified, `person` who that is. */
+export interface Answerer {
+  readonly callerId: string
+  readonly person: string
+  readonly reason?: string
+}
+
+/** HAS A PERSON SAID YES? Durable, and shared by all gateways on one state. */
+export interface Approvals {
+  /** Takes a consent that is there for exactly this, once for all gateways; else finds the question, or asks it. Throws `store_unavailable`. */
+  consent(question: Question): Promise<Standing>
+  /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`. */
+  grant(id: string, answerer: Answerer): Promise<Approval>
+  deny(id: string, answerer: Answerer): Promise<Approval>
+  get(id: string): Promise<Approval>
+  list(filter: ApprovalFilter): ReturnType<typeof listApprovals>
+}
+
+/** Reads what is open and follows its changes. `seconds` is how long a question waits, and a consent for being used. */
+export async function openApprovals(
+  store: Store,
+  { now, roles, seconds }: { now(): number; roles: Roles; seconds: number },
+): Promise<Approvals> {
+  const open = createOpenQuestions(now)
+  const note = (rows: readonly ApprovalRow[]): void => {
+    for (const row of rows) open.note(approvalOf(row, now()), row.binding)
+  }
+  store.watch('approval', async (ids) => {
+    note(await store.db.selectFrom('approvals').selectAll().where('id', 'in', ids).execute())
+  })
+  note(await store.db.selectFrom('approvals').selectAll().where('expires_at', '>', now()).orderBy('created_at').execute())
+  return {
+    consent,
+    get: async (id) => approvalOf(await rowOf(store.db, id), now()),
+    list: (filter) => listApprovals(store.db, filter, now()),
+    grant: (id, answerer) => store.write((tx, changed) => answer(tx, changed, id, { answerer, said: 'yes' })),
+    deny: (id, answerer) => store.write((tx, changed) => answer(tx, changed, id, { answerer, said: 'no' })),
+  }
+
+  async function consent(question: Question): Promise<Standing> {
+    const why = whyUnmeetable(question.approver, roles)
+    if (why !== undefined) return { is: 'impossible', why }
+    const known = open.find(question.binding)
+    if (known?.state === 'pending') return { is: 'pending', approval: known }
+    if (known?.state === 'denied') return { is: 'denied', approval: known }
+    const waiting = open.pendingOf(question.shown.taskId)
+    if (known === undefined && waiting >= MOST_PENDING_OF_A_TASK)
+      return { is: 'impossible', why: `${waiting} questions of this task wait for an answer already.` }
+    return store.write((tx, changed) => settle(tx, changed, question))
+  }
+
+  /** In the one transaction that writes now, whichever process makes it: what memory said may be over. */
+  async function settle(tx: Tx, changed: Changed, question: Question): Promise<Standing> {
+    const { binding } = question
+    const row = await tx
+      .selectFrom('approvals')
+      .selectAll()
+      .where('binding', '=', binding)
+      .where('expires_at', '>', now())
+      .where('state', '!=', 'used')
+      .orderBy('created_at', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    if (row === undefined) return { is: 'pending', approval: await ask(tx, changed, question) }
+    const approval = approvalOf(row, now())
+    if (approval.state === 'granted' && (await take(tx, changed, row))) return { is: 'taken', approval }
+    return { is: approval.state === 'denied' ? 'denied' : 'pending', approval }
+  }
+
+  /** Compare and set: of all who try, as many succeed as there are uses left. */
+  async function take(tx: Tx, changed: Changed, { id, uses_left }: ApprovalRow): Promise<boolean> {
+    const { numUpdatedRows } = await tx
+      .updateTable('approvals')
+      .set({ uses_left: uses_left - 1, state: uses_left > 1 ? 'granted' : 'used' })
+      .where('id', '=', id)
+      .where('state', '=', 'granted')
+      .where('uses_left', '=', uses_left)
+      .where('expires_at', '>', now())
+      .executeTakeFirst()
+    if (numUpdatedRows !== 1n) return false
+    changed('approval', id)
+    return true
+  }
+
+  async function ask(tx: Tx, changed: Changed, { binding, approver, shown, taskExpiresAt }: Question): Promise<Approval> {
+    const time = now()
+    const row: ApprovalRow = {
+      ...{ id: newApprovalId(), binding, task_id: shown.taskId, state: 'pending', uses_left: 0, created_at: time },
+      expires_at: Math.min(time + seconds * 1000, taskExpiresAt),
+      record_json: JSON.stringify({ ...shown, approver, answers: [] }),
+    }
+    await tx.insertInto('approvals').values(row).execute()
+    changed('approval', row.id)
+    return approvalOf(row, time)
+  }
+
+  /** One no is a no. A yes grants when it is the last one that is asked for: once, until the question would have expired. */
+  async function answer(
+    tx: Tx,
+    changed: Changed,
+    id: string,
+    { answerer, said }: { answerer: Answerer; said: Answer['said'] },
+  ): Promise<Approval> {
+    const row = await rowOf(tx, id)
+    const approval = approvalOf(row, now())
+    refuseAnswer(approval, answerer, roles)
+    const { person: by, reason } = answerer
+    const answers = [...approval.answers, { by, said, at: now(), ...(reason !== undefined && { reason }) }]
+    const isGranted = said === 'yes' && isMet({ ...approval, answers }, roles)
+    const next = {
+      ...row,
+      state: said === 'no' ? 'denied' : isGranted ? 'granted' : 'pending',
+      uses_left: isGranted ? 1 : 0,
+      record_json: JSON.stringify({ ...keptOf(row), answers }),
+    }
+    const { state, uses_left, record_json } = next
+    await tx.updateTable('approvals').set({ state, uses_left, record_json }).where('id', '=', id).execute()
+    changed('approval', id)
+    return approvalOf(next, now())
+  }
+}
+
+type Tx = Parameters<Work<unknown>>[0]
+type Changed = Parameters<Work<unknown>>[1]
+
+async function rowOf(db: Store['db'], id: string): Promise<ApprovalRow> {
+  const row = await db.selectFrom('approvals').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw new StintError('not_found', `there is no approval ${id}`)
+  return row
+}
+
+/** Nobody consents to what they ask for themselves, nor twice. */
+function refuseAnswer(approval: Approval, { callerId, person }: Answerer, roles: Roles): void {
+  const { id, state, answers } = approval
+  if (state !== 'pending') throw new StintError('conflict', `approval ${id} is ${state} already`)
+  if (callerId === approval.callerId) throw new StintError('not_approver', 'nobody consents to what they ask for themselves')
+  if (!mayAnswer(person, approval, roles))
+    throw new StintError('not_approver', `${person} is not asked; it takes ${approval.approver}`)
+  if (answers.some(({ by }) => by === person)) throw new StintError('conflict', `${person} has answered approval ${id} already`)
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { openApprovals, type Question } from '../../src/approvals/approvals.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+
+const roles = { security: ['bob', 'cyd'] }
+const ann = { callerId: 'spiffe://stint.local/operator', person: 'ann' }
+const bob = { callerId: 'spiffe://stint.local/people/bob', person: 'bob' }
+const cyd = { callerId: 'spiffe://stint.local/people/cyd', person: 'cyd' }
+
+function question(binding: string, more: { approver?: string; taskId?: string } = {}): Question {
+  return {
+    ...{ binding, approver: more.approver ?? 'owner', taskExpiresAt: 3_600_000 },
+    shown: {
+      ...{ taskId: more.taskId ?? 'task_1', purpose: 'sell', owner: 'ann', callerId: 'spiffe://stint.local/local/ann' },
+      ...{ targetId: 'shop', action: 'http:POST', access: 'write', resource: '/orders', parameters: {} },
+      ...{ risk: 1, riskReasons: [], policies: [], reasons: [] },
+    },
+  }
+}
+
+/** Approvals on a store of their own, with a clock that is moved by hand. */
+async function play(t: TestContext) {
+  const path = join(await temporaryDirectory(t), 'state.db')
+  let now = 1000
+  const stores: Store[] = []
+  const open = async () => {
+    const store = await openStore(path)
+    stores.push(store)
+    return openApprovals(store, { now: () => now, roles, seconds: 60 })
+  }
+  t.after(async () => {
+    for (const store of stores) await store.close()
+  })
+  const approvals = await open()
+  const idOf = async (asked: Question): Promise<string> => {
+    const standing = await approvals.consent(asked)
+    assert.ok(standing.is === 'pending')
+    return standing.approval.id
+  }
+  return { approvals, open, idOf, pass: (ms: number) => (now += ms) }
+}
+
+const code = (expected: string) => (thrown: unknown) => (thrown as { code: string }).code === expected
+
+describe('a consent', () => {
+  test('is taken once, also by those who ask at the same moment', async (t) => {
+    const { approvals, idOf } = await play(t)
+    await approvals.grant(await idOf(question('a')), ann)
+    const all = await Promise.all(Array.from({ length: 8 }, () => approvals.consent(question('a'))))
+    assert.equal(all.filter(({ is }) => is === 'taken').length, 1)
+    assert.equal(new Set(all.flatMap((one) => (one.is === 'pending' ? one.approval.id : []))).size, 1)
+  })
+
+  test('is gone when its time is over, and so is a question and a no', async (t) => {
+    const { approvals, idOf, pass } = await play(t)
+    const granted = await idOf(question('a'))
+    await approvals.grant(granted, ann)
+    const asked = await idOf(question('b'))
+    const denied = await idOf(question('c'))
+    await approvals.deny(denied, ann)
+    pass(60_000)
+    for (const [binding, id] of Object.entries({ a: granted, b: asked, c: denied }))
+      assert.notEqual(await idOf(question(binding)), id)
+    assert.equal((await approvals.get(granted)).state, 'expired')
+    await assert.rejects(approvals.grant(asked, ann), code('conflict'))
+  })
+
+  test('never outlives its task', async (t) => {
+    const { approvals, idOf } = await play(t)
+    assert.equal((await approvals.get(await idOf({ ...question('a'), taskExpiresAt: 2000 }))).expiresAt, 2000)
+  })
+
+  test('survives a restart unless it was used', async (t) => {
+    const { approvals, open, idOf } = await play(t)
+    for (const binding of ['a', 'b']) await approvals.grant(await idOf(question(binding)), ann)
+    assert.equal((await approvals.consent(question('a'))).is, 'taken')
+    const again = await open()
+    assert.equal((await again.consent(question('a'))).is, 'pending')
+    assert.equal((await again.consent(question('b'))).is, 'taken')
+  })
+})
+
+describe('who may answer', () => {
+  test('the owner where the owner is asked, and nobody else', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const id = await idOf(question('a'))
+    await assert.rejects(approvals.grant(id, bob), code('not_approver'))
+    await assert.rejects(approvals.deny(id, bob), code('not_approver'))
+    assert.equal((await approvals.grant(id, ann)).state, 'granted')
+  })
+
+  test('never the caller itself', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const self = { callerId: 'spiffe://stint.local/local/ann', person: 'ann' }
+    await assert.rejects(approvals.grant(await idOf(question('a')), self), code('not_approver'))
+  })
+
+  test('two of a role are two people, and with the owner all three', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const asked = question('a', { approver: '2 of role:security and owner' })
+    const id = await idOf(asked)
+    assert.equal((await approvals.grant(id, bob)).state, 'pending')
+    await assert.rejects(approvals.grant(id, bob), code('conflict'))
+    assert.equal((await approvals.grant(id, ann)).state, 'pending')
+    assert.equal((await approvals.consent(asked)).is, 'pending')
+    assert.equal((await approvals.grant(id, cyd)).state, 'granted')
+    assert.equal((await approvals.consent(asked)).is, 'taken')
+  })
+
+  test('one no is enough', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const asked = question('a', { approver: '2 of role:security' })
+    const id = await idOf(asked)
+    await approvals.grant(id, bob)
+    await approvals.deny(id, cyd)
+    assert.equal((await approvals.consent(asked)).is, 'denied')
+  })
+
+  for (const approver of ['role:nobody', '3 of role:security', 'role:toString', 'whoever'])
+    test(`nobody is asked where ${approver} must consent`, async (t) => {
+      const { approvals } = await play(t)
+      assert.equal((await approvals.consent(question('a', { approver }))).is, 'impossible')
+      assert.deepEqual((await approvals.list({ limit: 10 })).items, [])
+    })
+})
+
+describe('questions', () => {
+  test('of one task are twenty at most; another task may still ask', async (t) => {
+    const { approvals, idOf } = await play(t)
+    for (let at = 0; at < 20; at += 1) await idOf(question(`q${at}`))
+    assert.equal((await approvals.consent(question('more'))).is, 'impossible')
+    assert.equal((await approvals.consent(question('q7'))).is, 'pending', 'those that were asked still stand')
+    assert.equal((await approvals.consent(question('other', { taskId: 'task_2' }))).is, 'pending')
+  })
+
+  test('are listed newest first, in pages and by state', async (t) => {
+    const { approvals, idOf, pass } = await play(t)
+    const ids: string[] = []
+    for (const binding of ['a', 'b', 'c']) {
+      ids.unshift(await idOf(question(binding)))
+      pass(1)
+    }
+    await approvals.deny(ids[1] ?? '', ann)
+    const first = await approvals.list({ limit: 2 })
+    const rest = await approvals.list({ limit: 2, ...(first.next !== undefined && { cursor: first.next }) })
+    assert.deepEqual(
+      [...first.items, ...rest.items].map(({ id }) => id),
+      ids,
+    )
+    assert.deepEqual(
+      (await approvals.list({ limit: 9, state: 'denied' })).items.map(({ id }) => id),
+      [ids[1]],
+    )
+    pass(60_000)
+    assert.equal((await approvals.list({ limit: 9, state: 'expired' })).items.length, 2)
+    await assert.rejects(approvals.list({ limit: 2, cursor: 'x' }), code('invalid_argument'))
+  })
+})

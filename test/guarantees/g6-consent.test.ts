@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Page } from '../../src/api/verbs.ts'
+import type { Approval } from '../../src/approvals/approval.ts'
+import { createClient } from '../../src/cli/client.ts'
+import { AGENT, type Agent, speakWith } from '../fakes/asking.ts'
+import { finish, type Installation, startStint } from '../fakes/stint.ts'
+import { startUpstream, type Upstream } from '../fakes/upstream.ts'
+import { declared, succeed } from '../fakes/world.ts'
+
+const SECRET = `upstream-key-${crypto.randomUUID()}`
+
+describe('G6: a consent allows exactly the request it names, once, before it expires', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'stint-consent-'))
+  let stint: Installation
+  let shop: Upstream
+  let agent: Agent
+  const bodies: string[] = []
+  const call: ReturnType<typeof createClient>['call'] = (...asked) => createClient(() => stint.home).call(...asked)
+  const begin = (...command: readonly string[]) =>
+    stint.spawn(['run', '--task', 'sell a kettle', '--target', 'shop', '--ttl', '5m', '--', ...command], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd: directory,
+    })
+  const order = (body: string, more: { path?: string; headers?: Record<string, string> } = {}) =>
+    agent.ask({
+      url: `https://localhost:${shop.port}${more.path ?? '/orders'}`,
+      ...{ method: 'POST', body, headers: { 'content-type': 'application/json', ...more.headers } },
+    })
+  const pending = async () => (await call<Page<Approval>>('GET', '/v1/approvals?state=pending')).items
+  /** The one question about this body. */
+  const questionOf = async (body: string): Promise<Approval> => {
+    const found = (await pending()).filter((one) => one.body === body)
+    assert.equal(found.length, 1)
+    return found[0] as Approval
+  }
+
+  before(async () => {
+    shop = await startUpstream(directory, SECRET, (request, response) => {
+      let body = ''
+      request.on('data', (chunk) => (body += chunk))
+      request.on('end', () => {
+        bodies.push(body)
+        response.end('sold')
+      })
+    })
+    stint = await startStint({ STINT_APPROVAL_BODY: '2000' })
+    await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'production', ...declared(shop)]))
+    await succeed(stint.cli(['credential', 'add', 'key'], SECRET))
+    agent = speakWith(begin(...AGENT))
+  })
+  after(async () => {
+    await agent?.end()
+    await stint?.stop()
+    await shop?.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  test('nothing is sent before a person has said yes, and equal requests are one question', async () => {
+    for (const _ of [1, 2]) {
+      const { status, text } = await order('{"kettles":1}')
+      assert.equal(status, 403)
+      const { code, approver, approval } = JSON.parse(text)
+      assert.deepEqual([code, approver], ['needs_approval', 'owner'])
+      assert.equal(approval.id, (await questionOf('{"kettles":1}')).id)
+    }
+    assert.deepEqual(bodies, [])
+  })
+
+  test('people are shown who asks, for what, and what exactly would be sent, secrets masked', async () => {
+    const body = '{"kettles":2,"password":"hunter2hunter2"}'
+    await order(body)
+    const [asked] = await pending()
+    assert.ok(asked !== undefined)
+    assert.deepEqual(
+      [asked.purpose, asked.targetId, asked.action, asked.resource, asked.line, asked.body],
+      [
+        'sell a kettle',
+        'shop',
+        'http:POST',
+        '/orders',
+        `POST https://localhost:${shop.port}/orders`,
+        '{"kettles":2,"password":[masked]}',
+      ],
+    )
+    assert.match(asked.reasons[0] ?? '', /consent of the task's owner/)
+    const { stdout } = await succeed(stint.cli(['approvals', 'show', asked.id]))
+    assert.match(stdout, /sell a kettle/)
+    assert.match(stdout, /\| {"kettles":2/)
+    assert.doesNotMatch(stdout, /hunter2/)
+  })
+
+  test('a yes lets the same bytes through once, and the log says who said it', async () => {
+    const { id } = await questionOf('{"kettles":1}')
+    await succeed(stint.cli(['approvals', 'grant', id]))
+    assert.equal((await order('{"kettles":1}')).text, 'sold')
+    assert.deepEqual(bodies, ['{"kettles":1}'])
+    assert.equal((await order('{"kettles":1}')).status, 403, 'it is used up')
+    assert.deepEqual(bodies, ['{"kettles":1}'])
+    assert.equal((await call<Approval>('GET', `/v1/approvals/${id}`)).state, 'used')
+    const { items } = await call<Page<{ code: string; reasons: string[]; effect: string }>>(
+      'GET',
+      '/v1/audit/entries?code=approved',
+    )
+    assert.equal(items.length, 1)
+    assert.equal(items[0]?.effect, 'allow')
+    assert.match(items[0]?.reasons[0] ?? '', new RegExp(`said yes: ${id}`))
+  })
+
+  test('a changed byte, query or header needs a consent of its own', async () => {
+    await order('{"kettles":3}')
+    const { id } = await questionOf('{"kettles":3}')
+    await call('POST', `/v1/approvals/${id}/grant`, {})
+    const sold = bodies.length
+    for (const [body, more] of [
+      ['{"kettles":4}', {}],
+      ['{"kettles":3} ', {}],
+      ['{"kettles":3}', { path: '/orders?gift=1' }],
+      ['{"kettles":3}', { path: '/orders/7' }],
+      ['{"kettles":3}', { headers: { 'x-account': 'other' } }],
+    ] as const)
+      assert.equal((await order(body, more)).status, 403)
+    assert.equal(bodies.length, sold)
+    assert.equal((await order('{"kettles":3}')).text, 'sold', 'the one that was consented to still stands')
+  })
+
+  test('another task cannot use it', async () => {
+    await order('{"kettles":5}')
+    await call('POST', `/v1/approvals/${(await questionOf('{"kettles":5}')).id}/grant`, {})
+    const mine = agent
+    agent = speakWith(begin(...AGENT))
+    assert.equal((await order('{"kettles":5}')).status, 403)
+    await agent.end()
+    agent = mine
+    assert.equal((await order('{"kettles":5}')).text, 'sold')
+  })
+
+  test('a no refuses it and says who and why', async () => {
+    await order('{"kettles":6}')
+    const { id, owner } = await questionOf('{"kettles":6}')
+    await succeed(stint.cli(['approvals', 'deny', id, '--reason', 'too many']))
+    const { status, text } = await order('{"kettles":6}')
+    assert.equal(status, 403)
+    const { code, reasons } = JSON.parse(text)
+    assert.equal(code, 'denied')
+    assert.equal(reasons[0], `${owner} said no, "too many": ${id}.`)
+    await assert.rejects(call('POST', `/v1/approvals/${id}/grant`, {}), { code: 'conflict' })
+  })
+
+  test('a program inside a task cannot answer', async () => {
+    await order('{"kettles":9}')
+    const { id } = await questionOf('{"kettles":9}')
+    const child = begin(process.execPath, join(import.meta.dirname, '..', '..', 'bin', 'stint.js'), 'approvals', 'grant', id)
+    assert.notEqual((await finish(child)).code, 0)
+    assert.equal((await call<Approval>('GET', `/v1/approvals/${id}`)).state, 'pending')
+  })
+
+  test('what is longer than a person can be asked about is refused, and asks nobody', async () => {
+    const before = (await pending()).length
+    const { status, text } = await order('x'.repeat(2001))
+    assert.equal(status, 413)
+    assert.equal(JSON.parse(text).code, 'body_too_large')
+    assert.equal((await pending()).length, before)
+    assert.equal((await order('x'.repeat(2000))).status, 403)
+  })
+})
