@@ -99,7 +99,7 @@ async function config(): Promise<string> {
 async function connectors(): Promise<string> {
   const { CONNECTORS } = await import('../src/credentials/connectors/index.ts')
   const { PRESETS } = await import('../src/targets/presets.ts')
-  const kinds = Object.values(CONNECTORS).map(({ kind, summary, example, minting }) => {
+  const kinds = Object.values(CONNECTORS).map(({ kind, summary, example, minting, settings: own }) => {
     const known = example.known.map(({ operation: { method, path, query }, action }) => [
       `\`${method} ${path}${query ? `?${query}` : ''}\``,
       `\`${action.id}\``,
@@ -110,7 +110,7 @@ async function connectors(): Promise<string> {
       action === undefined ? 'refused' : `\`${action.id}\``,
       action?.access ?? '',
     ])
-    const settings = Object.entries(minting?.settings ?? {}).map(([name, one]) => [
+    const settings = Object.entries(minting?.settings ?? own ?? {}).map(([name, one]) => [
       `\`${name}\``,
       `${one.required ? 'required' : 'optional'}${one.isList ? ', repeatable' : ''}`,
       one.summary,

@@ -136,7 +136,7 @@ export interface Target {
   readonly trustedCa?: string
   readonly credentialId?: string
   readonly placement: Placement
-  /** What its connector must know to mint, by the names in docs/reference/connectors.md. Never a secret. */
+  /** What its connector must know, by the names in docs/reference/connectors.md. Never a secret. */
   readonly settings?: Readonly<Record<string, string | readonly string[]>>
   /** True where programs that cannot be proxied may be handed what is minted for their task (docs/decisions/0017). */
   readonly handsOut?: boolean

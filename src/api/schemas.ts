@@ -140,7 +140,7 @@ const targetShape = {
     .record(z.string().regex(/^[a-z][a-z0-9_]{0,62}$/, 'takes the name of a setting'), setting)
     .readonly()
     .exactOptional()
-    .describe('What its connector must know to mint; docs/reference/connectors.md names them.'),
+    .describe('What its connector must know; docs/reference/connectors.md names them.'),
   handsOut: z.boolean().exactOptional().describe('Programs that cannot be proxied may be handed what is minted for their task.'),
 }
 export const addTarget = z.strictObject(targetShape).meta({ id: 'AddTarget' })

@@ -46,7 +46,8 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
 
 /** `name=value`, and again for a list. Which are lists the connector says; one it does not know is refused by the server. */
 function readSettings(pairs: readonly string[], connector: string): Record<string, string | string[]> {
-  const known = CONNECTORS[connector]?.minting?.settings ?? {}
+  const { minting, settings: own } = CONNECTORS[connector] ?? {}
+  const known = minting?.settings ?? own ?? {}
   const settings: Record<string, string | string[]> = {}
   for (const pair of pairs) {
     const [, name = '', value = ''] = /^([a-z][a-z0-9_]*)=(.*)$/s.exec(pair) ?? []

@@ -1,6 +1,7 @@
+import type { ErrorCode } from '../errors.ts'
 import type { Action, HostRule, Operation, Placement, Scheme, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
-import type { Minting } from './minting.ts'
+import type { Minting, Setting } from './minting.ts'
 
 /** One thing to put into the outgoing request. The gateway applies it; only it reveals the secret. */
 export type Injection =
@@ -46,6 +47,7 @@ export interface Obtained {
 export interface RefusalText {
   /** What it is as an HTTP error. */
   readonly status: number
+  readonly code: ErrorCode
   readonly line: string
   readonly text: string
 }
@@ -103,6 +105,8 @@ export interface Connector {
   obtain?(input: ObtainInput): Promise<Obtained>
   /** Makes a credential for each task instead of wrapping the standing one. */
   readonly minting?: Minting
+  /** What a target of one that wraps may be told; one that mints has its own in `minting`. */
+  readonly settings?: Readonly<Record<string, Setting>>
   /** For a protocol that is not HTTP: names what opening a session does. Throws `unknown_action`. */
   describeSession?(opening: SessionOpening, target: Target): Action
   /** Names the shape of credential an action needs, where they differ: git takes basic auth, REST a header. One lease for each. */

@@ -108,6 +108,7 @@ export function refusalText(refusal: Refusal): RefusalText {
   const why = printable(refusal.detail, MAX_LINE / 2)
   return {
     status: CATALOGUE[refusal.code][0],
+    code: refusal.code,
     line: `Stint: ${why}${/[.!?]$/.test(why) ? '' : '.'} ${CATALOGUE[refusal.code][2]}`,
     text: textOf(refusal),
   }

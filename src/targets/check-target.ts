@@ -21,14 +21,16 @@ export interface Kind {
   readonly schemes?: readonly Scheme[]
   /** There for one that mints: the target's credential is then shown to the provider only, and placed nowhere. */
   readonly minting?: {
-    readonly settings: Readonly<
-      Record<string, { readonly required: boolean; readonly isList: boolean; readonly pattern: RegExp }>
-    >
+    readonly settings: Settings
     checkTarget?(target: Target): void
     /** There where what is minted is something that a program can be handed. */
     handOut?: unknown
   }
+  /** What one that does not mint may be told. */
+  readonly settings?: Settings
 }
+
+type Settings = Readonly<Record<string, { readonly required: boolean; readonly isList: boolean; readonly pattern: RegExp }>>
 
 /** Connectors by the name that targets call them. */
 export type Kinds = Readonly<Record<string, Kind>>
@@ -69,8 +71,8 @@ function checkHostRule({ scheme, host, port }: HostRule, schemes: readonly Schem
   return { scheme: oneOf('scheme', schemes, scheme), host: checkHost(host, true), port: checkPort(port) }
 }
 
-function checkSettings(target: Target, { minting }: Kind): void {
-  const known = minting?.settings ?? {}
+function checkSettings(target: Target, { minting, settings }: Kind): void {
+  const known = minting?.settings ?? settings ?? {}
   const given = target.settings ?? {}
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(known, name))

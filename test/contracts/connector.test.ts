@@ -52,7 +52,12 @@ function actionOrRefusal(connector: Connector, operation: Operation): Action | u
 function checkSpoken(connector: Connector, { body, ...rest }: Operation): void {
   const prefix = connector.bodyPrefix(rest)
   const seen = prefix === 0 || body === undefined ? rest : { ...rest, body: body.subarray(0, prefix) }
-  const spoken = connector.speakRefusal?.(seen, { status: 403, line: 'Stint: no. Ask.', text: 'stint: no\nAsk.\n' })
+  const spoken = connector.speakRefusal?.(seen, {
+    status: 403,
+    code: 'denied',
+    line: 'Stint: no. Ask.',
+    text: 'stint: no\nAsk.\n',
+  })
   if (spoken === undefined) return
   assert.ok(spoken.status === 200 || (spoken.status >= 400 && spoken.status < 600), String(spoken.status))
   assert.match(spoken.contentType, /^application\/[a-z0-9.+-]+$/)

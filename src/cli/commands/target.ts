@@ -61,7 +61,7 @@ function registerAdd(target: Command, context: CommandContext): void {
     .option('--label <text>', 'a label for policies; repeatable', append)
     .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append)
     .option('--ca-file <path>', 'PEM file of the CA that signed its certificate')
-    .option('--set <name=value...>', 'a setting of a connector that mints; again for a list')
+    .option('--set <name=value...>', 'a setting of its connector; again for a list')
     .option('--hand-out', 'let programs that cannot be proxied be handed what is minted for their task')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, options: TargetOptions) => {

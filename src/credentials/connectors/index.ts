@@ -9,6 +9,7 @@ import { githubApp } from './github-app.ts'
 import { gitlab } from './gitlab.ts'
 import { http } from './http.ts'
 import { kubernetes } from './kubernetes.ts'
+import { mcp } from './mcp.ts'
 import { mysql } from './mysql.ts'
 import { npm } from './npm.ts'
 import { oauth } from './oauth.ts'
@@ -29,6 +30,7 @@ export const CONNECTORS: Readonly<Record<string, Connector>> = {
   gitlab,
   http,
   kubernetes,
+  mcp,
   mysql,
   npm,
   oauth,

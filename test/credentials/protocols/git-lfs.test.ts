@@ -85,7 +85,7 @@ describe('Git LFS', () => {
   })
 
   test('has its refusal said in an error that git-lfs shows', () => {
-    const refusal = { status: 413, line: 'Stint: no. Ask.', text: 'stint: no\n' }
+    const refusal = { status: 413, code: 'body_too_large', line: 'Stint: no. Ask.', text: 'stint: no\n' } as const
     for (const connector of [git, gitRest, github]) {
       const said = connector.speakRefusal?.(batch({ operation: 'upload' }), refusal)
       assert.deepEqual([said?.status, said?.contentType], [413, 'application/vnd.git-lfs+json'])

@@ -5,7 +5,7 @@ import { reportRefusal } from '../../../src/credentials/protocols/git-report.ts'
 import type { Operation } from '../../../src/model.ts'
 
 const [ZERO, ONE, TWO] = ['0', '1', '2'].map((digit) => digit.repeat(40))
-const REFUSAL = { status: 403, line: 'Stint: no. Ask.', text: 'stint: no\nAsk.\n' }
+const REFUSAL = { status: 403, code: 'denied', line: 'Stint: no. Ask.', text: 'stint: no\nAsk.\n' } as const
 const HEADERS = { 'content-type': 'application/x-git-receive-pack-request' }
 
 function packet(content: string): string {
@@ -83,7 +83,12 @@ describe('the report of a refused push', () => {
   test('of as many refs as are read is in whole packets, and of a bounded size', () => {
     const refs = Array.from({ length: 700 }, (_, i) => `refs/${i}`)
     const body = push('report-status side-band-64k', ...refs)
-    const said = reportRefusal(operationOf(body), false, { status: 403, line: 'x'.repeat(700), text: 'y'.repeat(8000) })
+    const said = reportRefusal(operationOf(body), false, {
+      status: 403,
+      code: 'denied',
+      line: 'x'.repeat(700),
+      text: 'y'.repeat(8000),
+    })
     assert.ok(said !== undefined && said.body.length < 600_000)
     assert.equal(bandsOf(said.body).report.length, 702)
   })

@@ -1,0 +1,112 @@
+import { StintError } from '../../errors.ts'
+import type { Action, Operation, Target } from '../../model.ts'
+import type { Connector, ConnectorSample } from '../connector.ts'
+import { refuseOverride } from '../protocols/disguise.ts'
+import { describeMessage, MAX_MESSAGE } from '../protocols/mcp-action.ts'
+import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
+import { obtainPlaced } from '../protocols/placement.ts'
+import { settingOf } from '../protocols/setting.ts'
+
+/** Throws `unknown_action` for whatever is not at the server's one path, and as `describeMessage` does. */
+function describe(operation: Operation, target: Target): Action {
+  const { path, query, headers } = operation
+  refuseOverride(operation)
+  if (path !== (settingOf(target, 'path') || '/mcp') || query !== '')
+    throw new StintError('unknown_action', 'the target’s setting `path` names the one place where MCP is spoken')
+  if (headers.upgrade !== undefined) throw new StintError('unknown_action', 'MCP over HTTP asks for no other protocol')
+  return describeMessage(operation, target)
+}
+
+const TOOL = /^[\x21-\x7e]{1,200}$/
+
+/** Bytes of a sample. */
+function asked(message: object, headers: Record<string, string> = {}): ConnectorSample['operation'] {
+  const body = new TextEncoder().encode(JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }))
+  return { method: 'POST', path: '/mcp', headers: { 'content-type': 'application/json', ...headers }, body }
+}
+
+/** An MCP server over streamable HTTP: each tool call, resource and prompt is an action of its own. */
+export const mcp: Connector = {
+  kind: 'mcp',
+  summary:
+    'An MCP server over streamable HTTP, revisions 2025-03-26 to 2026-07-28: each tool call, resource and prompt is an action of its own, with its arguments as parameters.',
+  defaultHosts: [],
+  defaultPlacement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
+  placeholderVariables: [],
+  settings: {
+    path: {
+      summary: 'Where the server speaks MCP, and nothing else is reached; /mcp when it is not said.',
+      required: false,
+      isList: false,
+      pattern: /^(?:\/[A-Za-z0-9._~-]+)+\/?$|^\/$/,
+    },
+    read_tools: {
+      summary: 'A tool that only reads. What a server says of its own tools is not believed: every other tool writes.',
+      required: false,
+      isList: true,
+      pattern: TOOL,
+    },
+    destructive_tools: { summary: 'A tool that destroys.', required: false, isList: true, pattern: TOOL },
+  },
+  bodyPrefix: ({ method }) => (method === 'POST' ? MAX_MESSAGE : 0),
+  describe,
+  speakRefusal: speakMcpRefusal,
+  obtain: obtainPlaced,
+  example: {
+    target: {
+      id: 'tools',
+      connector: 'mcp',
+      hosts: [{ scheme: 'https', host: 'mcp.example.com', port: 443 }],
+      environment: 'production',
+      sensitivity: 'confidential',
+      labels: [],
+      privateNetworks: [],
+      credentialId: 'tools-key',
+      placement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
+      settings: { path: '/mcp', read_tools: ['search'], destructive_tools: ['drop'] },
+    },
+    known: [
+      {
+        operation: asked({ method: 'initialize', params: { protocolVersion: '2025-11-25' } }),
+        action: { id: 'mcp:Session::initialize', access: 'read', resource: '' },
+      },
+      {
+        operation: asked({ method: 'tools/list' }),
+        action: { id: 'mcp:Tool::list', access: 'read', resource: '' },
+      },
+      {
+        operation: asked({ method: 'tools/call', params: { name: 'send', arguments: { to: ['a', 'b'] } } }),
+        action: { id: 'mcp:Tool::call', access: 'write', resource: 'tool/send' },
+      },
+      {
+        operation: asked({ method: 'tools/call', params: { name: 'search' } }),
+        action: { id: 'mcp:Tool::call', access: 'read', resource: 'tool/search' },
+      },
+      {
+        operation: asked({ method: 'tools/call', params: { name: 'drop' } }),
+        action: { id: 'mcp:Tool::call', access: 'destructive', resource: 'tool/drop' },
+      },
+      {
+        operation: asked({ method: 'resources/read', params: { uri: 'file:///a' } }),
+        action: { id: 'mcp:Resource::read', access: 'read', resource: 'file:///a' },
+      },
+      {
+        operation: asked({ method: 'prompts/get', params: { name: 'greet' } }),
+        action: { id: 'mcp:Prompt::get', access: 'read', resource: 'prompt/greet' },
+      },
+      {
+        operation: asked({ id: 7, result: {} }),
+        action: { id: 'mcp:Client::answer', access: 'write', resource: '' },
+      },
+      { operation: { method: 'GET', path: '/mcp' }, action: { id: 'mcp:Session::listen', access: 'read', resource: '' } },
+      { operation: { method: 'DELETE', path: '/mcp' }, action: { id: 'mcp:Session::end', access: 'read', resource: '' } },
+    ],
+    unknown: [
+      asked({ method: 'tools/destroy' }),
+      asked({ method: 'sampling/createMessage' }),
+      { ...asked({ method: 'tools/list' }), path: '/sse' },
+      { ...asked({ method: 'tools/list' }), query: 'a=b' },
+      { ...asked({ method: 'tools/list' }), method: 'PUT' },
+    ],
+  },
+}

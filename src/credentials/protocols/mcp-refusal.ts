@@ -1,0 +1,28 @@
+import { asStintError } from '../../errors.ts'
+import type { Operation } from '../../model.ts'
+import type { RefusalText, SpokenRefusal } from '../connector.ts'
+import { readRequest } from './mcp-action.ts'
+import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
+import { isStateless } from './mcp-headers.ts'
+
+/**
+ * A refusal as the JSON-RPC error that answers the request, which clients show, with Stint's stable code in its data. Undefined for what
+ * expects no answer. A request that was understood has HTTP 200, as every answer to one; a message that is not taken has 400, and an
+ * unknown method of 2026-07-28 has 404 (streamable HTTP), which in 2025-11-25 would end the session.
+ */
+export function speakMcpRefusal(operation: Operation, { line, status: asHttp, code }: RefusalText): SpokenRefusal | undefined {
+  if (operation.method !== 'POST') return undefined
+  const answer = (id: RpcId | null, rpcCode: number, status: number): SpokenRefusal => {
+    const error = { code: rpcCode, message: line, data: { code, status: asHttp } }
+    return { status, contentType: 'application/json', body: Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error })) }
+  }
+  try {
+    const { message } = readRequest(operation)
+    return message?.kind === 'request' ? answer(message.id, RPC.refused, 200) : undefined
+  } catch (thrown) {
+    if (!(thrown instanceof McpFault)) return answer(null, RPC.refused, asStintError(thrown).status)
+    const { id, rpcCode } = thrown
+    const isUnknown = rpcCode === RPC.noMethod
+    return answer(id, rpcCode, isUnknown ? (isStateless(operation.headers) ? 404 : 200) : 400)
+  }
+}

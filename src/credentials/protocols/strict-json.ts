@@ -1,0 +1,52 @@
+/** Deeper than this nothing is read. */
+const MAX_DEPTH = 64
+
+/**
+ * Reads JSON (RFC 8259) that must mean the same to everyone. Attacker-controlled. Throws what `fail` makes of the reason for bytes that are
+ * not UTF-8, a byte order mark, text that is not JSON, more than 64 levels, and a name given twice in one object at any level, in whatever
+ * case: `JSON.parse` keeps the last, another reader may keep the first, and some (Go's `encoding/json`) take `Name` for `name`.
+ */
+export function readStrictJson(bytes: Uint8Array, fail: (why: string) => Error): unknown {
+  const text = decode(bytes, fail)
+  const value = parse(text, fail)
+  checkNames(text, fail)
+  return value
+}
+
+/** One spelling of a name for readers that do not mind its case: `ſ` is an s to them, and the Kelvin sign a k. */
+export function foldName(name: string): string {
+  return name.toUpperCase().toLowerCase()
+}
+
+function decode(bytes: Uint8Array, fail: (why: string) => Error): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw fail('it is not UTF-8')
+  }
+}
+
+function parse(text: string, fail: (why: string) => Error): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw fail('it is not JSON')
+  }
+}
+
+/** Of JSON that is known to be valid: a text before a colon is a name. */
+function checkNames(json: string, fail: (why: string) => Error): void {
+  const open: Set<string>[] = []
+  let text = ''
+  for (const [token] of json.matchAll(/"(?:\\.|[^"\\])*"|[{}[\]:]/g)) {
+    if (token === '{' || token === '[') {
+      if (open.push(new Set()) > MAX_DEPTH) throw fail(`it has more than ${MAX_DEPTH} levels`)
+    } else if (token === '}' || token === ']') open.pop()
+    else if (token === ':') {
+      const name = foldName(String(JSON.parse(text)))
+      const names = open.at(-1)
+      if (names?.has(name)) throw fail('a name is given twice')
+      names?.add(name)
+    } else text = token
+  }
+}

@@ -1,0 +1,52 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+
+/** One thing the client does: a request by the SDK, or bytes of the test's own. */
+export type Step =
+  | { readonly ask: string; readonly params?: Record<string, unknown> }
+  | { readonly post: string; readonly headers?: Record<string, string> }
+
+/** What came of it. */
+export interface Done {
+  readonly result?: Record<string, unknown>
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: { readonly code?: string } }
+  readonly status?: number
+  readonly body?: { readonly id: unknown; readonly error?: { readonly code: number; readonly data?: { readonly code?: string } } }
+  readonly progress?: number
+}
+
+/** A real client of MCP as a program: `node mcp-client.ts URL STEPS`; it writes what came of each step as JSON, one a line. */
+async function main(url: string, steps: readonly Step[]): Promise<void> {
+  const client = new Client({ name: 'stint-test', version: '1.0.0' })
+  const transport = new StreamableHTTPClientTransport(new URL(url))
+  await client.connect(transport)
+  for (const step of steps)
+    console.log(JSON.stringify('ask' in step ? await ask(client, step) : await post(url, transport, step)))
+  await transport.terminateSession()
+  await client.close()
+}
+
+async function ask(client: Client, { ask: method, params = {} }: Extract<Step, { ask: string }>): Promise<Done> {
+  let progress = 0
+  try {
+    const asked = { method: method as 'tools/list', params } // whatever the step says
+    const result: Record<string, unknown> = await client.request(asked, { onprogress: () => (progress += 1) })
+    return { result, progress }
+  } catch (thrown) {
+    const { code, message, data } = thrown as NonNullable<Done['error']>
+    return { error: { code, message, ...(data !== undefined && { data }) } }
+  }
+}
+
+async function post(
+  url: string,
+  { sessionId }: StreamableHTTPClientTransport,
+  { post: body, headers }: Extract<Step, { post: string }>,
+): Promise<Done> {
+  const usual = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const session = { 'mcp-session-id': sessionId ?? '', 'mcp-protocol-version': '2025-11-25' }
+  const answer = await fetch(url, { method: 'POST', headers: { ...usual, ...session, ...headers }, body })
+  return { status: answer.status, body: JSON.parse(await answer.text()) }
+}
+
+const [url = '', steps = '[]'] = process.argv.slice(2)
+await main(url, JSON.parse(steps))
