@@ -28,7 +28,7 @@ export interface Parts extends Rooms {
 
 /** The API's verbs over the rooms. No knowledge of its own: each line hands a request to the room that owns it. */
 export function apiVerbs(parts: Parts): ApiVerbs {
-  const { audit, identity, policy, search, targets, tasks, vault } = parts
+  const { audit, identity, labels, policy, search, targets, tasks, vault } = parts
   return {
     authenticate: identity.verify,
     authorize: parts.authorize,
@@ -175,7 +175,9 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     if (!isWorkloadProof(proof))
       throw new StintError('invalid_argument', `entry ${index} names a proof that is not known: ${proof}`)
     const caller = { id, proof, issuer, actors, claims: {} }
-    const on = { task: await tasks.get(entry.task ?? ''), target: targets.get(entry.target ?? '') }
+    const task = await tasks.get(entry.task ?? '')
+    const touched = await labels.touchedThen(task.id, { correlationId: entry.correlationId, at: Date.parse(entry.at) })
+    const on = { task, target: targets.get(entry.target ?? ''), touched }
     return {
       entry,
       ...policy.replay({

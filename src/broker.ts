@@ -3,6 +3,7 @@ import type { Lease } from './credentials/lease.ts'
 import { asStintError, type ErrorCode, StintError } from './errors.ts'
 import type {
   About,
+  Act,
   Action,
   ApprovalAsked,
   AuthzRequest,
@@ -55,17 +56,24 @@ export interface BrokerVerbs<Proof> {
   /** tasks/: the live task this caller may act under, from memory. */
   liveTask(caller: Caller): Task | undefined
   /** revocations/flows.ts: registers what is about to happen, so that a revocation from now on cuts it. */
-  open(about: About): Flow
+  open(about: Act): Flow
   /** policy/request.ts. */
   request(caller: Caller, task: Task, target: Target, action: Action): AuthzRequest
   /** policy/decide.ts, after revocations are asked. Never throws: an error is a deny (G5). */
   decide(request: AuthzRequest, about: About): Decision
   /** approvals/, for what needs approval: an allow by a consent that is used up with it, or why there is none yet (G6). Throws `store_unavailable`. */
   consent(decided: Decided & { readonly task: Task }, exact: Exact | undefined): Promise<Decision>
+  /**
+   * tasks/labels.ts: an allowed act takes in the labels of its target. Called in the tick in which it is allowed, so that every later
+   * decision knows; what an earlier one opened is decided again.
+   */
+  touch(decided: Decided): void
   /** audit/record.ts: durable before it answers (G1); a Permit for an allow and for nothing else. Throws `audit_unavailable`. */
   record(decided: Decided): Promise<Permit<Decided> | undefined>
   /** audit/record.ts: an attempt that never reached a decision. */
   recordAttempt(attempt: { correlationId: string; caller?: Caller; code: ErrorCode; detail: string }): Promise<void>
+  /** tasks/labels.ts: what was touched counts everywhere, and durably, when it resolves. Undefined where it does already. */
+  keepTouched(permit: Permit<Decided>): Promise<void> | undefined
   /** credentials/obtain.ts: takes a Permit and nothing else. */
   obtain(permit: Permit<Decided>): Lease | Promise<Lease>
   /** audit/settle.ts: the outcome, after the fact. */
@@ -95,9 +103,9 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       const task = verbs.liveTask(caller)
       if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
       const { target, action } = attempt.describe(task)
-      flow = verbs.open({ caller, task, target }) // before the decision: a revocation finds it, or the decision finds the revocation
+      flow = verbs.open({ caller, task, target, action }) // before the decision: a revocation finds it, or the decision finds the revocation
       const request = verbs.request(caller, task, target, action)
-      const decided = {
+      const asked = {
         correlationId,
         caller,
         task,
@@ -106,8 +114,10 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
         request,
         decision: verbs.decide(request, { caller, task, target }),
       }
-      const decision = decided.decision.effect === 'needs-approval' ? await ask(attempt, decided, flow) : decided.decision
-      const permit = await verbs.record({ ...decided, decision })
+      const decision = asked.decision.effect === 'needs-approval' ? await ask(attempt, asked, flow) : asked.decision
+      const decided = { ...asked, decision }
+      if (decision.effect === 'allow') verbs.touch(decided)
+      const permit = await verbs.record(decided)
       if (permit === undefined) return { refusal: refuse(correlationId, decision) }
       return await perform(attempt, permit, flow)
     } catch (thrown) {
@@ -128,6 +138,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     const startedAt = performance.now()
     let lease: Lease | undefined
     try {
+      await verbs.keepTouched(permit)
       lease = await verbs.obtain(permit)
       if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
       const outcome = await attempt.carryOut(permit, lease, flow)

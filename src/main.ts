@@ -20,8 +20,9 @@ import { placesIn, prepareHome } from './home.ts'
 import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
 import { createKillswitch, type Killswitch } from './killswitch.ts'
 import type { Log } from './log.ts'
-import type { Caller, Decision, Outcome, Selector, Target, Task } from './model.ts'
+import type { Act, Caller, Decision, Outcome, Selector, Target, Task } from './model.ts'
 import { digestOf } from './policy/digest.ts'
+import { reconsider } from './reconsider.ts'
 import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
 
 /** A running Stint. */
@@ -51,6 +52,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     const rooms = await openRooms(opening)
     endWithTheTask(rooms, report)
     cutWhatIsWithdrawn(rooms)
+    cutWhatIsNotAllowedNow(rooms)
     await rooms.gateways.join(await sharedNames(rooms, config))
     rooms.leases.start((taskId) => rooms.tasks.live(taskId) !== undefined)
     await rooms.rotations.start()
@@ -62,11 +64,12 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
 }
 
 /** When a task ends, however it ends, what it had open and held is gone in the same tick. */
-function endWithTheTask({ tasks, flows, credentials, inside, recorder }: Rooms, report: (thrown: unknown) => void): void {
+function endWithTheTask({ tasks, labels, flows, credentials, inside, recorder }: Rooms, report: (thrown: unknown) => void): void {
   tasks.onEnd(({ id, owner, workload, state, endReason: reason }) => {
     flows.cut({ kind: 'task', id })
     credentials.drop({ kind: 'task', id }, { why: reason ?? `the task ${state}` })
     inside.forget(id)
+    labels.forget(id)
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)
   })
@@ -83,6 +86,17 @@ function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials
     withdraw(selector, { why: `revocation ${number}: ${reason}`, revocation: number }),
   )
   gateways.onCutOff(() => flows.cut({ kind: 'all' }))
+}
+
+/** What a task touches, here or at another gateway, counts for what it has open too. */
+function cutWhatIsNotAllowedNow({ labels, flows, policy }: Rooms): void {
+  const verbs = {
+    request: ({ caller, task, target, action }: Act, touched: readonly string[]) =>
+      policy.request(caller, task, target, action, touched),
+    decide: policy.decide,
+    cut: flows.cut,
+  }
+  labels.onGain(({ root, before, now, by }) => void reconsider(verbs, root, { before, now }, by))
 }
 
 async function listen(rooms: Rooms, { config, log, now, report, onClose }: Opening): Promise<{ api: string; gateway: string }> {
@@ -116,7 +130,7 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 
 /** THE REQUEST: broker.ts over the rooms. */
 function joinRequest(rooms: Rooms, log: Log) {
-  const { identity, flows, policy, revocations, approvals, gateways, recorder, credentials, settle, metrics } = rooms
+  const { identity, flows, policy, labels, revocations, approvals, gateways, recorder, credentials, settle, metrics } = rooms
   const deny = (code: string, reason: string): Decision => {
     return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
   }
@@ -124,7 +138,7 @@ function joinRequest(rooms: Rooms, log: Log) {
     verify: identity.verify,
     liveTask: (caller) => liveTask(rooms, caller),
     open: flows.open,
-    request: policy.request,
+    request: (caller, task, target, action) => policy.request(caller, task, target, action, labels.touched(task)),
     decide(request, about) {
       if (!gateways.isCurrent()) return deny('cut_off', 'this gateway has not heard about revocations for too long')
       const revocation = revocations.covering(about)
@@ -132,6 +146,10 @@ function joinRequest(rooms: Rooms, log: Log) {
       return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
     consent: (decided, exact) => consentDecision(approvals, { ...decided, digest: digestOf(decided.request) }, exact),
+    touch({ task, target, action, correlationId }) {
+      if (task !== undefined && target !== undefined) labels.touch({ task, target, action, correlationId })
+    },
+    keepTouched: ({ decided: { task } }) => task && labels.keep(task),
     record(decided) {
       metrics.request(decided.decision.effect, decided.decision.code)
       return written(recorder.record(decided))

@@ -270,6 +270,11 @@ export interface About {
   readonly target: Target
 }
 
+/** Who does what to which target. */
+export interface Act extends About {
+  readonly action: Action
+}
+
 /** Something open that a revocation must be able to cut (G3). */
 export interface Flow {
   readonly isCut: boolean

@@ -46,6 +46,7 @@ import { createIdempotency } from './store/idempotency.ts'
 import { openState } from './store/open-state.ts'
 import type { Store } from './store/store.ts'
 import { createTargets } from './targets/targets.ts'
+import { type Gain, openLabels } from './tasks/labels.ts'
 import { createTasks } from './tasks/tasks.ts'
 
 /** Every room of a data directory, open. main.ts joins them. */
@@ -75,6 +76,10 @@ export async function openRooms(opening: Opening) {
   refuseToMakeKeys(config.home, KEY_FILES, await gateways.others())
   const tasks = await createTasks(store, { ...config, now, gateways, report: opening.report })
   onClose(() => tasks.close())
+  const labels = await openLabels(store, {
+    ...{ ancestors: tasks.ancestors, isLive: (id) => tasks.live(id) !== undefined, confirm: gateways.confirm, now },
+    told: (gain) => tellGain(happened.recorder, gain),
+  })
   const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
   const vault = await openVault(store, await openKeySources(config, dial, opening.log))
   const flows = createFlows(tasks.ancestors)
@@ -109,11 +114,17 @@ export async function openRooms(opening: Opening) {
   return {
     ...happened,
     ...(await openIdentity(opening, { store, gateways }, dial)),
-    ...{ gateways, metrics, tasks, vault, credentials, leases, rotations, targets, flows, revocations, approvals, dial },
+    ...{ gateways, metrics, tasks, labels, vault, credentials, leases, rotations, targets, flows, revocations, approvals, dial },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
   }
+}
+
+/** What a task has touched, in the log. */
+async function tellGain(recorder: Pick<Recorder, 'recordAct'>, { label, correlationId, task, owner, target }: Gain) {
+  const act = { action: 'stint:Task::touch', correlationId, task, owner, target, subject: label }
+  await recorder.recordAct(act).catch((thrown) => Promise.reject(catalogued(thrown)))
 }
 
 /** A name for each thing that must be equal in all processes that share a state: digests and ids, never a key. Throws `state_unsafe`. */

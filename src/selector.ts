@@ -1,10 +1,11 @@
-import type { Caller, Selector, Target, Task } from './model.ts'
+import type { Action, Caller, Selector, Target, Task } from './model.ts'
 
 /** What a selector is held against. A connection that carries no exchange yet has no target. */
 export interface Subject {
   readonly caller: Caller
   readonly task: Task
   readonly target?: Target
+  readonly action?: Action
 }
 
 /** Ids of the tasks above a task, nearest first: what covers a parent covers its children (G7). */

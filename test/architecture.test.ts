@@ -84,6 +84,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'timings.ts': { value: [], type: [] },
   'broker.ts': { value: [], type: ['audit', 'credentials'] },
   'killswitch.ts': { value: [], type: [] },
+  'reconsider.ts': { value: [], type: [] },
   'acts.ts': { value: ['broker.ts'], type: [] },
   'start-task.ts': { value: [], type: [] },
   'home.ts': { value: [], type: [] },

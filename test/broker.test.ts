@@ -85,6 +85,8 @@ function play(changes: Partial<BrokerVerbs<string>> = {}, attemptChanges: Partia
     request: () => request,
     decide: () => allow,
     consent: async ({ decision }) => decision,
+    touch: () => {},
+    keepTouched: () => undefined,
     record: async (decided) => (decided.decision.effect === 'allow' ? Permit.grant(7, decided) : undefined),
     recordAttempt: async () => {},
     obtain: () => lease,
@@ -112,7 +114,8 @@ describe('the request', () => {
     const { steps, served } = play()
     assert.deepEqual(await served, { outcome: done })
     assert.deepEqual(steps, [
-      ...['verify', 'liveTask', 'describe', 'open', 'request', 'decide', 'record', 'obtain', 'carryOut', 'settle', 'close'],
+      ...['verify', 'liveTask', 'describe', 'open', 'request', 'decide', 'touch', 'record'],
+      ...['keepTouched', 'obtain', 'carryOut', 'settle', 'close'],
     ])
   })
 
@@ -169,7 +172,8 @@ describe('the request', () => {
     )
     assert.ok('outcome' in (await served))
     assert.equal(asked, exact)
-    assert.deepEqual(steps.slice(steps.indexOf('decide'), steps.indexOf('obtain')), ['decide', 'consent', 'record'])
+    const between = ['decide', 'consent', 'touch', 'record', 'keepTouched']
+    assert.deepEqual(steps.slice(steps.indexOf('decide'), steps.indexOf('obtain')), between)
   })
 
   test('what is revoked while it is read uses no consent up', async () => {

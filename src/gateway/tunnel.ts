@@ -36,7 +36,7 @@ function makeTarget(name: string, { host, port }: Inside): Target {
     hosts: [{ scheme: 'https', host, port }],
     environment: 'unknown',
     sensitivity: 'internal',
-    labels: ['tunnel'],
+    labels: ['tunnel', 'external-sink'], // anything can leave by it, unread
     privateNetworks: [],
     placement: { kind: 'none' },
   }

@@ -23,6 +23,7 @@ const task = z.strictObject({
   scope: z.strictObject({ targets: words.exactOptional(), actions: words.default(['*']) }).prefault({}),
   ticket: z.string().exactOptional(),
   labels: words.default([]),
+  touched: words.default([]),
   parentId: z.string().exactOptional(),
   supervised: z.boolean().default(true),
 })
@@ -76,7 +77,7 @@ export function requestOf({ request }: PolicyCase): AuthzRequest {
   const { caller, target, action } = request
   const now = Date.parse(request.at)
   if (action.id.startsWith('stint:')) return requestOnStint(caller, action, now)
-  const { scope, ...facts } = request.task
+  const { scope, touched, ...facts } = request.task
   const task = {
     ...facts,
     scope: { targets: scope.targets ?? [target.id], actions: scope.actions },
@@ -88,7 +89,7 @@ export function requestOf({ request }: PolicyCase): AuthzRequest {
     state: 'live' as const,
   }
   const where = { ...target, hosts: [], privateNetworks: [], placement: { kind: 'none' as const } }
-  return requestOnTarget(caller, task, where, action, now)
+  return requestOnTarget(caller, task, where, action, now, touched.toSorted())
 }
 
 /** One sentence for each expectation that the decision does not meet. */

@@ -27,7 +27,8 @@ export interface PolicyOptions {
 
 /** MAY THEY? The policies of one directory, in force. */
 export interface OpenPolicy {
-  request(caller: Caller, task: Task, target: Target, action: Action): AuthzRequest
+  /** `touched`: the labels of what the task's tree has acted on, sorted. */
+  request(caller: Caller, task: Task, target: Target, action: Action, touched: readonly string[]): AuthzRequest
   /** For acts on Stint itself; `act.resource` is the path under /v1. */
   requestOnStint(caller: Caller, act: Action): AuthzRequest
   /** Never throws: an error or an unknown is a deny (G5). */
@@ -85,7 +86,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   const stopWatching = watchDirectory(directory, () => void reload().catch(onFailure))
 
   return {
-    request: (caller, task, target, action) => requestOnTarget(caller, task, target, action, now()),
+    request: (caller, task, target, action, touched) => requestOnTarget(caller, task, target, action, now(), touched),
     requestOnStint: (caller, act) => requestOnStint(caller, act, now()),
     decide: (request) => decider.decide(request),
     explain: (request) => explain(decider, request),

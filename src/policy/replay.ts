@@ -8,7 +8,7 @@ import { requestOnStint, requestOnTarget } from './request.ts'
 export interface Recorded {
   readonly caller: Caller
   /** Both, for an act on a target; neither, for an act on Stint. */
-  readonly on?: { readonly task: Task; readonly target: Target }
+  readonly on?: { readonly task: Task; readonly target: Target; readonly touched: readonly string[] }
   readonly action: Action
   readonly at: number
   readonly digest: string
@@ -25,7 +25,8 @@ export interface Replay extends Explanation {
 
 /** Rebuilds the request as of then and decides it by the set in force now. */
 export function replay(decider: Decider, { caller, on, action, at, digest, policySetHash }: Recorded): Replay {
-  const request = on === undefined ? requestOnStint(caller, action, at) : requestOnTarget(caller, on.task, on.target, action, at)
+  const request =
+    on === undefined ? requestOnStint(caller, action, at) : requestOnTarget(caller, on.task, on.target, action, at, on.touched)
   const explanation = explain(decider, request)
   return {
     ...explanation,

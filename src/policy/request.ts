@@ -13,12 +13,24 @@ const WEEKDAY = wordsOf('Weekday')
 
 // Records name their members in code unit order, which is how digest.ts spells them.
 
-/** What Cedar is asked when a task's caller acts on a target. `now` is epoch milliseconds. */
-export function requestOnTarget(caller: Caller, task: Task, target: Target, action: Action, now: number): AuthzRequest {
+const NOTHING: readonly string[] = []
+
+/**
+ * What Cedar is asked when a task's caller acts on a target. `now` is epoch milliseconds; `touched`, sorted, the labels of what the
+ * task's tree has acted on before.
+ */
+export function requestOnTarget(
+  caller: Caller,
+  task: Task,
+  target: Target,
+  action: Action,
+  now: number,
+  touched: readonly string[] = NOTHING,
+): AuthzRequest {
   const clock = readClock(now)
   const { environment, sensitivity } = target
   const labels = target.labels.length === 0 ? task.labels : [...task.labels, ...target.labels]
-  const risk = assessRisk({ access: action.access, environment, sensitivity, proof: caller.proof, labels, ...clock })
+  const risk = assessRisk({ access: action.access, environment, sensitivity, proof: caller.proof, labels, touched, ...clock })
   const context: Record<string, CedarValue> = {
     access: ACCESS(action.access),
     action: action.id,
@@ -43,8 +55,9 @@ export function requestOnTarget(caller: Caller, task: Task, target: Target, acti
   }
   if (task.ticket !== undefined) context.ticket = task.ticket
   context.time = timeFacts(clock)
+  context.touched = touched
   const asked = { principal: principalOf(caller), action: action.id, resource: { id: target.id, type: 'Target' }, context, risk }
-  return new StandingRequest(asked, standingOf(caller, task, target))
+  return new StandingRequest(asked, standingOf(caller, task, target, touched))
 }
 
 /** What Cedar is asked when a caller acts on Stint itself. `act.resource` is the path under /v1: `tasks/task_1`. */

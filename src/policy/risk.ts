@@ -8,7 +8,10 @@ export interface RiskFacts {
   readonly proof: ProofKind
   readonly hour: number
   readonly weekday: string
+  /** Of the task and of the target. */
   readonly labels: readonly string[]
+  /** Of what the task has acted on before. */
+  readonly touched?: readonly string[]
 }
 
 /** Points, and the sentence that says them. */
@@ -47,11 +50,16 @@ const PROOF: Readonly<Record<ProofKind, Part>> = {
   federated: part(10, 'the caller is vouched for by another issuer'),
 }
 const LABELS: ReadonlyMap<string, Part> = new Map([
-  ['untrusted-input', part(15, 'the task has read untrusted input')],
+  ['untrusted-input', part(15, 'untrusted input')],
   ['pii', part(10, 'personal data')],
   ['pci', part(10, 'card data')],
   ['phi', part(10, 'health data')],
   ['secrets', part(10, 'holds secrets')],
+])
+const TOUCHED: ReadonlyMap<string, Part> = new Map([
+  ['untrusted-input', part(15, 'the task has taken in untrusted input')],
+  ['private-data', part(10, 'the task has read private data')],
+  ['secrets', part(10, 'the task has read secrets')],
 ])
 /** Labels are the user's own words; most say nothing of risk. */
 const HARMLESS = part(0, '')
@@ -72,6 +80,7 @@ export function assessRisk(facts: RiskFacts): Risk {
   if (facts.environment !== undefined) add(ENVIRONMENT[facts.environment])
   if (facts.sensitivity !== undefined) add(SENSITIVITY[facts.sensitivity])
   if (facts.labels.length > 0) for (const label of new Set(facts.labels)) add(LABELS.get(label) ?? HARMLESS)
+  for (const label of facts.touched ?? []) if (!facts.labels.includes(label)) add(TOUCHED.get(label) ?? HARMLESS)
   if (isOutOfHours(facts.hour, facts.weekday)) add(OUT_OF_HOURS)
   raising.sort((a, b) => b.points - a.points)
   return { score: Math.min(CEILING, sum), reasons: raising.map(({ reason }) => reason) }

@@ -1,19 +1,21 @@
 import type { AuthzRequest, Caller, Target, Task } from '../model.ts'
 
-/** One caller under one task on one target: what does not change between its requests, and so need not be worked out for each. */
+/** One caller under one task, which has touched this much, on one target: what does not change between its requests, and so need not be worked out for each. */
 export interface Standing {
   readonly caller: Caller
   readonly task: Task
   readonly target: Target
+  /** The very same list until more is touched. */
+  readonly touched: readonly string[]
 }
 
 const standings = new WeakMap<Caller, Standing>()
 
-/** The same value every time, as long as the caller keeps to one task and target. */
-export function standingOf(caller: Caller, task: Task, target: Target): Standing {
+/** The same value every time, as long as the caller keeps to one task and target and nothing more is touched. */
+export function standingOf(caller: Caller, task: Task, target: Target, touched: readonly string[]): Standing {
   const last = standings.get(caller)
-  if (last?.task === task && last.target === target) return last
-  const standing = { caller, task, target }
+  if (last?.task === task && last.target === target && last.touched === touched) return last
+  const standing = { caller, task, target, touched }
   standings.set(caller, standing)
   return standing
 }

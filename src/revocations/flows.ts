@@ -4,8 +4,8 @@ import { type Ancestors, covers, type Subject } from '../selector.ts'
 /** Everything open in this gateway that a revocation must be able to cut at once (G3). */
 export interface Flows {
   open(subject: Subject): Flow
-  /** Cuts every open flow the selector covers, in this tick; answers how many. */
-  cut(selector: Selector): number
+  /** Cuts every open flow the selector covers and `isMeant` picks, in this tick; answers how many. */
+  cut(selector: Selector, isMeant?: (subject: Subject) => boolean): number
   readonly size: number
 }
 
@@ -21,11 +21,11 @@ export function createFlows(ancestors: Ancestors): Flows {
       flows.add(flow)
       return flow
     },
-    cut(selector) {
+    cut(selector, isMeant = () => true) {
       let count = 0
       withoutStacks(() => {
         for (const flow of flows) {
-          if (!covers(selector, flow.subject, ancestors)) continue
+          if (!covers(selector, flow.subject, ancestors) || !isMeant(flow.subject)) continue
           flow.cut()
           count += 1
         }

@@ -3,6 +3,7 @@ import type { ColumnType, Generated, Selectable } from 'kysely'
 /** Every table. Times are epoch milliseconds, booleans 0 or 1, lists and maps JSON text: the same in SQLite and PostgreSQL. */
 export interface Tables {
   tasks: TasksTable
+  task_labels: TaskLabelsTable
   targets: TargetsTable
   tunnels: TunnelsTable
   credentials: CredentialsTable
@@ -22,6 +23,7 @@ export interface Tables {
 /** Every table: the primary key of one that is the state, in whose order a move takes it along; or `own` to one database. */
 export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> = {
   tasks: ['id'],
+  task_labels: ['root_id', 'label'],
   targets: ['id'],
   tunnels: ['host', 'port'],
   credentials: ['id'],
@@ -60,6 +62,18 @@ interface TasksTable {
   supervised: number
   /** Which gateway started it, and judges whether its runner is there; none for tasks of before there were several. */
   gateway: Nullable<string>
+}
+
+/** What a tree of tasks has touched. */
+interface TaskLabelsTable {
+  /** The task at the top of the tree. */
+  root_id: string
+  label: string
+  /** Who gained it first, at which target, by which decision. */
+  task_id: string
+  target_id: string
+  correlation_id: string
+  at: number
 }
 
 interface TargetsTable {

@@ -163,6 +163,8 @@ export async function startRig(options: RigOptions) {
       }
     },
     consent: async ({ decision }) => decision,
+    touch: () => undefined,
+    keepTouched: () => undefined,
     record: async (decided) => {
       await options.record?.()
       return decided.decision.effect === 'allow' ? Permit.grant(events.length, decided) : undefined

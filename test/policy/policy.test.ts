@@ -41,7 +41,7 @@ async function open(t: TestContext, text = PERMIT): Promise<Opened> {
 describe('an open policy directory', { timeout: 60_000 }, () => {
   test('asks, decides and says what is in force', async (t) => {
     const { policy } = await open(t)
-    const request = policy.request(caller, task, target, action)
+    const request = policy.request(caller, task, target, action, [])
     assert.equal(policy.decide(request).effect, 'allow')
     assert.equal(policy.decide(request).policySetHash, policy.status().policySetHash)
     assert.equal(policy.status().policies, 1)

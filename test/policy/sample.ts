@@ -49,6 +49,7 @@ interface Parts {
   readonly target?: Partial<Target>
   readonly action?: Partial<Action>
   readonly now?: number
+  readonly touched?: readonly string[]
 }
 
 /** A request with the given parts changed. */
@@ -59,6 +60,7 @@ export function requestWith(parts: Parts = {}): AuthzRequest {
     { ...target, ...parts.target },
     { ...action, ...parts.action },
     parts.now ?? NOON,
+    parts.touched,
   )
 }
 
