@@ -92,6 +92,30 @@ describe('an agent that a web page has told to send private data away', () => {
     assert.doesNotMatch(stdout, /bytes/, `what was open was let go on: ${stdout}${stderr}`)
   })
 
+  test('is shown by what it did, in order: the reading, what that brought, and each refusal', async () => {
+    const { items } = await world.call<{ items: { id: string }[] }>('GET', '/v1/tasks?limit=2')
+    const id = items[1]?.id ?? ''
+    const whole = (await succeed(world.stint.cli(['task', 'show', id, '--limit', '200']))).stdout
+    const order = [
+      ...[
+        /^purpose +exercise Stint$/m,
+        / allow +http:GET \/issues on web +200, 0 B out, \d+ B in/,
+        / touched +private-data at notes/,
+      ],
+      ...[/ deny +http:POST \/upload on paste +The task has taken in/, / deny +git:push .* on hub/, / refused +target_unknown: /],
+      / ended +spiffe:/,
+    ]
+    const places = order.map((one) => whole.search(one))
+    assert.ok(!places.includes(-1) && places.every((at, one) => one === 0 || at > (places[one - 1] ?? 0)), `${places}\n${whole}`)
+    const { stdout } = await succeed(world.stint.cli(['--json', 'task', 'show', id, '--limit', '2']))
+    const shown = JSON.parse(stdout) as { id: string; timeline: { items: { index: number }[]; next: string } }
+    assert.deepEqual([shown.id, shown.timeline.items.length], [id, 2])
+    const earlier = JSON.parse(
+      (await succeed(world.stint.cli(['--json', 'task', 'show', id, '--before', shown.timeline.next]))).stdout,
+    )
+    assert.ok(earlier.timeline.items[0].index < Number(shown.timeline.next))
+  })
+
   test('leaves in the log what it touched, and where', async () => {
     const { items } = await world.call<{ items: Record<string, unknown>[] }>('GET', '/v1/audit/entries?limit=200')
     const touched = items

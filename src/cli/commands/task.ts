@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { Page, StartedTask } from '../../api/verbs.ts'
+import type { FoundEntry } from '../../audit/search.ts'
 import type { Task } from '../../model.ts'
 import { parseDuration } from '../../run/duration.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
 import { openTaskKey } from '../task-key.ts'
+import { drawTimeline } from '../timeline.ts'
 
 interface StartOptions {
   readonly task: string
@@ -23,10 +25,7 @@ interface StartOptions {
 export const register: Register = (program, context) => {
   const task = program.command('task').description('tasks: who does what for whom, until when')
   registerList(task, context)
-  task
-    .command('show <task>')
-    .description('show one task')
-    .action(async (id: string) => context.output.print(await context.call<Task>('GET', pathOf(id)), describe))
+  registerShow(task, context)
   registerStart(task, context)
   task
     .command('end <task>')
@@ -36,6 +35,30 @@ export const register: Register = (program, context) => {
       const ended = await context.call<Task>('POST', `${pathOf(id)}/end`, { reason })
       context.output.print(ended, (one) => `${one.id} is ${one.state}.`)
     })
+}
+
+/** A task, and a page of its entries in the log. */
+interface Shown extends Task {
+  readonly timeline: Page<FoundEntry>
+}
+
+function registerShow(task: Command, { call, output }: CommandContext): void {
+  task
+    .command('show <task>')
+    .description('show one task, and what it did, in order')
+    .option('--limit <number>', 'the newest so many entries of the log', '50')
+    .option('--before <entry>', 'go on before this entry: `next` of the page shown')
+    .action(async (id: string, { limit, before }: { limit: string; before?: string }) => {
+      const query = new URLSearchParams({ task: id, limit, ...(before !== undefined && { cursor: before }) })
+      const found = await call<Task>('GET', pathOf(id))
+      const timeline = await call<Page<FoundEntry>>('GET', `/v1/audit/entries?${query}`)
+      output.print<Shown>({ ...found, timeline }, (shown) => [describe(shown), '', ...drawPage(shown)].join('\n'))
+    })
+}
+
+function drawPage({ id, timeline: { items, next } }: Shown): string[] {
+  const earlier = next === undefined ? [] : ['', `Earlier with stint task show ${id} --before ${next}`]
+  return [drawTimeline(items), ...earlier]
 }
 
 function registerList(task: Command, context: CommandContext): void {
