@@ -3,10 +3,11 @@ import { preparsePolicySet, statefulIsAuthorized } from '@cedar-policy/cedar-was
 import type { AuthzRequest } from '../src/model.ts'
 import { makePolicySetApart } from '../src/policy/apart.ts'
 import { createDecider, type Decider } from '../src/policy/decide.ts'
-import { readPolicyFiles, STARTER_DIRECTORY } from '../src/policy/directory.ts'
+import { readPolicyFiles } from '../src/policy/directory.ts'
 import { entitiesOf } from '../src/policy/entities.ts'
 import type { PolicyFile, PolicySet } from '../src/policy/policy-set.ts'
 import { requestOnTarget } from '../src/policy/request.ts'
+import { STARTER_DIRECTORY } from '../src/policy/starter.ts'
 import { quantile, type Row } from './row.ts'
 
 const POLICIES = 10_000

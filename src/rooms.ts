@@ -35,8 +35,8 @@ import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { About, Target } from './model.ts'
 import { digestOf } from './policy/digest.ts'
-import { installStarter } from './policy/directory.ts'
 import { openPolicy } from './policy/policy.ts'
+import { findStarterChanges, installStarter } from './policy/starter.ts'
 import { readPrivate } from './private-file.ts'
 import { createFlows } from './revocations/flows.ts'
 import { openRevocations } from './revocations/revocations.ts'
@@ -231,5 +231,7 @@ async function openPolicies({ config, log, onClose, report }: Opening, onReload:
     onReload: ({ policySetHash }) => void onReload(policySetHash).catch(report),
   })
   onClose(() => policy.close())
+  const changes = await findStarterChanges(policies)
+  if (changes.length > 0) log.warn({ changes }, 'the starter policies changed, and yours did not: see `stint policy starter`')
   return policy
 }

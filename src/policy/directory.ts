@@ -1,53 +1,24 @@
-import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rename } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { StintError } from '../errors.ts'
 import type { PolicyFile } from './policy-set.ts'
-import { SCHEMA_FILE, schemaText } from './schema.ts'
 
-/** The policies that come with Stint. */
-export const STARTER_DIRECTORY = fileURLToPath(new URL('.', SCHEMA_FILE))
-
-/**
- * Makes the directory with the starter policies and their tests in it, all at once, where there is none. One that exists is left
- * alone, also an empty one: it denies everything, and somebody may want that. Answers what it copied.
- */
-export async function installStarter(directory: string): Promise<readonly string[]> {
-  if (await exists(directory)) return []
-  const names = (await readdir(STARTER_DIRECTORY)).filter((name) => isPolicyFile(name) || name.endsWith('.test.yaml'))
-  await mkdir(dirname(directory), { recursive: true, mode: 0o700 })
-  const draft = await mkdtemp(`${directory}.new-`)
-  for (const name of names) await copyFile(join(STARTER_DIRECTORY, name), join(draft, name))
-  await rename(draft, directory)
-  return names
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch {
-    return false
-  }
-}
+/** The name that a copy of Stint's own schema has. Of whatever version it is, nobody reads it. */
+export const SCHEMA_COPY = 'schema.cedarschema'
 
 /**
  * Reads every *.cedar file of the directory, sorted by name. Throws `policy_invalid` where one cannot be read or is not UTF-8,
- * and where the directory holds a schema of its own, which would seem to be in force and is not.
+ * and where the directory holds a schema of its own, which would seem to be in force and is not. A copy of Stint's schema is passed over.
  */
 export async function readPolicyFiles(directory: string): Promise<PolicyFile[]> {
   const names = (await refuseUnreadable(directory, readdir(directory))).sort()
   const read = async (name: string): Promise<PolicyFile> => {
     return { name, text: decode(name, await refuseUnreadable(name, readFile(join(directory, name)))) }
   }
-  const schemas = await Promise.all(names.filter((name) => name.endsWith('.cedarschema')).map(read))
-  const foreign = schemas.find(({ text }) => text !== schemaText)
+  const foreign = names.find((name) => name.endsWith('.cedarschema') && name !== SCHEMA_COPY)
   if (foreign === undefined) return Promise.all(names.filter(isPolicyFile).map(read))
-  throw new StintError(
-    'policy_invalid',
-    `${foreign.name}:1:1: the schema comes with Stint and cannot be replaced; delete this file`,
-  )
+  throw new StintError('policy_invalid', `${foreign}:1:1: the schema comes with Stint and cannot be replaced; delete this file`)
 }
 
 /** Two readings this far apart must be equal: an editor that truncates and then writes must not be seen half-way. */
@@ -66,7 +37,8 @@ export async function readSettledFiles(directory: string): Promise<PolicyFile[]>
   throw new StintError('policy_invalid', `${directory} keeps changing`)
 }
 
-function isPolicyFile(name: string): boolean {
+/** True for what is in force; a hidden file is not. */
+export function isPolicyFile(name: string): boolean {
   return name.endsWith('.cedar') && !name.startsWith('.')
 }
 
@@ -78,7 +50,8 @@ function decode(name: string, bytes: Uint8Array): string {
   }
 }
 
-async function refuseUnreadable<T>(what: string, reading: Promise<T>): Promise<T> {
+/** Passes an answer on. Throws `policy_invalid` with the name of what cannot be read. */
+export async function refuseUnreadable<T>(what: string, reading: Promise<T>): Promise<T> {
   try {
     return await reading
   } catch (cause) {

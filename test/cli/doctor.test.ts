@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { installStarter } from '../../src/policy/starter.ts'
 import { createFake, runApi, TARGET } from '../api/fixture.ts'
 import { runCli } from './run-cli.ts'
 
@@ -47,6 +48,24 @@ describe('stint doctor', () => {
     assert.match(rows.get('settings')?.found ?? '', /apiprot/)
     writeFileSync(join(home, 'config.yaml'), 'a: [', { mode: 0o600 })
     assert.equal((await examine(home)).rows.get('settings')?.state, 'fail')
+  })
+
+  test('warns of starter policies that an upgrade changed, until the operator has seen them', async (t) => {
+    const home = newHome(t)
+    const row = async (): Promise<Row | undefined> => (await examine(home)).rows.get('starter policies')
+    assert.equal((await row())?.found, 'not copied yet')
+    await installStarter(join(home, 'policies'))
+    assert.equal((await row())?.state, 'ok')
+    writeFileSync(join(home, 'policies', '.starter'), '')
+    writeFileSync(join(home, 'policies', 'read.cedar'), '// older')
+    const found = await row()
+    assert.deepEqual([found?.state, found?.mend], ['warn', 'see how: stint policy starter'])
+    assert.match(found?.found ?? '', /^read\.cedar:/)
+    const told = await runCli(home, 'policy', 'starter')
+    assert.match(told.out, /^read\.cedar +your own, and the new one differs/m)
+    assert.ok(told.out.includes(join(home, 'policies')))
+    assert.match((await runCli(home, 'policy', 'starter', '--seen')).out, /^Nothing changed/)
+    assert.equal((await row())?.state, 'ok')
   })
 
   test('finds a port that another program has', async (t) => {

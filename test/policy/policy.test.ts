@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { StintError } from '../../src/errors.ts'
-import { installStarter, STARTER_DIRECTORY } from '../../src/policy/directory.ts'
 import { type OpenPolicy, openPolicy, type PolicyStatus } from '../../src/policy/policy.ts'
 import { action, caller, requestWith, target, task } from './sample.ts'
 
@@ -149,34 +148,5 @@ describe('an open policy directory', { timeout: 60_000 }, () => {
     await rm(join(directory, 'own.cedarschema'))
     await writeFile(join(directory, 'a.cedar'), 'permit')
     await assert.rejects(openPolicy(directory, options), { code: 'policy_invalid', detail: /^a\.cedar:1:\d+: / })
-  })
-})
-
-describe('the starter policies', () => {
-  test('are put into a new directory at once, and never over what is there', async (t) => {
-    const home = await mkdtemp(join(tmpdir(), 'starter-'))
-    t.after(() => rm(home, { recursive: true, force: true }))
-    const directory = join(home, 'data', 'policies')
-    const copied = await installStarter(directory)
-    assert.ok(copied.includes('read.cedar') && copied.includes('starter.test.yaml'))
-    assert.deepEqual((await readdir(directory)).sort(), [...copied].sort())
-    assert.ok(!copied.includes('schema.cedarschema'))
-    assert.deepEqual(await readdir(join(home, 'data')), ['policies'])
-    await writeFile(join(directory, 'read.cedar'), FORBID)
-    await rm(join(directory, 'write.cedar'))
-    assert.deepEqual(await installStarter(directory), [])
-    assert.equal(await readFile(join(directory, 'read.cedar'), 'utf8'), FORBID)
-    assert.ok(!(await readdir(directory)).includes('write.cedar'), 'a policy that was deleted stays deleted')
-  })
-
-  test('do not come back into a directory that somebody emptied', async (t) => {
-    const directory = await mkdtemp(join(tmpdir(), 'emptied-'))
-    t.after(() => rm(directory, { recursive: true }))
-    assert.deepEqual(await installStarter(directory), [])
-    assert.deepEqual(await readdir(directory), [])
-  })
-
-  test('are the ones in the package', async () => {
-    assert.ok((await readdir(STARTER_DIRECTORY)).includes('schema.cedarschema'))
   })
 })

@@ -5,10 +5,11 @@ import type { Caller } from '../../src/model.ts'
 import { parseSchema } from '../../src/policy/cedar.ts'
 import { checkPolicies, testPolicies } from '../../src/policy/check.ts'
 import { createDecider } from '../../src/policy/decide.ts'
-import { readPolicyFiles, STARTER_DIRECTORY } from '../../src/policy/directory.ts'
+import { readPolicyFiles } from '../../src/policy/directory.ts'
 import { makePolicySet } from '../../src/policy/policy-set.ts'
 import { requestOnStint } from '../../src/policy/request.ts'
 import { schemaText } from '../../src/policy/schema.ts'
+import { STARTER_DIRECTORY } from '../../src/policy/starter.ts'
 import { caller, NOON } from './sample.ts'
 
 const made = makePolicySet(await readPolicyFiles(STARTER_DIRECTORY))

@@ -3,9 +3,11 @@ import { StintError } from '../../errors.ts'
 import type { CaseResult, Checked } from '../../policy/check.ts'
 import type { PolicyFinding } from '../../policy/explain.ts'
 import type { Replay } from '../../policy/replay.ts'
+import type { StarterChange } from '../../policy/starter.ts'
 import type { Register } from '../command.ts'
+import { table } from '../table.ts'
 
-/** `stint policy check|test|explain`. Check and test work offline. */
+/** `stint policy check|test|starter|explain`. All but explain work offline. */
 export const register: Register = (program, context) => {
   const { output } = context
   const policy = program.command('policy').description('check, test and explain the policies')
@@ -31,6 +33,17 @@ export const register: Register = (program, context) => {
       if (failed > 0) throw new StintError('policy_invalid', `${failed} of ${results.length} policy tests failed`)
     })
   policy
+    .command('starter')
+    .description('say which starter policies an upgrade changed; yours stay as they are')
+    .option('--seen', 'take note that you have seen them: only later changes are told from now on')
+    .action(async ({ seen = false }: { seen?: boolean }) => {
+      const starter = await import('../../policy/starter.ts')
+      const yours = place(undefined)
+      if (seen) await starter.markStarterSeen(yours)
+      const changes = await starter.findStarterChanges(yours)
+      output.print({ yours, new: starter.STARTER_DIRECTORY, changes }, sayStarter)
+    })
+  policy
     .command('explain')
     .description('say how a recorded decision came about')
     .argument('<entry>', 'the number of the entry in the audit log')
@@ -51,6 +64,21 @@ function sayResults(results: readonly CaseResult[]): string {
   ])
   const failed = results.filter(({ problems }) => problems.length > 0).length
   return [...lines, '', `${results.length - failed} passed, ${failed} failed`].join('\n')
+}
+
+const YOURS: Readonly<Record<StarterChange['yours'], string>> = {
+  untouched: 'as an older version had it: copy the new one',
+  edited: 'your own, and the new one differs: compare them',
+  missing: 'not there: copy the new one if you want it',
+  left: 'no longer a starter policy: delete it if you do not want it',
+  stale: 'of another version, and read by nobody: delete it',
+}
+
+function sayStarter(found: { yours: string; new: string; changes: readonly StarterChange[] }): string {
+  if (found.changes.length === 0) return 'Nothing changed in the starter policies that you have not seen.'
+  const rows = found.changes.map(({ name, yours }) => [name, YOURS[yours]])
+  const advice = `The new ones: ${found.new}\nYours: ${found.yours}\nWhen they are as you want them: stint policy starter --seen`
+  return `${table(['FILE', 'YOURS'], rows, '')}\n\n${advice}`
 }
 
 function sayReplay({ decision, request, risk, policies, sameRequest, samePolicies }: Replay): string {

@@ -3,6 +3,7 @@ import { lstat, readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { placesIn } from '../../home.ts'
+import { findStarterChanges } from '../../policy/starter.ts'
 import { lookInFile } from '../../store/left-behind.ts'
 import { type Check, type Finding, fail, ok, warn } from './check.ts'
 
@@ -46,6 +47,17 @@ export const DATA: readonly Check[] = [
       if (held === 'state' && isShared)
         return warn('in PostgreSQL, and there is one in state.db as well', 'if it belongs there: stint state move --to postgres')
       return ok(isShared ? 'in PostgreSQL' : 'in the data directory')
+    },
+  },
+  {
+    what: 'starter policies',
+    look: async ({ home }) => {
+      const { policies } = placesIn(home)
+      if (!(await lstat(policies).catch(() => undefined))) return ok('not copied yet')
+      const changes = await findStarterChanges(policies)
+      return changes.length === 0
+        ? ok('no change that you have not seen')
+        : warn(`${changes.map(({ name }) => name).join(', ')}: not as in this version`, 'see how: stint policy starter')
     },
   },
   {
