@@ -29,6 +29,8 @@ export interface Attempt<Proof> {
    * covers what `describe` says. Throws StintError `body_too_large`.
    */
   exact?(): Promise<Exact>
+  /** Present where the caller would rather wait for people than be refused at once. */
+  readonly hold?: { readonly seconds: number; onGone(gone: () => void): void }
   /**
    * Moves the bytes with the lease until `flow` is cut. Called once at most, and only after the decision is durable. Throws only
    * while nothing has been sent to the caller; later failures are its Outcome.
@@ -49,6 +51,9 @@ export interface Refusal {
 
 export type Served = { readonly outcome: Outcome } | { readonly refusal: Refusal }
 
+/** What was decided about an act on a target, under a live task. */
+type OnTarget = Decided & { readonly task: Task; readonly target: Target }
+
 /** The verbs the request needs, each owned by one folder; main.ts joins them. */
 export interface BrokerVerbs<Proof> {
   /** identity/verify.ts. Throws StintError (401, 503). */
@@ -62,7 +67,9 @@ export interface BrokerVerbs<Proof> {
   /** policy/decide.ts, after revocations are asked. Never throws: an error is a deny (G5). */
   decide(request: AuthzRequest, about: About): Decision
   /** approvals/, for what needs approval: an allow by a consent that is used up with it, or why there is none yet (G6). Throws `store_unavailable`. */
-  consent(decided: Decided & { readonly task: Task }, exact: Exact | undefined): Promise<Decision>
+  consent(decided: OnTarget, exact: Exact | undefined): Promise<Decision>
+  /** approvals/: waits until the question has its answer; false when it took too long, was cut, or the client is gone. */
+  answered(id: string, hold: NonNullable<Attempt<Proof>['hold']>): Promise<boolean>
   /**
    * tasks/labels.ts: an allowed act takes in the labels of its target. Called in the tick in which it is allowed, so that every later
    * decision knows; what an earlier one opened is decided again.
@@ -127,9 +134,24 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     }
   }
 
-  /** What was revoked while people were asked stays undone, and their consent unused. */
-  async function ask(attempt: Attempt<Proof>, decided: Decided & { readonly task: Task }, flow: Flow): Promise<Decision> {
+  /** After people have answered it is decided anew; what was revoked meanwhile uses no consent up. */
+  async function ask(attempt: Attempt<Proof>, decided: OnTarget, flow: Flow): Promise<Decision> {
     const exact = await attempt.exact?.()
+    const decision = await consent(decided, exact, flow)
+    const { hold } = attempt
+    if (hold === undefined || decision.approval === undefined) return decision
+    const onGone = (gone: () => void): void => {
+      hold.onGone(gone)
+      flow.onCut(gone)
+    }
+    if (!(await verbs.answered(decision.approval.id, { seconds: hold.seconds, onGone }))) return decision
+    const { caller, task, target, action } = decided
+    const request = verbs.request(caller, task, target, action)
+    const again = { ...decided, request, decision: verbs.decide(request, { caller, task, target }) }
+    return again.decision.effect === 'needs-approval' ? consent(again, exact, flow) : again.decision
+  }
+
+  async function consent(decided: OnTarget, exact: Exact | undefined, flow: Flow): Promise<Decision> {
     if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
     return verbs.consent(decided, exact)
   }

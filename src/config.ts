@@ -136,6 +136,12 @@ export const SETTINGS = {
     'How long a person may take to answer, and their consent to be used.',
     whole(1, 86_400),
   ),
+  approvalWaitSeconds: setting(
+    'STINT_APPROVAL_WAIT',
+    60,
+    'How long a request that says `Prefer: wait=N` is held for an answer at most; 0 holds none.',
+    whole(0, 3600),
+  ),
   approvalBodyBytes: setting(
     'STINT_APPROVAL_BODY',
     1_048_576,

@@ -146,6 +146,7 @@ function joinRequest(rooms: Rooms, log: Log) {
       return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
     consent: (decided, exact) => consentDecision(approvals, { ...decided, digest: digestOf(decided.request) }, exact),
+    answered: approvals.answered,
     touch({ task, target, action, correlationId }) {
       if (task !== undefined && target !== undefined) labels.touch({ task, target, action, correlationId })
     },
@@ -231,6 +232,7 @@ function joinGateway(
     {
       ...{ host: config.host, port: config.gatewayPort, maxConnections: config.maxConnections, ca, dial },
       approvalBodyBytes: config.approvalBodyBytes,
+      approvalWaitSeconds: config.approvalWaitSeconds,
       headersTimeoutMs: config.headersTimeoutSeconds * 1000,
       clientHeadersTimeoutMs: CLIENT_HEADERS_MS,
     },

@@ -85,6 +85,7 @@ function play(changes: Partial<BrokerVerbs<string>> = {}, attemptChanges: Partia
     request: () => request,
     decide: () => allow,
     consent: async ({ decision }) => decision,
+    answered: async () => false,
     touch: () => {},
     keepTouched: () => undefined,
     record: async (decided) => (decided.decision.effect === 'allow' ? Permit.grant(7, decided) : undefined),

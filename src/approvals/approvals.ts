@@ -4,6 +4,7 @@ import type { ApprovalRow } from '../store/tables.ts'
 import { type Answer, type Approval, approvalOf, keptOf, newApprovalId, type Shown } from './approval.ts'
 import { type ApprovalFilter, listApprovals } from './list.ts'
 import { createOpenQuestions } from './open-questions.ts'
+import { createWaiting, type Hold } from './waiting.ts'
 import { isMet, mayAnswer, type Roles, whyUnmeetable } from './who.ts'
 
 /** How many questions of one task may wait for an answer: a program cannot bury people in them. */
@@ -34,6 +35,8 @@ export interface Answerer {
 export interface Approvals {
   /** Takes a consent that is there for exactly this, once for all gateways; else finds the question, or asks it. Throws `store_unavailable`. */
   consent(question: Question): Promise<Standing>
+  /** Waits until it is not pending any more: true; false when it took too long or nobody waits. Throws `not_found`, `store_unavailable`. */
+  answered(id: string, hold: Hold): Promise<boolean>
   /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`. */
   grant(id: string, answerer: Answerer): Promise<Approval>
   deny(id: string, answerer: Answerer): Promise<Approval>
@@ -47,8 +50,13 @@ export async function openApprovals(
   { now, roles, seconds }: { now(): number; roles: Roles; seconds: number },
 ): Promise<Approvals> {
   const open = createOpenQuestions(now)
+  const waiting = createWaiting()
   const note = (rows: readonly ApprovalRow[]): void => {
-    for (const row of rows) open.note(approvalOf(row, now()), row.binding)
+    for (const row of rows) {
+      const approval = approvalOf(row, now())
+      open.note(approval, row.binding)
+      if (approval.state !== 'pending') waiting.tell(approval.id)
+    }
   }
   store.watch('approval', async (ids) => {
     note(await store.db.selectFrom('approvals').selectAll().where('id', 'in', ids).execute())
@@ -56,6 +64,7 @@ export async function openApprovals(
   note(await store.db.selectFrom('approvals').selectAll().where('expires_at', '>', now()).orderBy('created_at').execute())
   return {
     consent,
+    answered,
     get: async (id) => approvalOf(await rowOf(store.db, id), now()),
     list: (filter) => listApprovals(store.db, filter, now()),
     grant: (id, answerer) => store.write((tx, changed) => answer(tx, changed, id, { answerer, said: 'yes' })),
@@ -68,10 +77,17 @@ export async function openApprovals(
     const known = open.find(question.binding)
     if (known?.state === 'pending') return { is: 'pending', approval: known }
     if (known?.state === 'denied') return { is: 'denied', approval: known }
-    const waiting = open.pendingOf(question.shown.taskId)
-    if (known === undefined && waiting >= MOST_PENDING_OF_A_TASK)
-      return { is: 'impossible', why: `${waiting} questions of this task wait for an answer already.` }
+    const pending = open.pendingOf(question.shown.taskId)
+    if (known === undefined && pending >= MOST_PENDING_OF_A_TASK)
+      return { is: 'impossible', why: `${pending} questions of this task wait for an answer already.` }
     return store.write((tx, changed) => settle(tx, changed, question))
+  }
+
+  /** Looks at the row once more after it is heard of: the answer may have come in between. */
+  async function answered(id: string, hold: Hold): Promise<boolean> {
+    const told = waiting.wait(id, hold)
+    if (approvalOf(await rowOf(store.db, id), now()).state !== 'pending') waiting.tell(id)
+    return told
   }
 
   /** In the one transaction that writes now, whichever process makes it: what memory said may be over. */

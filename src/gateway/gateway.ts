@@ -39,6 +39,8 @@ export interface GatewayOptions {
   readonly clientHeadersTimeoutMs: number
   /** Longest body that a person can be asked to consent to. */
   readonly approvalBodyBytes: number
+  /** Longest that a request is held for their answer. */
+  readonly approvalWaitSeconds: number
   readonly ca: Ca
   readonly dial: Dial
 }
@@ -62,7 +64,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   let stopping = false
   const isStopping = () => stopping
   const pools = createPools({ dial: options.dial, headersTimeoutMs: options.headersTimeoutMs })
-  const handle = createHandle(verbs, createForward(pools), { isStopping, approvalBodyBytes: options.approvalBodyBytes })
+  const handle = createHandle(verbs, createForward(pools), { ...options, isStopping })
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))

@@ -8,6 +8,7 @@ import type { TakesSlash } from './canonical.ts'
 import { exactOf } from './exact.ts'
 import type { Forward } from './forward.ts'
 import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
+import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
@@ -28,10 +29,16 @@ interface HandleOptions {
   isStopping(): boolean
   /** Longest body that a person can be asked to consent to. */
   readonly approvalBodyBytes: number
+  /** Longest that a request is held for their answer. */
+  readonly approvalWaitSeconds: number
 }
 
 /** From a request as parsed to an attempt, and from what was served to an answer. */
-export function createHandle(verbs: HttpVerbs, forward: Forward, { isStopping, approvalBodyBytes }: HandleOptions): Handle {
+export function createHandle(
+  verbs: HttpVerbs,
+  forward: Forward,
+  { isStopping, approvalBodyBytes, approvalWaitSeconds }: HandleOptions,
+): Handle {
   const takesSlash: TakesSlash = ({ scheme, host, port }, path) => {
     const target = verbs.match(scheme, host, port)
     return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
@@ -94,16 +101,20 @@ export function createHandle(verbs: HttpVerbs, forward: Forward, { isStopping, a
       return { served: { refusal: refusalOf(asStintError(thrown), correlationId) }, seen: bare }
     }
     const seen = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
+    let sent = seen
+    const seconds = Math.min(readWait(bare.headers), approvalWaitSeconds)
     const served = await verbs.serve({
       correlationId,
       proof,
       describe: () => describe(seen, target),
       async exact() {
         if (hasBody(arrival, bare)) prefix = await readRest(arrival, prefix, approvalBodyBytes)
-        return exactOf(bare, Buffer.concat(prefix.chunks), arrival.trailers())
+        sent = { ...seen, headers: withoutWait(seen.headers) }
+        return exactOf(sent, Buffer.concat(prefix.chunks), arrival.trailers())
       },
+      ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
       carryOut: (_permit, lease, flow) =>
-        forward({ operation: seen, arrival, prefix, hasBody: hasBody(arrival, bare) }, lease, flow),
+        forward({ operation: sent, arrival, prefix, hasBody: hasBody(arrival, bare) }, lease, flow),
     })
     return { served, seen }
   }

@@ -143,6 +143,7 @@ describe('closing the gateway', () => {
       port: rig.port,
       maxConnections: 1,
       approvalBodyBytes: 1024,
+      approvalWaitSeconds: 0,
       headersTimeoutMs: 1,
       clientHeadersTimeoutMs: 1000,
       ca: rig.ca,

@@ -163,6 +163,7 @@ export async function startRig(options: RigOptions) {
       }
     },
     consent: async ({ decision }) => decision,
+    answered: async () => false,
     touch: () => undefined,
     keepTouched: () => undefined,
     record: async (decided) => {
@@ -205,6 +206,7 @@ export async function startRig(options: RigOptions) {
       port: 0,
       maxConnections: options.maxConnections ?? 1000,
       approvalBodyBytes: 1_048_576,
+      approvalWaitSeconds: 60,
       headersTimeoutMs: options.headersTimeoutMs ?? 10_000,
       clientHeadersTimeoutMs: options.clientHeadersTimeoutMs ?? 10_000,
       ca,

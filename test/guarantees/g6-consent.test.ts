@@ -138,6 +138,46 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     assert.equal((await order('{"kettles":5}')).text, 'sold')
   })
 
+  test('a request that would rather wait is held until somebody answers, and then goes through or not', async () => {
+    for (const [say, status] of [
+      ['grant', 200],
+      ['deny', 403],
+    ] as const) {
+      const body = `{"kettles":"${say}"}`
+      const held = order(body, { headers: { prefer: 'wait=30' } })
+      let asked: Approval | undefined
+      while (asked === undefined) asked = (await pending()).find((one) => one.body === body)
+      const sold = bodies.length
+      await call('POST', `/v1/approvals/${asked.id}/${say}`, {})
+      assert.equal((await held).status, status)
+      assert.deepEqual(bodies.slice(sold), status === 200 ? [body] : [])
+    }
+  })
+
+  test('whether it waits makes no difference to what is consented to', async () => {
+    const body = '{"kettles":"later"}'
+    assert.equal((await order(body, { headers: { prefer: 'wait=1, return=minimal' } })).status, 403)
+    await call('POST', `/v1/approvals/${(await questionOf(body)).id}/grant`, {})
+    assert.equal((await order(body, { headers: { prefer: 'return=minimal' } })).text, 'sold')
+  })
+
+  test('a task that ends meanwhile is not waited for, and nothing is sent', async () => {
+    const sold = bodies.length
+    const mine = agent
+    agent = speakWith(begin(...AGENT))
+    const body = '{"kettles":"late"}'
+    const held = order(body, { headers: { prefer: 'wait=30' } })
+    let asked: Approval | undefined
+    while (asked === undefined) asked = (await pending()).find((one) => one.body === body)
+    await call('POST', '/v1/revocations', { selector: { kind: 'task', id: asked.taskId }, reason: 'drill' })
+    await held.catch(() => undefined)
+    await agent.end()
+    agent = mine
+    await call('POST', `/v1/approvals/${asked.id}/grant`, {})
+    assert.equal(bodies.length, sold)
+    assert.equal((await call<Approval>('GET', `/v1/approvals/${asked.id}`)).state, 'granted', 'unused')
+  })
+
   test('a no refuses it and says who and why', async () => {
     await order('{"kettles":6}')
     const { id, owner } = await questionOf('{"kettles":6}')
