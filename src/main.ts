@@ -101,7 +101,7 @@ function cutWhatIsNotAllowedNow({ labels, flows, policy }: Rooms): void {
 
 async function listen(rooms: Rooms, { config, log, now, report, onClose }: Opening): Promise<{ api: string; gateway: string }> {
   const { policy, recorder } = rooms
-  const gateway = joinGateway(rooms, { config, report }, joinRequest(rooms, log))
+  const gateway = joinGateway(rooms, { config, log, report }, joinRequest(rooms, log))
   onClose(() => gateway.close(config.drainSeconds))
   const addresses = { api: '', gateway: `http://${config.host}:${(await gateway.listen()).port}` }
   const authorize = createAuthorize({
@@ -202,10 +202,10 @@ function connectorOf({ connector: kind }: Pick<Target, 'connector'>): Connector 
 
 function joinGateway(
   rooms: Rooms,
-  { config, report }: Pick<Opening, 'config' | 'report'>,
+  { config, log, report }: Pick<Opening, 'config' | 'log' | 'report'>,
   { serve, refuseUndecided }: ReturnType<typeof joinRequest>,
 ): Gateway {
-  const { targets, identity, flows, ca, dial } = rooms
+  const { targets, identity, flows, ca, dial, policy, labels } = rooms
   return createGateway(
     {
       ...{ serve, refuseUndecided, report },
@@ -217,6 +217,11 @@ function joinGateway(
         return { target, action: describeHandOut(plug, { path, target, scope }, connectorOf(target)) }
       },
       connectorOf,
+      foresee({ caller, task, target }, action) {
+        if (task === undefined || target === undefined) return 'deny'
+        return policy.decide(policy.request(caller, task, target, action, labels.touched(task))).effect
+      },
+      noteHeldBack: (correlationId, what) => log.warn({ correlationId }, `held back from an answer: ${what}`),
       async attach(proof) {
         const { caller, isExpired } = await identity.recognise(proof)
         if (isExpired && liveTask(rooms, caller) !== undefined)

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { Action, HostRule, Operation, Placement, Scheme, Target, Task } from '../model.ts'
+import type { Action, Effect, HostRule, Operation, Placement, Scheme, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
 import type { Minting, Setting } from './minting.ts'
 
@@ -59,6 +59,28 @@ export interface SpokenRefusal {
   readonly body: Uint8Array
 }
 
+/** An answer as its header section says it is, and the request that it is to. Attacker-controlled. */
+export interface AnswerStart {
+  readonly asked: Operation
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+/** What reading an answer may ask of the rest of the product. */
+export interface AnswerVerbs {
+  /** What policy would say to another action of the same task, unrecorded: it decides what is shown, and allows nothing. */
+  foresee(action: Action): Effect
+  /** Tells the operator what did not reach the caller. */
+  noteHeldBack(what: string): void
+}
+
+/** An answer's bytes on their way back. `push` throws `upstream_failed` for what cannot be read: the answer is broken off. */
+export interface AnswerReader {
+  push(chunk: Buffer): Buffer
+  /** Answers what was held back. Throws nothing. */
+  end(): Buffer
+}
+
 /** What the first message of a wire protocol says. Attacker-controlled. */
 export interface SessionOpening {
   /** The name the client gave; the entrance logs in as another. */
@@ -101,6 +123,10 @@ export interface Connector {
    * enough. Throws nothing. The operation has the first bytes of its body where `bodyPrefix` asked for them.
    */
   speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
+  /** Reads an answer before the caller does; undefined where its bytes pass as they are. Throws `upstream_failed` for one of no clear type. */
+  readAnswer?(start: AnswerStart, target: Target, verbs: AnswerVerbs): AnswerReader | undefined
+  /** The header field, in lower case, that names a session of its server. Only the task that was given a session may name it. */
+  readonly sessionField?: string
   /** Wraps the standing secret. There is this, or `minting`. */
   obtain?(input: ObtainInput): Promise<Obtained>
   /** Makes a credential for each task instead of wrapping the standing one. */

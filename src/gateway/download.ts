@@ -6,10 +6,11 @@ import type { Order } from './forward.ts'
 import type { Plan } from './inject.ts'
 import type { Reply } from './reply.ts'
 import type { Rewrite } from './rewrite.ts'
+import { chainRewrites } from './substitute.ts'
 
 /** An answer's body on its way to the client, scrubbed, with backpressure on the target. */
 export interface Download {
-  /** The content coding is undone, so length and coding of the target's answer no longer hold. */
+  /** The content coding is undone, or the body is another, so length and coding of the target's answer no longer hold. */
   readonly decodes: boolean
   push(chunk: Buffer): void
   end(trailers: readonly string[]): void
@@ -29,17 +30,15 @@ export function createDownload(
 ): Download {
   const { reply } = order.arrival
   const length = headers['content-length']
-  if (plan.scrubber.isEmpty) return new DirectDownload(reply, controller, undefined, length)
+  const reader = order.readAnswer?.({ status, headers })
+  if (reader === undefined && plan.scrubber.isEmpty) return new DirectDownload(reply, controller, undefined, length)
   const encoding = headers['content-encoding']
   const isPlain = encoding === undefined || encoding.toLowerCase() === 'identity'
+  const masks = plan.scrubber.isEmpty ? [] : [plan.scrubber.mask()]
+  const rewrite = chainRewrites(reader === undefined ? masks : [reader, ...masks])
   if (isPlain || !mayHaveBody(order.operation.method, status))
-    return new DirectDownload(reply, controller, plan.scrubber.mask(), length)
-  return decoded(
-    createDecoder(encoding),
-    new DirectDownload(reply, controller, plan.scrubber.mask(), undefined),
-    controller,
-    onBroken,
-  )
+    return new DirectDownload(reply, controller, rewrite, reader === undefined ? length : undefined, reader !== undefined)
+  return decoded(createDecoder(encoding), new DirectDownload(reply, controller, rewrite, undefined), controller, onBroken)
 }
 
 /** Whether an answer can have a body at all (RFC 9110, section 6.4.1). */
@@ -49,7 +48,7 @@ export function mayHaveBody(method: string, status: number): boolean {
 
 /** A class, because one is made for every answer. */
 class DirectDownload implements Download {
-  readonly decodes = false
+  readonly decodes: boolean
   readonly #reply: Reply
   readonly #mask: Rewrite | undefined
   readonly #length: number
@@ -57,7 +56,8 @@ class DirectDownload implements Download {
   #last: Buffer | undefined
 
   /** `length` is what the target says the body has, where it says it. */
-  constructor(reply: Reply, source: Controller, mask: Rewrite | undefined, length: string | undefined) {
+  constructor(reply: Reply, source: Controller, mask: Rewrite | undefined, length: string | undefined, decodes = false) {
+    this.decodes = decodes
     this.#reply = reply
     this.#source = source
     this.#mask = mask
@@ -97,7 +97,13 @@ function decoded(decoder: Transform, sink: DirectDownload, controller: Controlle
   let trailers: readonly string[] = []
   sink.feedFrom(decoder)
   decoder
-    .on('data', (chunk: Buffer) => sink.push(chunk))
+    .on('data', (chunk: Buffer) => {
+      try {
+        sink.push(chunk)
+      } catch (thrown) {
+        decoder.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)))
+      }
+    })
     .on('end', () => sink.end(trailers))
     .on('error', onBroken)
   return {

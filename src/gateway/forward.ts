@@ -1,6 +1,7 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { AnswerReader, AnswerStart } from '../credentials/connector.ts'
 import type { Lease } from '../credentials/lease.ts'
 import { asStintError, StintError } from '../errors.ts'
 import type { Flow, HostRule, Operation, Outcome } from '../model.ts'
@@ -21,6 +22,8 @@ export interface Order {
   readonly arrival: Arrival
   readonly hasBody: boolean
   readonly prefix: Prefix
+  /** Reads the answer before the client does; undefined, also for one answer, where its bytes pass as they are. */
+  readonly readAnswer?: ((start: Omit<AnswerStart, 'asked'>) => AnswerReader | undefined) | undefined
 }
 
 /** Sends an order to its target and the answer back. Throws `StintError` only while the client has been told nothing. */

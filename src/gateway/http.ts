@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { Attempt, Refusal, Served } from '../broker.ts'
 import type { Connector, SpokenRefusal } from '../credentials/connector.ts'
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
-import type { Action, Operation, Scheme, Target } from '../model.ts'
+import type { Action, Decided, Effect, Operation, Scheme, Target, Task } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
+import { createBoundSessions } from './bound-sessions.ts'
 import type { TakesSlash } from './canonical.ts'
 import { exactOf } from './exact.ts'
-import type { Forward } from './forward.ts'
+import type { Forward, Order } from './forward.ts'
 import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
 import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
@@ -20,6 +21,10 @@ export interface HttpVerbs extends HandOutVerbs {
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
   match(scheme: Scheme, host: string, port: number): Target | undefined
   connectorOf(target: Target): Connector
+  /** policy/: what it would say to another action of who was permitted this one. Nothing is recorded, since nothing is done. */
+  foresee(decided: Decided, action: Action): Effect
+  /** The operator's log: what an answer held that its caller is not given. */
+  noteHeldBack(correlationId: string, what: string): void
 }
 
 /** Handles one request to its end. Never rejects. */
@@ -39,6 +44,7 @@ export function createHandle(
   forward: Forward,
   { isStopping, approvalBodyBytes, approvalWaitSeconds }: HandleOptions,
 ): Handle {
+  const sessions = createBoundSessions()
   const takesSlash: TakesSlash = ({ scheme, host, port }, path) => {
     const target = verbs.match(scheme, host, port)
     return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
@@ -106,22 +112,43 @@ export function createHandle(
     const served = await verbs.serve({
       correlationId,
       proof,
-      describe: () => describe(seen, target),
+      describe: (task) => describe(seen, target, task),
       async exact() {
         if (hasBody(arrival, bare)) prefix = await readRest(arrival, prefix, approvalBodyBytes)
         sent = { ...seen, headers: withoutWait(seen.headers) }
         return exactOf(sent, Buffer.concat(prefix.chunks), arrival.trailers())
       },
       ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
-      carryOut: (_permit, lease, flow) =>
-        forward({ operation: sent, arrival, prefix, hasBody: hasBody(arrival, bare) }, lease, flow),
+      carryOut: ({ decided }, lease, flow) =>
+        forward(
+          { operation: sent, arrival, prefix, hasBody: hasBody(arrival, bare), readAnswer: readerFor(sent, decided) },
+          lease,
+          flow,
+        ),
     })
     return { served, seen }
   }
 
-  function describe(operation: Operation, target: Target | undefined): { target: Target; action: Action } {
+  function describe(operation: Operation, target: Target | undefined, task: Task): { target: Target; action: Action } {
     if (target === undefined) throw unknownTarget(operation)
-    return { target, action: verbs.connectorOf(target).describe(operation, target) }
+    const { sessionField } = verbs.connectorOf(target)
+    const action = verbs.connectorOf(target).describe(operation, target)
+    if (sessionField !== undefined) sessions.check(operation.headers[sessionField], { target, task })
+    return { target, action }
+  }
+
+  /** For a target whose connector reads answers, or whose sessions are a task's own. */
+  function readerFor(asked: Operation, decided: Decided): Order['readAnswer'] {
+    const { target, task, correlationId } = decided
+    const { readAnswer, sessionField } = target === undefined ? {} : verbs.connectorOf(target)
+    if (target === undefined || task === undefined || (readAnswer === undefined && sessionField === undefined)) return undefined
+    return (start) => {
+      if (sessionField !== undefined && start.status < 300) sessions.bind(start.headers[sessionField], { target, task })
+      return readAnswer?.({ ...start, asked }, target, {
+        foresee: (action) => verbs.foresee(decided, action),
+        noteHeldBack: (what) => verbs.noteHeldBack(correlationId, what),
+      })
+    }
   }
 }
 

@@ -75,6 +75,7 @@ describe('an MCP server behind the gateway', () => {
     )
     const names = toolsIn(list)
     assert.ok(names.includes('echo') && names.includes('get-sum'), String(names))
+    assert.ok(!names.includes('get-env'), 'a tool that policy denies is not shown')
     assert.match(JSON.stringify(echo?.result), /Echo: through/)
     assert.equal(long?.progress, 2, JSON.stringify(long))
     const decision = await lastDecision('mcp:Tool::call')
@@ -107,6 +108,7 @@ describe('an MCP server behind the gateway', () => {
     ['a header that is missing', raw(modern, STATELESS), 400, -32020, 9],
     ['a method header that differs', raw(ECHO, { 'mcp-method': 'tools/list' }), 400, -32020, 9],
     ['a revision that nobody knows', raw(ECHO, { 'mcp-protocol-version': '2031-01-01' }), 400, -32022, null],
+    ['a session of somebody else', raw(ECHO, { 'mcp-session-id': 'stolen' }), 404, -32010, 9],
     ['params that are no object', raw({ ...ECHO, params: [1] }), 400, -32602, 9],
   ]
   test('is sent nothing of what is malformed, which is answered with the error for it', async () => {

@@ -194,6 +194,8 @@ export async function startRig(options: RigOptions) {
         ),
       isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
       connectorOf: () => options.connector ?? connector,
+      foresee: (_decided, action) => (options.denies?.(action) ? 'deny' : 'allow'),
+      noteHeldBack: (_, detail) => void events.push({ kind: 'report', detail }),
       report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
       describeHandOut:
         options.describeHandOut ??

@@ -3,6 +3,7 @@ import type { Action, Operation, Target } from '../../model.ts'
 import type { Connector, ConnectorSample } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
 import { describeMessage, MAX_MESSAGE } from '../protocols/mcp-action.ts'
+import { readMcpAnswer } from '../protocols/mcp-answer.ts'
 import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
 import { obtainPlaced } from '../protocols/placement.ts'
 import { settingOf } from '../protocols/setting.ts'
@@ -51,6 +52,8 @@ export const mcp: Connector = {
   bodyPrefix: ({ method }) => (method === 'POST' ? MAX_MESSAGE : 0),
   describe,
   speakRefusal: speakMcpRefusal,
+  readAnswer: readMcpAnswer,
+  sessionField: 'mcp-session-id',
   obtain: obtainPlaced,
   example: {
     target: {

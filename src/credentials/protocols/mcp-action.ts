@@ -82,7 +82,8 @@ function idOf(message: McpMessage): RpcId | null {
   return message.kind === 'notification' ? null : message.id
 }
 
-function accessOfTool(name: string, target: Target): Access {
+/** What calling a tool may do, as the target's settings say. */
+export function accessOfTool(name: string, target: Target): Access {
   if (listOf(target, 'destructive_tools').includes(name)) return 'destructive'
   return listOf(target, 'read_tools').includes(name) ? 'read' : 'write'
 }

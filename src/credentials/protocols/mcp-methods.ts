@@ -62,3 +62,26 @@ export function methodNamed(kind: 'request' | 'notification', name: string): Mcp
   const table = kind === 'request' ? REQUESTS : NOTIFICATIONS
   return Object.hasOwn(table, name) ? table[name] : undefined
 }
+
+/** What a server may ask of the client: a completion by its model, an answer by its user, its directories. `ping` asks nothing. */
+const SERVER_REQUESTS: Readonly<Record<string, McpMethod>> = {
+  'sampling/createMessage': { id: 'mcp:Client::sample', access: 'write' },
+  'elicitation/create': { id: 'mcp:Client::elicit', access: 'write' },
+  'roots/list': { id: 'mcp:Client::list-roots', access: 'write' },
+  ping: session('ping'),
+}
+
+const SERVER_NOTIFICATIONS: ReadonlySet<string> = new Set([
+  ...['notifications/cancelled', 'notifications/progress', 'notifications/message', 'notifications/tasks/status'],
+  ...['notifications/tools/list_changed', 'notifications/prompts/list_changed', 'notifications/resources/list_changed'],
+  ...['notifications/resources/updated', 'notifications/elicitation/complete', 'notifications/subscriptions/acknowledged'],
+])
+
+/** The action of what a server asks of the client; undefined for a method that neither revision has. */
+export function serverRequestNamed(name: string): McpMethod | undefined {
+  return Object.hasOwn(SERVER_REQUESTS, name) ? SERVER_REQUESTS[name] : undefined
+}
+
+export function isServerNotification(name: string): boolean {
+  return SERVER_NOTIFICATIONS.has(name)
+}

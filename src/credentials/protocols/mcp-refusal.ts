@@ -8,7 +8,8 @@ import { isStateless } from './mcp-headers.ts'
 /**
  * A refusal as the JSON-RPC error that answers the request, which clients show, with Stint's stable code in its data. Undefined for what
  * expects no answer. A request that was understood has HTTP 200, as every answer to one; a message that is not taken has 400, and an
- * unknown method of 2026-07-28 has 404 (streamable HTTP), which in 2025-11-25 would end the session.
+ * unknown method of 2026-07-28 has 404 (streamable HTTP). In 2025-11-25 that says that the session is over, which is so where it is not
+ * this task's.
  */
 export function speakMcpRefusal(operation: Operation, { line, status: asHttp, code }: RefusalText): SpokenRefusal | undefined {
   if (operation.method !== 'POST') return undefined
@@ -18,7 +19,7 @@ export function speakMcpRefusal(operation: Operation, { line, status: asHttp, co
   }
   try {
     const { message } = readRequest(operation)
-    return message?.kind === 'request' ? answer(message.id, RPC.refused, 200) : undefined
+    return message?.kind === 'request' ? answer(message.id, RPC.refused, code === 'not_found' ? 404 : 200) : undefined
   } catch (thrown) {
     if (!(thrown instanceof McpFault)) return answer(null, RPC.refused, asStintError(thrown).status)
     const { id, rpcCode } = thrown

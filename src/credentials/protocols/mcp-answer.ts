@@ -1,0 +1,96 @@
+import { StintError } from '../../errors.ts'
+import type { Target } from '../../model.ts'
+import type { AnswerReader, AnswerStart, AnswerVerbs } from '../connector.ts'
+import { createEventReader } from './event-stream.ts'
+import { readRequest } from './mcp-action.ts'
+import { McpFault, RPC } from './mcp-fault.ts'
+import { showUsable } from './mcp-lists.ts'
+import { type McpMessage, messageOf } from './mcp-message.ts'
+import { isServerNotification, serverRequestNamed } from './mcp-methods.ts'
+
+/** Bytes of an answer that is one JSON text. */
+const MAX_JSON = 16 * 1024 * 1024
+const TYPE = /^(application\/json|text\/event-stream)(?: *; *charset="?utf-8"?)?$/i
+
+/**
+ * Reads what a server answers: lists show what the task could use, what the server asks of the client gets through where policy would
+ * allow it, and what is no message of MCP does not. Undefined for an answer that no client reads as messages. Throws `upstream_failed`
+ * for one that only some would.
+ */
+export function readMcpAnswer(
+  { asked, status, headers }: AnswerStart,
+  target: Target,
+  verbs: AnswerVerbs,
+): AnswerReader | undefined {
+  const type = String(headers['content-type'] ?? '')
+  const known = TYPE.exec(type)?.[1]?.toLowerCase()
+  const pass = (text: string) => passMessage(text, target, verbs)
+  if (known === 'text/event-stream') return createEventReader(pass)
+  if (known === 'application/json')
+    return createJsonReader((text) => (status >= 400 && !isMessage(text) ? text : pass(text)), asked)
+  if (/application\/json|text\/event-stream/i.test(type))
+    throw new StintError('upstream_failed', 'the target’s answer has a type that two readers could read differently')
+  return undefined
+}
+
+/** The text its client gets: the same where nothing is to be changed. */
+function passMessage(text: string, target: Target, verbs: AnswerVerbs): string | undefined {
+  const message = messageIn(text)
+  if (message === undefined) return held('what is no message of MCP')
+  if (message.kind === 'notification')
+    return isServerNotification(message.method) ? text : held('a notification of no known method')
+  if (message.kind === 'request') {
+    const action = serverRequestNamed(message.method)
+    if (action === undefined) return held('a request of no known method')
+    const { id, access } = action
+    const effect = verbs.foresee({ id, access, resource: '', parameters: { method: message.method } })
+    return effect === 'allow' ? text : held(`${id}, which policy does not allow`)
+  }
+  const { result } = message
+  const shown = result && showUsable(result, target, verbs)
+  return shown === result ? text : JSON.stringify({ jsonrpc: '2.0', id: message.id, result: shown })
+
+  function held(what: string): undefined {
+    verbs.noteHeldBack(what)
+  }
+}
+
+/** The whole text at its end. Where nothing of it gets through its client is told so, under the id that it waits for. */
+function createJsonReader(read: (text: string) => string | undefined, asked: AnswerStart['asked']): AnswerReader {
+  const chunks: Buffer[] = []
+  let size = 0
+  return {
+    push(chunk) {
+      size += chunk.length
+      if (size > MAX_JSON) throw new StintError('upstream_failed', 'the target’s answer is too large to be read')
+      chunks.push(chunk)
+      return Buffer.alloc(0)
+    },
+    end() {
+      if (size === 0) return Buffer.alloc(0)
+      const error = { code: RPC.refused, message: 'Stint: what the server answered is held back; the operator is told why.' }
+      return Buffer.from(
+        read(Buffer.concat(chunks).toString('utf8')) ?? JSON.stringify({ jsonrpc: '2.0', id: askedId(asked), error }),
+      )
+    },
+  }
+}
+
+/** The request was taken, so that it can be read again. */
+function askedId(asked: AnswerStart['asked']): string | number | null {
+  const { message } = readRequest(asked)
+  return message?.kind === 'request' ? message.id : null
+}
+
+function isMessage(text: string): boolean {
+  return messageIn(text) !== undefined
+}
+
+function messageIn(text: string): McpMessage | undefined {
+  try {
+    return messageOf(JSON.parse(text))
+  } catch (thrown) {
+    if (thrown instanceof McpFault || thrown instanceof SyntaxError) return undefined
+    throw thrown
+  }
+}

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { mcp } from '../../../src/credentials/connectors/mcp.ts'
+import { createEventReader } from '../../../src/credentials/protocols/event-stream.ts'
+import { StintError } from '../../../src/errors.ts'
+import type { Action, Effect, Operation } from '../../../src/model.ts'
+
+const { target } = mcp.example
+const ASKED: Operation = {
+  ...{ scheme: 'https', host: 'mcp.example.com', port: 443, method: 'POST', path: '/mcp', query: '' },
+  headers: { 'content-type': 'application/json' },
+  body: new TextEncoder().encode('{"jsonrpc":"2.0","id":7,"method":"tools/list"}'),
+}
+
+/** What the client gets of an answer, where policy says `effect` to an action; and what the operator hears. */
+function readAs(type: string, text: string, { status = 200, effect = (_: Action): Effect => 'allow' } = {}) {
+  const held: string[] = []
+  const verbs = { foresee: effect, noteHeldBack: (what: string) => void held.push(what) }
+  const reader = mcp.readAnswer?.({ asked: ASKED, status, headers: { 'content-type': type } }, target, verbs)
+  if (reader === undefined) return { text, held }
+  const read = Buffer.concat([reader.push(Buffer.from(text)), reader.end()])
+  return { text: read.toString(), held }
+}
+
+const only =
+  (...denied: readonly string[]) =>
+  ({ resource, id }: Action): Effect =>
+    denied.includes(resource) || denied.includes(id) ? 'deny' : 'allow'
+const JSON_TYPE = 'application/json'
+const EVENTS = 'text/event-stream'
+const LIST = { jsonrpc: '2.0', id: 7, result: { tools: [{ name: 'a' }, { name: 'b' }, { title: 'c' }], nextCursor: 'x' } }
+
+describe('an answer of an MCP server', () => {
+  test('lists what the task could use, in JSON and in events, and keeps the rest of the list', () => {
+    const wanted = { jsonrpc: '2.0', id: 7, result: { tools: [{ name: 'a' }], nextCursor: 'x' } }
+    const json = readAs(JSON_TYPE, JSON.stringify(LIST), { effect: only('tool/b') })
+    assert.deepEqual(JSON.parse(json.text), wanted)
+    const events = readAs(EVENTS, `event: message\r\nid: 5\r\ndata: ${JSON.stringify(LIST)}\r\n\r\n`, { effect: only('tool/b') })
+    assert.equal(events.text, `event: message\nid: 5\ndata: ${JSON.stringify(wanted)}\n\n`)
+  })
+
+  test('lists resources, templates and prompts the same way, whatever was asked', () => {
+    const result = {
+      resources: [{ uri: 'x:1' }, { uri: 'x:2' }],
+      resourceTemplates: [{ uriTemplate: 'x:3' }],
+      prompts: [{ name: 'p' }],
+    }
+    const { text } = readAs(JSON_TYPE, JSON.stringify({ jsonrpc: '2.0', id: 1, result }), {
+      effect: only('x:1', 'x:3', 'prompt/p'),
+    })
+    assert.deepEqual(JSON.parse(text).result, { resources: [{ uri: 'x:2' }], resourceTemplates: [], prompts: [] })
+  })
+
+  test('shows a tool that needs somebody’s consent', () => {
+    const { text } = readAs(JSON_TYPE, JSON.stringify(LIST), { effect: () => 'needs-approval' })
+    assert.equal(JSON.parse(text).result.tools.length, 2)
+  })
+
+  test('passes as it is where there is nothing to hold back', () => {
+    const text = '{ "jsonrpc":"2.0", "id":7, "result": {"content":[ ] } }'
+    assert.deepEqual(readAs(JSON_TYPE, text), { text, held: [] })
+  })
+
+  test('asks of the client what policy would allow, and else the operator hears of it', () => {
+    const text = 'id: 1\ndata: {"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}\n\n'
+    assert.equal(readAs(EVENTS, text).text, text)
+    for (const effect of ['deny', 'needs-approval'] as const) {
+      const { text: given, held } = readAs(EVENTS, text, { effect: () => effect })
+      assert.deepEqual([given, held], ['id: 1\n\n', ['mcp:Client::sample, which policy does not allow']])
+    }
+  })
+
+  test('holds back what is no message, or of a method that nobody knows', () => {
+    const STRANGE = [
+      '[{"jsonrpc":"2.0","id":7,"result":{}}]',
+      '{"jsonrpc":"2.0","id":7,"result":{},"method":"ping"}',
+      '{"jsonrpc":"2.0","id":7,"method":"shell/run"}',
+      '{"jsonrpc":"2.0","method":"notifications/strange"}',
+      '<html>',
+    ]
+    for (const text of STRANGE) {
+      const events = readAs(EVENTS, `data: ${text}\n\n`)
+      assert.deepEqual([events.text, events.held.length], [':\n\n', 1], text)
+      const json = readAs(JSON_TYPE, text)
+      const { id, error } = JSON.parse(json.text)
+      assert.deepEqual([id, error.code, json.held.length], [7, -32010, 1], text)
+    }
+  })
+
+  test('that is an HTTP error passes where it is no message', () => {
+    assert.equal(readAs(JSON_TYPE, '{"error":"gone"}', { status: 404 }).text, '{"error":"gone"}')
+  })
+
+  test('of a type that two clients would read differently is broken off', () => {
+    for (const type of ['text/plain; a=application/json', 'application/json; x=text/event-stream'])
+      assert.throws(
+        () => readAs(type, '{}'),
+        (thrown) => thrown instanceof StintError && thrown.code === 'upstream_failed',
+      )
+  })
+})
+
+describe('a stream of events', () => {
+  const eventsOf = (text: string, cuts: readonly number[]): { data: string[]; written: string } => {
+    const data: string[] = []
+    const reader = createEventReader((one) => {
+      data.push(one)
+      return one
+    })
+    const bytes = Buffer.from(text)
+    const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].toSorted((a, b) => a - b)
+    const parts = ends.map((end, at) => reader.push(bytes.subarray(ends[at - 1] ?? 0, end)))
+    return { data, written: Buffer.concat([...parts, reader.end()]).toString() }
+  }
+
+  test('has the same events wherever its chunks end, and once more when what was written is read', () => {
+    const piece = fc.constantFrom(
+      '\n',
+      '\r',
+      '\r\n',
+      'data:',
+      'data: ',
+      'id: 1',
+      'event: x',
+      ': comment',
+      'é',
+      'a',
+      ':',
+      '\ufeff',
+      ' ',
+    )
+    const stream = fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join(''))
+    fc.assert(
+      fc.property(stream, fc.array(fc.nat(), { maxLength: 6 }), (text, cuts) => {
+        const whole = eventsOf(text, [])
+        const cut = eventsOf(text, cuts)
+        assert.deepEqual(cut, whole)
+        const filled = whole.data.filter((data) => data !== '')
+        assert.deepEqual(
+          eventsOf(whole.written, []).data.filter((data) => data !== ''),
+          filled,
+        )
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('is broken off at an event that has no end', () => {
+    const reader = createEventReader((data) => data)
+    const chunk = Buffer.alloc(1024 * 1024, 0x61)
+    assert.throws(
+      () => {
+        for (let i = 0; i < 20; i += 1) reader.push(chunk)
+      },
+      (thrown) => thrown instanceof StintError && thrown.code === 'upstream_failed',
+    )
+  })
+})
