@@ -1,4 +1,4 @@
-import type { ApiVerbs, Asked, LeaseListing, ProbeStep, RotationListing } from './api/verbs.ts'
+import type { ApiVerbs, Asked, LeaseListing, ProbeStep, RotationListing, ShownTask, StartedTask } from './api/verbs.ts'
 import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
@@ -11,7 +11,7 @@ import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
 import type { Rooms } from './rooms.ts'
-import { admit, type LocalUser } from './start-task.ts'
+import { admit, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
 import { PRESETS, presetVariables } from './targets/presets.ts'
 import type { Tasks } from './tasks/tasks.ts'
 
@@ -127,19 +127,17 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     const hearEnd = createEndListeners(tasks)
     return {
       async start(wish, caller) {
-        const draft = admit(wish, caller, identity.ruleOf(caller), user)
-        for (const id of draft.scope.targets) targets.get(id)
-        const task = await tasks.start(draft)
-        await refuseRevoked(caller, task)
-        return { task, ...(await token(task)), gateway: new URL(addresses.gateway).host }
+        return startDraft(admit(wish, caller, identity.ruleOf(caller), user), caller)
+      },
+      async startChild(parentId, wish, caller) {
+        return startDraft(delegate(wish, liveOf(parentId)), caller)
       },
       list: tasks.list,
       get: tasks.get,
+      show: async (id) => showTask(tasks, await tasks.get(id)),
       end: (id, reason) => tasks.end(id, 'ended', reason),
       async renew(id) {
-        const task = tasks.live(id)
-        if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
-        return token(task)
+        return token(liveOf(id))
       },
       attend(id, onEnd) {
         const leave = tasks.attend(id)
@@ -152,8 +150,21 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       registerRoot: async (id, { pid, startTime }) => inside.register(id, { pid, startTime: Number(startTime) }),
     }
 
+    async function startDraft(draft: TaskDraft, caller: Caller): Promise<StartedTask> {
+      for (const id of draft.scope.targets) targets.get(id)
+      const task = await tasks.start(draft)
+      await refuseRevoked(caller, task)
+      return { task, ...(await token(task)), gateway: new URL(addresses.gateway).host }
+    }
+
+    function liveOf(id: string): Task {
+      const task = tasks.live(id)
+      if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+      return task
+    }
+
     async function token(task: Task): Promise<{ token: string; tokenExpiresAt: number }> {
-      const { token, expiresAt } = await tokens.issue(task)
+      const { token, expiresAt } = await tokens.issue(task, tasks.ancestors(task))
       return { token, tokenExpiresAt: expiresAt }
     }
 
@@ -177,7 +188,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     const caller = { id, proof, issuer, actors, claims: {} }
     const task = await tasks.get(entry.task ?? '')
     const touched = await labels.touchedThen(task.id, { correlationId: entry.correlationId, at: Date.parse(entry.at) })
-    const on = { task, target: targets.get(entry.target ?? ''), touched }
+    const on = { task, target: targets.get(entry.target ?? ''), touched, above: await tasksAbove(tasks, task) }
     return {
       entry,
       ...policy.replay({
@@ -191,6 +202,19 @@ export function apiVerbs(parts: Parts): ApiVerbs {
 /** Which person answers: the user whose socket it is. Everyone else is known by the whole id of their identity. */
 function answererOf({ id: callerId, proof }: Caller, user: LocalUser): { callerId: string; person: string } {
   return { callerId, person: proof === 'operator-socket' ? user.name : callerId }
+}
+
+/** The tasks above it, live or not, nearest first. */
+async function tasksAbove(tasks: Tasks, { parentId }: Task): Promise<readonly Task[]> {
+  if (parentId === undefined) return []
+  const parent = await tasks.get(parentId)
+  return [parent, ...(await tasksAbove(tasks, parent))]
+}
+
+async function showTask(tasks: Tasks, task: Task): Promise<ShownTask> {
+  const ancestors = (await tasksAbove(tasks, task)).map(({ id }) => id)
+  const { items } = await tasks.list({ parentId: task.id, limit: 500 })
+  return { ...task, ancestors, children: items.map(({ id }) => id) }
 }
 
 /** Lets one listener hear of the end of one task; the answer stops listening. */

@@ -70,6 +70,12 @@ export const SETTINGS = {
   trustDomain: setting('STINT_TRUST_DOMAIN', 'stint.local', 'SPIFFE trust domain of the caller ids Stint makes.', text),
   defaultTtlSeconds: setting('STINT_DEFAULT_TTL', 900, 'Life of a task whose start names none.', whole(1, 31_536_000)),
   maxTtlSeconds: setting('STINT_MAX_TTL', 43_200, 'Longest life a task may ask for.', whole(1, 31_536_000)),
+  maxTaskDepth: setting(
+    'STINT_MAX_TASK_DEPTH',
+    4,
+    'How many tasks may stand above one: 1 lets a task start children that start none, 0 forbids children.',
+    whole(0, 8),
+  ),
   taskTokenSeconds: setting(
     'STINT_TASK_TOKEN_TTL',
     300,

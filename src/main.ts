@@ -130,7 +130,8 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 
 /** THE REQUEST: broker.ts over the rooms. */
 function joinRequest(rooms: Rooms, log: Log) {
-  const { identity, flows, policy, labels, revocations, approvals, gateways, recorder, credentials, settle, metrics } = rooms
+  const { identity, tasks, flows, policy, labels, revocations, approvals, gateways, recorder, credentials, settle, metrics } =
+    rooms
   const deny = (code: string, reason: string): Decision => {
     return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
   }
@@ -138,7 +139,9 @@ function joinRequest(rooms: Rooms, log: Log) {
     verify: identity.verify,
     liveTask: (caller) => liveTask(rooms, caller),
     open: flows.open,
-    request: (caller, task, target, action) => policy.request(caller, task, target, action, labels.touched(task)),
+    request(caller, task, target, action) {
+      return policy.request(caller, task, target, action, labels.touched(task), tasks.above(task))
+    },
     decide(request, about) {
       if (!gateways.isCurrent()) return deny('cut_off', 'this gateway has not heard about revocations for too long')
       const revocation = revocations.covering(about)

@@ -15,7 +15,7 @@ export interface Caller {
   readonly keyThumbprint?: string
   /** The task whose token was presented; absent for operators and for callers that have not started one. */
   readonly taskId?: string
-  /** RFC 8693 `act` chain, nearest actor first; empty when the caller acts for itself. */
+  /** RFC 8693 `act` chain, nearest actor first: for a child task the ids of the tasks above it. Empty when the caller acts for itself. */
   readonly actors: readonly string[]
   /** Verified claims that policies and issuer rules may match on; flat, strings only. */
   readonly claims: Readonly<Record<string, string>>
@@ -68,6 +68,9 @@ export interface TaskWish {
   /** RFC 7638 thumbprint of the key that the task's tokens are bound to. */
   readonly keyThumbprint: string
 }
+
+/** What is asked of a task that another one starts: owner, workload and proof come from its parent. Attacker-controlled. */
+export type ChildWish = Omit<TaskWish, 'owner' | 'supervised' | 'proof'>
 
 /** A workload that an issuer's token may become: every claim equal, then `workload` names it and the caps bound its tasks. */
 export interface IssuerRule {

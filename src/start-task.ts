@@ -1,5 +1,5 @@
 import { StintError } from './errors.ts'
-import type { Caller, Scope, TaskWish, WorkloadProof } from './model.ts'
+import type { Caller, ChildWish, Scope, Task, TaskWish, WorkloadProof } from './model.ts'
 import { namesAction } from './scope.ts'
 
 /** The bounds an issuer's rule puts on the tasks of the workload it admits. */
@@ -17,6 +17,7 @@ export interface TaskDraft extends Omit<TaskWish, 'targets' | 'actions' | 'owner
   readonly workload: string
   readonly proof: WorkloadProof
   readonly scope: Scope
+  readonly parentId?: string
 }
 
 /** Who an operator's local runs act as: the machine's user, who also answers for them. */
@@ -40,6 +41,16 @@ export function admit(wish: TaskWish, caller: Caller, caps: Caps | undefined, us
     default:
       throw new StintError('not_operator', 'a task is started by an operator or a federated caller')
   }
+}
+
+/**
+ * The child that `parent` starts, or an operator below it. It acts as the same workload for the same owner. What is known of its holder is
+ * that they have its token and its key, wherever the parent runs: that is the proof it has.
+ */
+export function delegate({ targets, actions, ...wish }: ChildWish, parent: Task): TaskDraft {
+  const { id: parentId, owner, workload } = parent
+  const proof = parent.proof === 'federated' ? 'federated' : 'run-secret'
+  return { ...wish, scope: { targets, actions }, parentId, owner, workload, proof }
 }
 
 /** A key is bound to a task only by whoever showed that they hold it: anybody can copy a thumbprint. */

@@ -90,6 +90,14 @@ export const startTask = z
   })
   .meta({ id: 'StartTask' })
 
+export const startChild = startTask.omit({ owner: true, supervised: true, proof: true }).meta({ id: 'StartChild' })
+export const shownTask = task
+  .extend({
+    ancestors: z.array(z.string()).readonly().describe('The tasks above it, nearest first.'),
+    children: z.array(z.string()).readonly().describe('The tasks it started, newest first, 500 at most.'),
+  })
+  .meta({ id: 'ShownTask' })
+
 const tokenShape = { token: z.string(), tokenExpiresAt: millis }
 export const taskToken = z.object(tokenShape).meta({ id: 'TaskToken' })
 export const startedTask = z.object({ task, ...tokenShape, gateway: z.string() }).meta({ id: 'StartedTask' })

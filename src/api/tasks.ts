@@ -2,21 +2,49 @@ import { z } from 'zod'
 import { StintError } from '../errors.ts'
 import type { Task, TaskWish } from '../model.ts'
 import { type Asking, callerOf, endpoint, SERVER_CLOSING } from './endpoint.ts'
-import { because, byName, DONE, done, pageOf, startedTask, startTask, task, taskFilter, taskRoot, taskToken } from './schemas.ts'
+import {
+  because,
+  byName,
+  startChild as childWish,
+  DONE,
+  done,
+  pageOf,
+  shownTask,
+  startedTask,
+  startTask,
+  task,
+  taskFilter,
+  taskRoot,
+  taskToken,
+} from './schemas.ts'
+import type { ApiVerbs } from './verbs.ts'
+
+/** A repeated start answers the task it started, with a new token. */
+const AGAIN = {
+  fields: ['token'],
+  again: async (verbs: ApiVerbs, stored: unknown) => {
+    const { task: kept, gateway } = startedTask.omit({ token: true }).parse(stored)
+    return { task: kept, gateway, ...(await verbs.tasks.renew(kept.id)) }
+  },
+}
 
 export const start = endpoint({
   summary: 'Starts a task and answers its first token.',
   body: startTask,
   response: startedTask,
   status: 201,
-  reissue: {
-    fields: ['token'],
-    again: async (verbs, stored) => {
-      const { task: kept, gateway } = startedTask.omit({ token: true }).parse(stored)
-      return { task: kept, gateway, ...(await verbs.tasks.renew(kept.id)) }
-    },
-  },
+  reissue: AGAIN,
   handle: (verbs, { body }, asking) => verbs.tasks.start(refuseOwnProof(body, asking), callerOf(asking)),
+})
+
+export const startChild = endpoint({
+  summary: 'Starts a task below this one, of no more than its scope, time and labels allow; it ends with this one.',
+  params: byName,
+  body: childWish,
+  response: startedTask,
+  status: 201,
+  reissue: AGAIN,
+  handle: (verbs, { params, body }, asking) => verbs.tasks.startChild(params.id, body, callerOf(asking)),
 })
 
 /** A federated caller is what its token says; only a runner on this machine says how it will prove its workload. */
@@ -38,10 +66,10 @@ export const list = endpoint({
 })
 
 export const show = endpoint({
-  summary: 'One task.',
+  summary: 'One task, and the tasks above and below it.',
   params: byName,
-  response: task,
-  handle: (verbs, { params }) => verbs.tasks.get(params.id),
+  response: shownTask,
+  handle: (verbs, { params }) => verbs.tasks.show(params.id),
 })
 
 export const end = endpoint({

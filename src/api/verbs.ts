@@ -11,7 +11,7 @@ import type { DeclaredRecipe } from '../credentials/rotation/rotation-ledger.ts'
 import type { RotationRecord } from '../credentials/rotation/rotation-record.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
-import type { Access, Caller, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
+import type { Access, Caller, ChildWish, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
 import type { Secret } from '../secret.ts'
 
 /** A minted credential as anyone may see it: never its material. */
@@ -71,6 +71,14 @@ export interface StartedTask extends TaskToken {
   readonly task: Task
   /** `host:port` of the gateway. */
   readonly gateway: string
+}
+
+/** A task among its family. */
+export interface ShownTask extends Task {
+  /** Ids of the tasks above it, nearest first. */
+  readonly ancestors: readonly string[]
+  /** Newest first, 500 at most. */
+  readonly children: readonly string[]
 }
 
 export interface TaskFilter extends PageRequest {
@@ -182,8 +190,11 @@ export interface ApiVerbs {
   readonly idempotency: IdempotencyVerbs
   readonly tasks: {
     start(input: TaskWish, caller: Caller): Promise<StartedTask>
+    /** Throws `task_not_live` for a dead parent, `scope_exceeded` for a child that is wider. */
+    startChild(parentId: string, input: ChildWish, caller: Caller): Promise<StartedTask>
     list(filter: TaskFilter): Promise<Page<Task>>
     get(id: string): Promise<Task>
+    show(id: string): Promise<ShownTask>
     end(id: string, reason: string, caller: Caller): Promise<Task>
     /** A new token for the task's key. Throws `task_not_live`. */
     renew(id: string): Promise<TaskToken>

@@ -27,8 +27,15 @@ export interface PolicyOptions {
 
 /** MAY THEY? The policies of one directory, in force. */
 export interface OpenPolicy {
-  /** `touched`: the labels of what the task's tree has acted on, sorted. */
-  request(caller: Caller, task: Task, target: Target, action: Action, touched: readonly string[]): AuthzRequest
+  /** `touched`: the labels of what the task's tree has acted on, sorted; `above`: the tasks above it, nearest first. */
+  request(
+    caller: Caller,
+    task: Task,
+    target: Target,
+    action: Action,
+    touched: readonly string[],
+    above?: readonly Task[],
+  ): AuthzRequest
   /** For acts on Stint itself; `act.resource` is the path under /v1. */
   requestOnStint(caller: Caller, act: Action): AuthzRequest
   /** Never throws: an error or an unknown is a deny (G5). */
@@ -86,7 +93,8 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   const stopWatching = watchDirectory(directory, () => void reload().catch(onFailure))
 
   return {
-    request: (caller, task, target, action, touched) => requestOnTarget(caller, task, target, action, now(), touched),
+    request: (caller, task, target, action, touched, above) =>
+      requestOnTarget(caller, task, target, action, now(), touched, above),
     requestOnStint: (caller, act) => requestOnStint(caller, act, now()),
     decide: (request) => decider.decide(request),
     explain: (request) => explain(decider, request),

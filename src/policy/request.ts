@@ -13,11 +13,11 @@ const WEEKDAY = wordsOf('Weekday')
 
 // Records name their members in code unit order, which is how digest.ts spells them.
 
-const NOTHING: readonly string[] = []
+const NONE: readonly never[] = []
 
 /**
  * What Cedar is asked when a task's caller acts on a target. `now` is epoch milliseconds; `touched`, sorted, the labels of what the
- * task's tree has acted on before.
+ * task's tree has acted on before; `above` the tasks that it was started by, nearest first: it has no more scope than each (G7).
  */
 export function requestOnTarget(
   caller: Caller,
@@ -25,7 +25,8 @@ export function requestOnTarget(
   target: Target,
   action: Action,
   now: number,
-  touched: readonly string[] = NOTHING,
+  touched: readonly string[] = NONE,
+  above: readonly Task[] = NONE,
 ): AuthzRequest {
   const clock = readClock(now)
   const { environment, sensitivity } = target
@@ -37,8 +38,9 @@ export function requestOnTarget(
     actors: caller.actors,
     claims: pairs(caller.claims),
     connector: target.connector,
+    depth: above.length,
     environment: ENVIRONMENT(environment),
-    inScope: isInScope(task.scope, target.id, action.id),
+    inScope: isInScope(task.scope, target.id, action.id) && above.every(({ scope }) => isInScope(scope, target.id, action.id)),
     isChild: task.parentId !== undefined,
     issuer: caller.issuer,
     owner: task.owner,

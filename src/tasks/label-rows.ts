@@ -2,7 +2,9 @@ import type { Transaction } from 'kysely'
 import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Gain } from './labels.ts'
-import { MAX_DEPTH } from './live.ts'
+
+/** More than maxTaskDepth takes (config.ts). */
+const MAX_DEPTH = 16
 
 /** Writes a label once: the first that gained it stays. */
 export async function markRow(tx: Transaction<Tables>, { root, task, target, label, correlationId, at }: Gain): Promise<void> {

@@ -1,8 +1,5 @@
 import type { Selector, Task } from '../model.ts'
 
-/** How many tasks may stand above one another. */
-export const MAX_DEPTH = 16
-
 /** The live tasks, in memory, with who stands above whom. */
 export interface LiveTasks {
   add(task: Task): void
@@ -12,6 +9,9 @@ export interface LiveTasks {
   get(id: string): Task | undefined
   /** The task if it is here, in its time or not. */
   known(id: string): Task | undefined
+  /** The tasks above it that are here, nearest first. */
+  above(task: Task): readonly Task[]
+  /** Their ids, and that of the first one that is not here. */
   ancestors(task: Task): readonly string[]
   under(selector: Selector): readonly Task[]
   /** Tasks whose parent is not here: it ended and the process died before they were written. */
@@ -22,7 +22,7 @@ export interface LiveTasks {
 export function createLiveTasks(now: () => number): LiveTasks {
   const tasks = new Map<string, Task>()
   const children = new Map<string, Set<Task>>()
-  return { add, remove, get, known: (id) => tasks.get(id), ancestors, under, orphans }
+  return { add, remove, get, known: (id) => tasks.get(id), above, ancestors, under, orphans }
 
   function add(task: Task): void {
     tasks.set(task.id, task)
@@ -54,6 +54,16 @@ export function createLiveTasks(now: () => number): LiveTasks {
       if (one === undefined || one.expiresAt <= time) return undefined
       if (one.parentId === undefined) return task
     }
+  }
+
+  function above(task: Task): readonly Task[] {
+    if (task.parentId === undefined) return NONE
+    const chain: Task[] = []
+    for (let one = tasks.get(task.parentId); one !== undefined; one = tasks.get(one.parentId)) {
+      chain.push(one)
+      if (one.parentId === undefined) break
+    }
+    return chain
   }
 
   function ancestors(task: Task): readonly string[] {

@@ -34,13 +34,18 @@ const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/
 /** Controls, bidirectional overrides and other invisible characters: people read these texts when they decide. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu
 
-/** The task that `input` asks for. Throws `invalid_argument`; `scope_exceeded` above the cap or wider than `parent`. */
+/**
+ * The task that `input` asks for; a child has its parent’s labels besides its own. Throws `invalid_argument`; `scope_exceeded` above the cap,
+ * wider than `parent`, or of another owner.
+ */
 export function draftTask(input: StartTask, parent: Task | undefined, limits: TaskLimits): Task {
   const startedAt = limits.now()
   const scope = checkScope(input.scope)
   const expiresAt = startedAt + 1000 * checkTtl(input.ttlSeconds, parent, limits)
   const excess = parent && widens(parent, { scope, expiresAt })
   if (excess !== undefined) throw new StintError('scope_exceeded', excess)
+  if (parent !== undefined && input.owner !== parent.owner)
+    throw new StintError('scope_exceeded', 'its owner is not its parent’s')
   if (!THUMBPRINT.test(input.keyThumbprint))
     throw invalid('keyThumbprint takes an RFC 7638 SHA-256 thumbprint, 43 characters of base64url')
   return {
@@ -52,7 +57,7 @@ export function draftTask(input: StartTask, parent: Task | undefined, limits: Ta
     keyThumbprint: input.keyThumbprint,
     scope,
     ...(input.ticket !== undefined && { ticket: checkText('ticket', input.ticket, 200) }),
-    labels: checkList('labels', input.labels ?? [], LABEL, { min: 0, max: MAX_LABELS }),
+    labels: checkList('labels', [...(parent?.labels ?? []), ...(input.labels ?? [])], LABEL, { min: 0, max: MAX_LABELS }),
     ...(parent !== undefined && { parentId: parent.id }),
     startedAt,
     expiresAt,

@@ -6,7 +6,7 @@ import type { Store } from '../store/store.ts'
 import type { TaskRow } from '../store/tables.ts'
 import { createEnds } from './ends.ts'
 import { listTasks, readTasks, type TaskFilter } from './list.ts'
-import { createLiveTasks, MAX_DEPTH } from './live.ts'
+import { createLiveTasks } from './live.ts'
 import { createRunners, type Gateways } from './runners.ts'
 import { draftTask, printable, type StartTask, type TaskLimits } from './start.ts'
 import { fromRow, toRow } from './task-row.ts'
@@ -17,6 +17,8 @@ export type { StartTask } from './start.ts'
 /** Limits, how long a supervised task survives the silence of its runner, and who hears of failures nobody waits for. */
 export interface TaskOptions extends TaskLimits {
   readonly runnerGraceSeconds: number
+  /** How many tasks may stand above one. */
+  readonly maxTaskDepth: number
   /** The processes that share the store; this one alone when absent. */
   readonly gateways?: Gateways
   report?(thrown: unknown): void
@@ -50,6 +52,8 @@ export interface Tasks {
   list(filter: TaskFilter): Promise<{ items: Task[]; next?: string }>
   /** The task while it, and every task above it, is live and in its time. */
   live(id: string): Task | undefined
+  /** The live tasks above it, nearest first. */
+  above(task: Task): readonly Task[]
   /** Ids of the tasks above it, nearest first. */
   ancestors(task: Task): readonly string[]
   /** The live tasks a selector covers; none for a target or a credential. */
@@ -86,6 +90,7 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     get,
     list,
     live: live.get,
+    above: live.above,
     ancestors: live.ancestors,
     under: live.under,
     onEnd,
@@ -142,8 +147,9 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     if (parentId === undefined) return undefined
     const parent = live.get(parentId)
     if (parent === undefined) throw new StintError('task_not_live', 'the parent is not live')
-    if (live.ancestors(parent).length + 1 < MAX_DEPTH) return parent
-    throw new StintError('scope_exceeded', `tasks nest ${MAX_DEPTH} deep at most`)
+    const { maxTaskDepth } = options
+    if (live.ancestors(parent).length < maxTaskDepth) return parent
+    throw new StintError('scope_exceeded', `tasks nest ${maxTaskDepth} deep at most (maxTaskDepth)`)
   }
 
   async function end(id: string, state: Ending, reason: string): Promise<Task> {

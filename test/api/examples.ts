@@ -3,6 +3,10 @@ import { ISSUER_RECORD, RECIPE, TARGET, THUMBPRINT } from './fixture.ts'
 /** A valid request for every row that takes something, by `METHOD path`. */
 export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonly body?: Record<string, unknown> }>> = {
   'POST /v1/tasks': { body: { purpose: 'read', targets: ['orders'], actions: ['*'], keyThumbprint: THUMBPRINT } },
+  'POST /v1/tasks/:id/children': {
+    path: '/v1/tasks/task_1/children',
+    body: { purpose: 'read', targets: ['orders'], actions: ['*'], keyThumbprint: THUMBPRINT },
+  },
   'GET /v1/tasks/:id': { path: '/v1/tasks/task_1' },
   'POST /v1/tasks/:id/end': { path: '/v1/tasks/task_1/end', body: { reason: 'done' } },
   'POST /v1/tasks/:id/token': { path: '/v1/tasks/task_1/token' },

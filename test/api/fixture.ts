@@ -168,6 +168,12 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
         fake.tasks.set(started.id, started)
         return { task: started, gateway: '127.0.0.1:7401', ...token() }
       },
+      async startChild(parentId, input) {
+        const started = did('tasks.startChild', { ...task(`task_${fake.tasks.size + 1}`, input), parentId })
+        fake.tasks.set(started.id, started)
+        return { task: started, gateway: '127.0.0.1:7401', ...token() }
+      },
+      show: async (id) => ({ ...find(fake.tasks, id), ancestors: [], children: [] }),
       list: async () => did('tasks.list', { items: [...fake.tasks.values()] }),
       get: async (id) => find(fake.tasks, id),
       async end(id, endReason) {

@@ -52,7 +52,7 @@ describe('an explanation', () => {
 })
 
 describe('a replay', () => {
-  const recorded = { caller, on: { task, target, touched: [] }, action, at: NOON }
+  const recorded = { caller, on: { task, target, touched: [], above: [] }, action, at: NOON }
 
   test('knows the same request and the same policies again', async () => {
     const now = await decider(POLICIES.replace(/@id\("sums"\).*\n/, ''))
@@ -65,7 +65,7 @@ describe('a replay', () => {
 
   test('says so when the target or the policies are not what they were', async () => {
     const now = await decider(POLICIES)
-    const changed = { task, touched: [], target: { ...target, environment: 'production' as const } }
+    const changed = { task, touched: [], above: [], target: { ...target, environment: 'production' as const } }
     const again = replay(now, { ...recorded, on: changed, digest: digestOf(requestWith()), policySetHash: 'another' })
     assert.ok(!again.sameRequest && !again.samePolicies)
   })

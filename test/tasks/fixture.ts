@@ -12,7 +12,13 @@ export const START: StartTask = {
   scope: { targets: ['github', 'npm'], actions: ['github:*', 'http:GET'] },
 }
 
-export const OPTIONS: TaskOptions = { defaultTtlSeconds: 900, maxTtlSeconds: 3600, runnerGraceSeconds: 5, now: () => Date.now() }
+export const OPTIONS: TaskOptions = {
+  defaultTtlSeconds: 900,
+  maxTtlSeconds: 3600,
+  runnerGraceSeconds: 5,
+  maxTaskDepth: 4,
+  now: () => Date.now(),
+}
 
 /** Tasks on a real store, with a clock that the test moves: `pass` ticks it and lets what it caused be written. */
 export async function openTasks(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import type { Page, StartedTask } from '../../api/verbs.ts'
+import type { Page, ShownTask, StartedTask } from '../../api/verbs.ts'
 import type { FoundEntry } from '../../audit/search.ts'
 import type { Task } from '../../model.ts'
 import { parseDuration } from '../../run/duration.ts'
@@ -19,6 +19,7 @@ interface StartOptions {
   readonly ticket?: string
   readonly label: readonly string[]
   readonly key: string
+  readonly parent?: string
 }
 
 /** `stint task list | show | start | end`. */
@@ -38,7 +39,7 @@ export const register: Register = (program, context) => {
 }
 
 /** A task, and a page of its entries in the log. */
-interface Shown extends Task {
+interface Shown extends ShownTask {
   readonly timeline: Page<FoundEntry>
 }
 
@@ -50,7 +51,7 @@ function registerShow(task: Command, { call, output }: CommandContext): void {
     .option('--before <entry>', 'go on before this entry: `next` of the page shown')
     .action(async (id: string, { limit, before }: { limit: string; before?: string }) => {
       const query = new URLSearchParams({ task: id, limit, ...(before !== undefined && { cursor: before }) })
-      const found = await call<Task>('GET', pathOf(id))
+      const found = await call<ShownTask>('GET', pathOf(id))
       const timeline = await call<Page<FoundEntry>>('GET', `/v1/audit/entries?${query}`)
       output.print<Shown>({ ...found, timeline }, (shown) => [describe(shown), '', ...drawPage(shown)].join('\n'))
     })
@@ -64,11 +65,13 @@ function drawPage({ id, timeline: { items, next } }: Shown): string[] {
 function registerList(task: Command, context: CommandContext): void {
   const states = new Option('--state <state>', 'which ones').choices(['live', 'ended', 'expired', 'revoked', 'any'])
   const list = task.command('list').description('list tasks, newest first').addOption(states.default('live'))
-  addList<Task>(list.option('--owner <person>', 'of this owner only'), context, {
+  list.option('--owner <person>', 'of this owner only').option('--parent <task>', 'started by this task only')
+  addList<Task>(list, context, {
     ...{ path: '/v1/tasks', limit: 50, text: listing },
-    queryOf: ({ state, owner }) => ({
+    queryOf: ({ state, owner, parent }) => ({
       ...(state !== undefined && state !== 'any' && { state }),
       ...(owner !== undefined && { owner }),
+      ...(parent !== undefined && { parentId: parent }),
     }),
   })
 }
@@ -83,6 +86,7 @@ function registerStart(task: Command, { call, output }: CommandContext): void {
     .option('--action <id>', 'an action it may do, or a prefix with *; repeatable (default: all)', append)
     .option('--ttl <duration>', 'its life: 90s, 15m, 2h')
     .option('--owner <person>', 'the human who answers for it')
+    .option('--parent <task>', 'the task it is a part of: it narrows what that one may do, and ends with it')
     .option('--ticket <text>', 'the ticket it is done for')
     .option('--label <text>', 'a label for policies; repeatable', append, [])
     .addHelpText(
@@ -95,7 +99,8 @@ Example:
     )
     .action(async (options: StartOptions) => {
       const keyThumbprint = await openTaskKey(options.key)
-      output.print(await call<StartedTask>('POST', '/v1/tasks', { ...wish(options), keyThumbprint }), describeStarted)
+      const path = options.parent === undefined ? '/v1/tasks' : `${pathOf(options.parent)}/children`
+      output.print(await call<StartedTask>('POST', path, { ...wish(options), keyThumbprint }), describeStarted)
     })
 }
 
@@ -113,15 +118,23 @@ function wish({ task, target, action, ttl, owner, ticket, label }: StartOptions)
 
 function listing({ items }: Page<Task>): string {
   const now = Date.now()
-  const rows = items.map((one) => [one.id, one.state, when(one, now), one.owner, one.scope.targets.join(' '), one.purpose])
-  return table(['TASK', 'STATE', 'WHEN', 'OWNER', 'TARGETS', 'PURPOSE'], rows, 'No tasks. Start one with `stint run`.')
+  const rows = items.map((one) => [
+    one.id,
+    one.state,
+    when(one, now),
+    one.owner,
+    one.parentId ?? '',
+    one.scope.targets.join(' '),
+    one.purpose,
+  ])
+  return table(['TASK', 'STATE', 'WHEN', 'OWNER', 'PARENT', 'TARGETS', 'PURPOSE'], rows, 'No tasks. Start one with `stint run`.')
 }
 
 function when(task: Task, now: number): string {
   return task.state === 'live' ? `ends ${fromNow(task.expiresAt, now)}` : fromNow(task.endedAt ?? task.expiresAt, now)
 }
 
-function describe(task: Task): string {
+function describe(task: ShownTask): string {
   return facts([
     ['task', task.id],
     ['purpose', task.purpose],
@@ -132,7 +145,8 @@ function describe(task: Task): string {
     ['actions', task.scope.actions.join(' ')],
     ['ticket', task.ticket],
     ['labels', task.labels.join(' ') || undefined],
-    ['parent', task.parentId],
+    ['chain', task.ancestors.length === 0 ? undefined : [task.owner, ...task.ancestors.toReversed(), task.id].join(' › ')],
+    ['children', task.children.join(' ') || undefined],
     ['started', new Date(task.startedAt).toISOString()],
     ['expires', new Date(task.expiresAt).toISOString()],
   ])
