@@ -1,23 +1,18 @@
 import { StintError } from '../../errors.ts'
-import type { Target } from '../../model.ts'
 import { Secret } from '../../secret.ts'
 import type { Connector } from '../connector.ts'
-import type { Grant, HttpAnswer, Io, Issued, Minting, MintOrder } from '../minting.ts'
+import type { Grant, Io, Issued, Minting, MintOrder } from '../minting.ts'
 import { refuseDisguise } from '../protocols/disguise.ts'
+import { askAsMinter, GOOGLE, IAM, isToken, OAUTH, origin, STS, unusable } from '../protocols/gcp-minter.ts'
 import { describeGcp, findObject } from '../protocols/gcp-path.ts'
 import { ADDRESS, checkAddress, placeAt } from '../protocols/own-address.ts'
 import { failure, isRefusal, readObject, refusal, skewOf } from '../protocols/provider-answer.ts'
-import { askInTime, readRsaKey, signJwt } from '../protocols/signed-jwt.ts'
+import { settingOf } from '../protocols/setting.ts'
 
-const GOOGLE = 'Google Cloud'
 /** What an impersonated token may live at most, without an organisation policy that lets it live longer. */
 const LIFE_MS = 60 * 60_000
 /** How long after it was ordered a token may have been made, and lost: three exchanges, and the clocks apart. */
 const ON_ITS_WAY_MS = 60_000
-const IAM = 'https://iamcredentials.googleapis.com'
-const STS = 'https://sts.googleapis.com'
-const TOKENINFO = 'https://oauth2.googleapis.com'
-const TOKEN = /^[\x21-\x7e]{20,8000}$/
 
 /** The OAuth scope for reading, and for all else, by service ("OAuth 2.0 Scopes for Google APIs"); others take the last two. */
 const SCOPES: Readonly<Record<string, readonly [read: string, write: string]>> = {
@@ -37,7 +32,7 @@ function grant({ target, action }: Parameters<Minting['grant']>[0]): Grant {
   const service = String(action.parameters.service)
   const [read, write] = (Object.hasOwn(SCOPES, service) && SCOPES[service]) || ANY
   const scope = action.access === 'read' ? read : write
-  return { key: scope, reach: [`${scope} as ${text(target, 'service_account')}`.slice(0, 200)], terms: { scope } }
+  return { key: scope, reach: [`${scope} as ${settingOf(target, 'service_account')}`.slice(0, 200)], terms: { scope } }
 }
 
 /** IAM Service Account Credentials API, projects.serviceAccounts.generateAccessToken. */
@@ -46,51 +41,16 @@ async function mint(order: MintOrder, _: unknown, io: Io) {
   const lifetime = Math.max(1, Math.floor(Math.min(LIFE_MS, expiresAt - io.now()) / 1000))
   const request = {
     method: 'POST',
-    url: `${origin(target, IAM)}/v1/projects/-/serviceAccounts/${encodeURIComponent(text(target, 'service_account'))}:generateAccessToken`,
+    url: `${origin(target, IAM)}/v1/projects/-/serviceAccounts/${encodeURIComponent(settingOf(target, 'service_account'))}:generateAccessToken`,
     body: JSON.stringify({ scope: [`https://www.googleapis.com/auth/${grant.terms.scope}`], lifetime: `${lifetime}s` }),
   } as const
   const headers = { 'content-type': 'application/json', 'x-goog-request-reason': leaseId } // for the audit log
-  const answer = await asMinter(order, io, (bearer) =>
-    io.exchange({ ...request, headers: { ...headers, authorization: `Bearer ${bearer}` } }),
-  )
+  const answer = await askAsMinter(order, io, (as) => io.exchange({ ...request, headers: { ...headers, ...as } }))
   if (answer.status !== 200) throw refusal(answer, GOOGLE)
   const { accessToken, expireTime } = readObject(answer, GOOGLE)
   const end = Date.parse(String(expireTime)) - skewOf(answer, io.now())
   if (!isToken(accessToken) || !(end <= io.now() + 13 * LIFE_MS)) throw unusable()
   return { material: new Secret(accessToken), handle: { expires_at: new Date(end).toISOString() }, expiresAt: end }
-}
-
-/** With a token that may impersonate: federated where the target names a provider, else a JWT signed by the key (AIP-4111). */
-async function asMinter(
-  { target, standing }: MintOrder,
-  io: Io,
-  ask: (bearer: string) => Promise<HttpAnswer>,
-): Promise<HttpAnswer> {
-  if (standing === undefined) throw new StintError('credential_missing', 'the target names no credential')
-  if (target.settings?.workload_identity_provider !== undefined) return ask(await federate(target, standing, io))
-  const { client_email, private_key, private_key_id } = readKeyFile(standing)
-  const key = readRsaKey(new Secret(String(private_key)))
-  const who = { iss: String(client_email), sub: String(client_email), aud: `${IAM}/` }
-  return askInTime(io, (now) => ask(signJwt({ ...who, iat: now - 10, exp: now + 600 }, key, { kid: String(private_key_id) })))
-}
-
-/** Workload identity federation (RFC 8693 at Google’s Security Token Service): a token of another issuer for one of Google’s. */
-async function federate(target: Target, standing: Secret, io: Io): Promise<string> {
-  const answer = await io.exchange({
-    ...{ method: 'POST', url: `${origin(target, STS)}/v1/token`, headers: { 'content-type': 'application/json' } },
-    body: JSON.stringify({
-      grantType: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      requestedTokenType: 'urn:ietf:params:oauth:token-type:access_token',
-      subjectTokenType: 'urn:ietf:params:oauth:token-type:jwt',
-      audience: `//iam.googleapis.com/${text(target, 'workload_identity_provider')}`,
-      scope: 'https://www.googleapis.com/auth/cloud-platform',
-      subjectToken: standing.reveal(),
-    }),
-  })
-  if (answer.status !== 200) throw refusal(answer, GOOGLE)
-  const { access_token } = readObject(answer, GOOGLE)
-  if (!isToken(access_token)) throw unusable()
-  return access_token
 }
 
 /** No way to take one back: it is told to end when the lease does. */
@@ -102,36 +62,10 @@ async function revoke({ handle, expiresAt }: Issued, io: Io): Promise<{ readonly
 async function probe({ target, material }: Issued, io: Io): Promise<'live' | 'refused'> {
   if (material === undefined) throw new StintError('upstream_failed', 'Google cannot be asked about a token that was lost')
   const headers = { authorization: `Bearer ${material.reveal()}`, 'content-type': 'application/x-www-form-urlencoded' }
-  const answer = await io.exchange({ method: 'POST', url: `${origin(target, TOKENINFO)}/tokeninfo`, headers, body: '' })
+  const answer = await io.exchange({ method: 'POST', url: `${origin(target, OAUTH)}/tokeninfo`, headers, body: '' })
   if (isRefusal(answer, 400) && readObject(answer, GOOGLE).error === 'invalid_token') return 'refused'
   if (answer.status === 200 && Number(readObject(answer, GOOGLE).expires_in) > 0) return 'live'
   throw failure(answer, GOOGLE)
-}
-
-/** A service account’s key file. Throws `credential_missing`, without quoting it. */
-function readKeyFile(standing: Secret): Readonly<Record<string, unknown>> {
-  const body = Buffer.from(standing.reveal())
-  try {
-    return readObject({ status: 200, headers: {}, body }, GOOGLE)
-  } catch {
-    throw new StintError('credential_missing', 'the credential is not the JSON key file of a service account')
-  }
-}
-
-function isToken(value: unknown): value is string {
-  return typeof value === 'string' && TOKEN.test(value)
-}
-
-function unusable(): StintError {
-  return new StintError('upstream_failed', 'Google Cloud answered with something that is not an access token')
-}
-
-function origin(target: Target, googles: string): string {
-  return text(target, 'endpoint') || googles
-}
-
-function text({ settings }: Target, name: string): string {
-  return String(settings?.[name] ?? '')
 }
 
 const minting: Minting = {
@@ -158,7 +92,7 @@ const minting: Minting = {
     },
   },
   checkTarget: (target) => checkAddress(target, 'endpoint'),
-  places: (target) => [IAM, STS, TOKENINFO].map((googles) => placeAt(origin(target, googles))),
+  places: (target) => [IAM, STS, OAUTH].map((googles) => placeAt(origin(target, googles))),
   propagationMs: 0,
   maxLifeMs: LIFE_MS + ON_ITS_WAY_MS,
   grant,
@@ -174,7 +108,7 @@ const storage = { host: 'storage.googleapis.com' }
 export const gcp: Connector = {
   kind: 'gcp',
   summary:
-    'Google Cloud APIs by impersonating a service account, by a key file or workload identity federation: a token of one OAuth scope that ends with its lease. It cannot be taken back before, and one that is lost dies within the hour.',
+    'Google Cloud APIs by impersonating a service account, by a key file, workload identity federation or a user’s application default credentials: a token of one OAuth scope that ends with its lease. It cannot be taken back before, and one that is lost dies within the hour.',
   defaultHosts: [{ scheme: 'https', host: '*.googleapis.com', port: 443 }],
   defaultPlacement: { kind: 'none' },
   placeholderVariables: [],

@@ -62,6 +62,26 @@ describe('a token of Google Cloud', () => {
     await assert.rejects(issue({ target: federated(), standing: new Secret('not a token of the pool') }), fails('mint_refused'))
   })
 
+  const asUser = (change: Readonly<Record<string, unknown>> = {}): Secret =>
+    new Secret(JSON.stringify({ ...google.user, ...change }))
+
+  test('is minted by a user’s application default credentials, whose calls count against the project that they name', async () => {
+    const issued = await issue({ standing: asUser() })
+    assert.equal(await minting.probe(issued, google.io), 'live')
+    for (const change of [{ refresh_token: 'revoked' }, { client_secret: 'wrong' }, { quota_project_id: undefined }])
+      await assert.rejects(issue({ standing: asUser(change) }), fails('mint_refused'), JSON.stringify(change))
+  })
+
+  test('is not minted by a file that lacks what it needs, or holds no credential, and the file is not quoted', async () => {
+    for (const [change, words] of [
+      [{ refresh_token: undefined }, /has no refresh_token$/],
+      [{ client_id: 7 }, /has no client_id$/],
+      [{ quota_project_id: 'acme\r\nx: y' }, /has no valid quota_project_id$/],
+      [{ type: 'external_account' }, /give that, and workload_identity_provider$/],
+    ] as const)
+      await assert.rejects(issue({ standing: asUser(change) }), { code: 'credential_missing', detail: words })
+  })
+
   test('is said to be irrevocable until it ends, and found refused when it has', async () => {
     const issued = await issue()
     const { irrevocableUntil = 0 } = await minting.revoke(issued, google.io)
