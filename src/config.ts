@@ -133,7 +133,7 @@ export const SETTINGS = {
   approvers: setting<Readonly<Record<string, readonly string[]>>>(
     'STINT_APPROVERS',
     {},
-    'Who may consent for `@approval("role:NAME")`: names by role, `{security: [ann, bob]}`. The operator is the user who runs Stint.',
+    'Who may consent for `@approval("role:NAME")`: names by role, `{security: [ann, bob]}`. The operator is the user who runs Stint; whoever signs in by an issuer is the id that its rule gives.',
     namesByRole,
   ),
   approvalSeconds: setting(
@@ -142,6 +142,13 @@ export const SETTINGS = {
     'How long a person may take to answer, and their consent to be used.',
     whole(1, 86_400),
   ),
+  approvalMostTimes: setting(
+    'STINT_APPROVAL_TIMES',
+    100,
+    'How often one consent may let the same request through.',
+    whole(1, 10_000),
+  ),
+  approvalMostMinutes: setting('STINT_APPROVAL_MINUTES', 60, 'For how long one consent may be given.', whole(1, 1440)),
   approvalWaitSeconds: setting(
     'STINT_APPROVAL_WAIT',
     60,

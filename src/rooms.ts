@@ -85,7 +85,10 @@ export async function openRooms(opening: Opening) {
   const flows = createFlows(tasks.ancestors)
   const revocations = await openRevocations(store, now, tasks.ancestors)
   const targets = await createTargets(store, CONNECTORS)
-  const approvals = await openApprovals(store, { now, roles: config.approvers, seconds: config.approvalSeconds })
+  const approvals = await openApprovals(store, {
+    ...{ now, roles: config.approvers, seconds: config.approvalSeconds },
+    most: { times: config.approvalMostTimes, minutes: config.approvalMostMinutes },
+  })
   const leases = await openLeases(store, {
     ...leaseVerbs(opening, happened.recorder, dial),
     ...createLeaseSeal(await vault.innerKey('leases')),

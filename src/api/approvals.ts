@@ -13,6 +13,7 @@ export const approval = z
     taskId: z.string(),
     purpose: z.string(),
     owner: z.string(),
+    taskExpiresAt: millis.describe('No consent outlives the task.'),
     callerId: z.string(),
     targetId: z.string(),
     action: z.string(),
@@ -26,7 +27,12 @@ export const approval = z
     policies: texts,
     reasons: texts,
     answers: z
-      .array(z.object({ by: z.string(), said: z.enum(['yes', 'no']), at: millis, reason: z.string().exactOptional() }))
+      .array(
+        z.object({
+          ...{ by: z.string(), said: z.enum(['yes', 'no']), at: millis, reason: z.string().exactOptional() },
+          ...{ times: z.number().exactOptional(), minutes: z.number().exactOptional() },
+        }),
+      )
       .readonly(),
     usesLeft: z.number().int(),
     createdAt: millis,
@@ -35,6 +41,10 @@ export const approval = z
   .meta({ id: 'Approval' })
 
 const said = z.strictObject({ reason: words(500).exactOptional() })
+const yes = said.extend({
+  times: z.number().int().min(1).exactOptional().describe('How often the same request may go through; once when absent.'),
+  minutes: z.number().int().min(1).exactOptional().describe('For how long; until the question would have expired when absent.'),
+})
 
 export const list = endpoint({
   summary: 'What people were asked to consent to, newest first, and what they said.',
@@ -44,16 +54,17 @@ export const list = endpoint({
 })
 
 export const show = endpoint({
-  summary: 'One question, with all that a person needs to answer it.',
+  summary: 'One question, with all that a person needs to answer it; for the operator, and for whom it asks.',
   params: byName,
   response: approval,
-  handle: (verbs, { params }) => verbs.approvals.get(params.id),
+  handle: (verbs, { params }, asking) => verbs.approvals.get(params.id, callerOf(asking)),
 })
 
 export const grant = endpoint({
-  summary: 'Consents to exactly this request, once; with several approvers it is granted by the last of them.',
+  summary:
+    'Consents to exactly this request, once unless it says otherwise; with several approvers it is granted by the last of them.',
   params: byName,
-  body: said,
+  body: yes,
   response: approval,
   handle: (verbs, { params, body }, asking) => verbs.approvals.grant(params.id, callerOf(asking), body),
 })

@@ -37,6 +37,8 @@ export interface Row {
 
 const OPERATOR = ['operator'] as const
 const STARTERS = ['operator', 'federated'] as const
+/** Those who sign in elsewhere are known by what their issuer's rule makes of them. */
+const PEOPLE = ['operator', 'federated'] as const
 const OWN_TASK = ['operator', 'task'] as const
 
 /** Every route there is. The router, the OpenAPI document, docs/reference/api.md and the tests are made from it. */
@@ -83,9 +85,9 @@ export const ROUTES: readonly Row[] = [
   recordedByKillswitch('POST', '/v1/revocations/:number/lift', 'stint:Revocation::lift', revocations.lift),
 
   row('GET', '/v1/approvals', 'stint:Approval::list', 'read', OPERATOR, approvals.list),
-  row('GET', '/v1/approvals/:id', 'stint:Approval::show', 'read', OPERATOR, approvals.show),
-  row('POST', '/v1/approvals/:id/grant', 'stint:Approval::grant', 'admin', OPERATOR, approvals.grant),
-  row('POST', '/v1/approvals/:id/deny', 'stint:Approval::deny', 'write', OPERATOR, approvals.deny),
+  row('GET', '/v1/approvals/:id', 'stint:Approval::show', 'read', PEOPLE, approvals.show),
+  row('POST', '/v1/approvals/:id/grant', 'stint:Approval::grant', 'admin', PEOPLE, approvals.grant),
+  row('POST', '/v1/approvals/:id/deny', 'stint:Approval::deny', 'write', PEOPLE, approvals.deny),
 
   row('GET', '/v1/leases', 'stint:Lease::list', 'read', OPERATOR, leases.list),
   row('GET', '/v1/leases/:id', 'stint:Lease::show', 'read', OPERATOR, leases.show),

@@ -1,3 +1,4 @@
+import type { Terms } from '../approvals/answering.ts'
 import type { Approval } from '../approvals/approval.ts'
 import type { ApprovalFilter } from '../approvals/list.ts'
 import type { EntryFilter } from '../audit/search.ts'
@@ -251,10 +252,10 @@ export interface ApiVerbs {
   }
   readonly approvals: {
     list(filter: ApprovalFilter): Promise<Page<Approval>>
-    /** Throws `not_found`. */
-    get(id: string): Promise<Approval>
-    /** Throws `not_found`, `conflict`, `not_approver`. */
-    grant(id: string, caller: Caller, said: { readonly reason?: string }): Promise<Approval>
+    /** Throws `not_found`, also for a caller who is neither the operator nor asked. */
+    get(id: string, caller: Caller): Promise<Approval>
+    /** Throws `not_found`, `conflict`, `not_approver`, `invalid_argument`. */
+    grant(id: string, caller: Caller, said: Terms & { readonly reason?: string }): Promise<Approval>
     deny(id: string, caller: Caller, said: { readonly reason?: string }): Promise<Approval>
   }
   readonly rotations: {

@@ -12,6 +12,8 @@ export interface Shown {
   readonly taskId: string
   readonly purpose: string
   readonly owner: string
+  /** Epoch milliseconds: no consent outlives it. */
+  readonly taskExpiresAt: number
   readonly callerId: string
   readonly targetId: string
   readonly action: string
@@ -34,6 +36,9 @@ export interface Answer {
   readonly said: 'yes' | 'no'
   readonly at: number
   readonly reason?: string
+  /** How often, and for how long, where a yes says so. */
+  readonly times?: number
+  readonly minutes?: number
 }
 
 /** A question to people about one request, and their answers. Times are epoch milliseconds. */

@@ -1,22 +1,21 @@
 import { StintError } from '../errors.ts'
 import type { Store, Work } from '../store/store.ts'
 import type { ApprovalRow } from '../store/tables.ts'
-import { type Answer, type Approval, approvalOf, keptOf, newApprovalId, type Shown } from './approval.ts'
+import { type Answerer, answerRow, type Terms } from './answering.ts'
+import { type Answer, type Approval, approvalOf, newApprovalId, type Shown } from './approval.ts'
 import { type ApprovalFilter, listApprovals } from './list.ts'
 import { createOpenQuestions } from './open-questions.ts'
 import { createWaiting, type Hold } from './waiting.ts'
-import { isMet, mayAnswer, type Roles, whyUnmeetable } from './who.ts'
+import { mayAnswer, type Roles, whyUnmeetable } from './who.ts'
 
 /** How many questions of one task may wait for an answer: a program cannot bury people in them. */
 const MOST_PENDING_OF_A_TASK = 20
 
-/** What is asked: who must consent, what they are shown, what it is bound to, and when it would be too late in any case. */
+/** What is asked: who must consent, what they are shown, and what it is bound to. */
 export interface Question {
   readonly binding: string
   readonly approver: string
   readonly shown: Shown
-  /** Epoch milliseconds: the end of the task. */
-  readonly taskExpiresAt: number
 }
 
 /** What there is to a question. `taken` is a consent that was used up for this one request, by the very call that says so. */
@@ -24,30 +23,27 @@ export type Standing =
   | { readonly is: 'taken' | 'pending' | 'denied'; readonly approval: Approval }
   | { readonly is: 'impossible'; readonly why: string }
 
-/** Who answers. `callerId` is the identity that the API verified, `person` who that is. */
-export interface Answerer {
-  readonly callerId: string
-  readonly person: string
-  readonly reason?: string
-}
-
 /** HAS A PERSON SAID YES? Durable, and shared by all gateways on one state. */
 export interface Approvals {
   /** Takes a consent that is there for exactly this, once for all gateways; else finds the question, or asks it. Throws `store_unavailable`. */
   consent(question: Question): Promise<Standing>
   /** Waits until it is not pending any more: true; false when it took too long or nobody waits. Throws `not_found`, `store_unavailable`. */
   answered(id: string, hold: Hold): Promise<boolean>
-  /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`. */
+  /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`, `invalid_argument`. */
   grant(id: string, answerer: Answerer): Promise<Approval>
   deny(id: string, answerer: Answerer): Promise<Approval>
-  get(id: string): Promise<Approval>
+  /** Throws `not_found`, also where `person` is given and is not asked. */
+  get(id: string, person?: string): Promise<Approval>
   list(filter: ApprovalFilter): ReturnType<typeof listApprovals>
 }
 
-/** Reads what is open and follows its changes. `seconds` is how long a question waits, and a consent for being used. */
+/**
+ * Reads what is open and follows its changes. `seconds` is how long a question waits, and a consent for being used; `most` is what one
+ * consent may be for.
+ */
 export async function openApprovals(
   store: Store,
-  { now, roles, seconds }: { now(): number; roles: Roles; seconds: number },
+  { now, roles, seconds, most }: { now(): number; roles: Roles; seconds: number; most: Required<Terms> },
 ): Promise<Approvals> {
   const open = createOpenQuestions(now)
   const waiting = createWaiting()
@@ -65,10 +61,10 @@ export async function openApprovals(
   return {
     consent,
     answered,
-    get: async (id) => approvalOf(await rowOf(store.db, id), now()),
+    get,
     list: (filter) => listApprovals(store.db, filter, now()),
-    grant: (id, answerer) => store.write((tx, changed) => answer(tx, changed, id, { answerer, said: 'yes' })),
-    deny: (id, answerer) => store.write((tx, changed) => answer(tx, changed, id, { answerer, said: 'no' })),
+    grant: (id, answerer) => answer(id, 'yes', answerer),
+    deny: (id, answerer) => answer(id, 'no', answerer),
   }
 
   async function consent(question: Question): Promise<Standing> {
@@ -81,6 +77,12 @@ export async function openApprovals(
     if (known === undefined && pending >= MOST_PENDING_OF_A_TASK)
       return { is: 'impossible', why: `${pending} questions of this task wait for an answer already.` }
     return store.write((tx, changed) => settle(tx, changed, question))
+  }
+
+  async function get(id: string, person?: string): Promise<Approval> {
+    const approval = approvalOf(await rowOf(store.db, id), now())
+    if (person === undefined || mayAnswer(person, approval, roles)) return approval
+    throw new StintError('not_found', `there is no approval ${id}`)
   }
 
   /** Looks at the row once more after it is heard of: the answer may have come in between. */
@@ -123,11 +125,11 @@ export async function openApprovals(
     return true
   }
 
-  async function ask(tx: Tx, changed: Changed, { binding, approver, shown, taskExpiresAt }: Question): Promise<Approval> {
+  async function ask(tx: Tx, changed: Changed, { binding, approver, shown }: Question): Promise<Approval> {
     const time = now()
     const row: ApprovalRow = {
       ...{ id: newApprovalId(), binding, task_id: shown.taskId, state: 'pending', uses_left: 0, created_at: time },
-      expires_at: Math.min(time + seconds * 1000, taskExpiresAt),
+      expires_at: Math.min(time + seconds * 1000, shown.taskExpiresAt),
       record_json: JSON.stringify({ ...shown, approver, answers: [] }),
     }
     await tx.insertInto('approvals').values(row).execute()
@@ -135,29 +137,14 @@ export async function openApprovals(
     return approvalOf(row, time)
   }
 
-  /** One no is a no. A yes grants when it is the last one that is asked for: once, until the question would have expired. */
-  async function answer(
-    tx: Tx,
-    changed: Changed,
-    id: string,
-    { answerer, said }: { answerer: Answerer; said: Answer['said'] },
-  ): Promise<Approval> {
-    const row = await rowOf(tx, id)
-    const approval = approvalOf(row, now())
-    refuseAnswer(approval, answerer, roles)
-    const { person: by, reason } = answerer
-    const answers = [...approval.answers, { by, said, at: now(), ...(reason !== undefined && { reason }) }]
-    const isGranted = said === 'yes' && isMet({ ...approval, answers }, roles)
-    const next = {
-      ...row,
-      state: said === 'no' ? 'denied' : isGranted ? 'granted' : 'pending',
-      uses_left: isGranted ? 1 : 0,
-      record_json: JSON.stringify({ ...keptOf(row), answers }),
-    }
-    const { state, uses_left, record_json } = next
-    await tx.updateTable('approvals').set({ state, uses_left, record_json }).where('id', '=', id).execute()
-    changed('approval', id)
-    return approvalOf(next, now())
+  async function answer(id: string, said: Answer['said'], answerer: Answerer): Promise<Approval> {
+    return store.write(async (tx, changed) => {
+      const next = answerRow(await rowOf(tx, id), said, answerer, { roles, now: now(), most })
+      const { state, uses_left, expires_at, record_json } = next
+      await tx.updateTable('approvals').set({ state, uses_left, expires_at, record_json }).where('id', '=', id).execute()
+      changed('approval', id)
+      return approvalOf(next, now())
+    })
   }
 }
 
@@ -168,14 +155,4 @@ async function rowOf(db: Store['db'], id: string): Promise<ApprovalRow> {
   const row = await db.selectFrom('approvals').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined) throw new StintError('not_found', `there is no approval ${id}`)
   return row
-}
-
-/** Nobody consents to what they ask for themselves, nor twice. */
-function refuseAnswer(approval: Approval, { callerId, person }: Answerer, roles: Roles): void {
-  const { id, state, answers } = approval
-  if (state !== 'pending') throw new StintError('conflict', `approval ${id} is ${state} already`)
-  if (callerId === approval.callerId) throw new StintError('not_approver', 'nobody consents to what they ask for themselves')
-  if (!mayAnswer(person, approval, roles))
-    throw new StintError('not_approver', `${person} is not asked; it takes ${approval.approver}`)
-  if (answers.some(({ by }) => by === person)) throw new StintError('conflict', `${person} has answered approval ${id} already`)
 }

@@ -14,10 +14,10 @@ export interface Asking extends Decided {
  * it was, with the question that waits. Throws `store_unavailable`.
  */
 export async function consentDecision(approvals: Approvals, asking: Asking, exact: Exact | undefined): Promise<Decision> {
-  const { decision, digest, task } = asking
+  const { decision, digest } = asking
   const standing = await approvals.consent({
     ...{ binding: bindingOf(digest, exact?.digest), approver: decision.approver ?? '' },
-    ...{ shown: shownOf(asking, exact), taskExpiresAt: task.expiresAt },
+    ...{ shown: shownOf(asking, exact) },
   })
   return decided(decision, standing)
 }
@@ -40,7 +40,14 @@ function decided(decision: Decision, standing: Standing): Decision {
 function shownOf({ caller, task, target, action, request, decision }: Asking, exact: Exact | undefined): Shown {
   const { resource, access, parameters } = action
   return {
-    ...{ taskId: task.id, purpose: task.purpose, owner: task.owner, callerId: caller.id, targetId: target?.id ?? '' },
+    ...{
+      taskId: task.id,
+      purpose: task.purpose,
+      owner: task.owner,
+      taskExpiresAt: task.expiresAt,
+      callerId: caller.id,
+      targetId: target?.id ?? '',
+    },
     ...{ action: action.id, access, resource, parameters },
     ...(exact !== undefined && { line: exact.line, ...(exact.body !== undefined && { body: exact.body }) }),
     ...{ risk: request.risk.score, riskReasons: request.risk.reasons },

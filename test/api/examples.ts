@@ -14,7 +14,10 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
   'POST /v1/tasks/:id/root': { path: '/v1/tasks/task_1/root', body: { pid: 12, startTime: '345' } },
   'POST /v1/targets': { body: { ...TARGET } },
   'GET /v1/approvals/:id': { path: '/v1/approvals/approval_1' },
-  'POST /v1/approvals/:id/grant': { path: '/v1/approvals/approval_1/grant', body: { reason: 'looked at it' } },
+  'POST /v1/approvals/:id/grant': {
+    path: '/v1/approvals/approval_1/grant',
+    body: { reason: 'looked at it', times: 3, minutes: 10 },
+  },
   'POST /v1/approvals/:id/deny': { path: '/v1/approvals/approval_1/deny', body: { reason: 'not today' } },
   'GET /v1/leases/:id': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa' },
   'POST /v1/leases/:id/revoke': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa/revoke', body: { reason: 'over' } },

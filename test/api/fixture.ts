@@ -61,8 +61,8 @@ export const LEASE: LeaseListing = {
 
 export const APPROVAL: Approval = {
   ...{ id: 'approval_1', state: 'pending', approver: 'owner', answers: [], usesLeft: 0, createdAt: 1, expiresAt: 1000 },
-  ...{ taskId: 'task_1', purpose: 'read', owner: 'alice', callerId: 'spiffe://stint.local/run/1', targetId: 'orders' },
-  ...{ action: 'http:POST', access: 'write', resource: '/v1/orders', parameters: {} },
+  ...{ taskId: 'task_1', purpose: 'read', owner: 'alice', taskExpiresAt: 901_000, callerId: 'spiffe://stint.local/run/1' },
+  ...{ targetId: 'orders', action: 'http:POST', access: 'write', resource: '/v1/orders', parameters: {} },
   ...{ line: 'POST https://orders.example/v1/orders', body: '{"count":1}' },
   ...{ risk: 40, riskReasons: [], policies: ['write-production'], reasons: ['Ask the owner.'] },
 }

@@ -10,11 +10,17 @@ const ann = { callerId: 'spiffe://stint.local/operator', person: 'ann' }
 const bob = { callerId: 'spiffe://stint.local/people/bob', person: 'bob' }
 const cyd = { callerId: 'spiffe://stint.local/people/cyd', person: 'cyd' }
 
-function question(binding: string, more: { approver?: string; taskId?: string } = {}): Question {
+function question(binding: string, more: { approver?: string; taskId?: string; taskExpiresAt?: number } = {}): Question {
   return {
-    ...{ binding, approver: more.approver ?? 'owner', taskExpiresAt: 3_600_000 },
+    ...{ binding, approver: more.approver ?? 'owner' },
     shown: {
-      ...{ taskId: more.taskId ?? 'task_1', purpose: 'sell', owner: 'ann', callerId: 'spiffe://stint.local/local/ann' },
+      ...{
+        taskId: more.taskId ?? 'task_1',
+        purpose: 'sell',
+        owner: 'ann',
+        taskExpiresAt: more.taskExpiresAt ?? 3_600_000,
+        callerId: 'spiffe://stint.local/local/ann',
+      },
       ...{ targetId: 'shop', action: 'http:POST', access: 'write', resource: '/orders', parameters: {} },
       ...{ risk: 1, riskReasons: [], policies: [], reasons: [] },
     },
@@ -29,7 +35,7 @@ async function play(t: TestContext) {
   const open = async () => {
     const store = await openStore(path)
     stores.push(store)
-    return openApprovals(store, { now: () => now, roles, seconds: 60 })
+    return openApprovals(store, { now: () => now, roles, seconds: 60, most: { times: 5, minutes: 10 } })
   }
   t.after(async () => {
     for (const store of stores) await store.close()
@@ -70,7 +76,7 @@ describe('a consent', () => {
 
   test('never outlives its task', async (t) => {
     const { approvals, idOf } = await play(t)
-    assert.equal((await approvals.get(await idOf({ ...question('a'), taskExpiresAt: 2000 }))).expiresAt, 2000)
+    assert.equal((await approvals.get(await idOf(question('a', { taskExpiresAt: 2000 })))).expiresAt, 2000)
   })
 
   test('survives a restart unless it was used', async (t) => {
@@ -83,7 +89,51 @@ describe('a consent', () => {
   })
 })
 
+describe('a consent to more than once', () => {
+  test('is taken so many times and no more', async (t) => {
+    const { approvals, idOf } = await play(t)
+    await approvals.grant(await idOf(question('a')), { ...ann, times: 3 })
+    const all = await Promise.all(Array.from({ length: 6 }, () => approvals.consent(question('a'))))
+    assert.equal(all.filter(({ is }) => is === 'taken').length, 3)
+  })
+
+  test('lasts as long as it says, and never longer than its task', async (t) => {
+    const { approvals, idOf, pass } = await play(t)
+    await approvals.grant(await idOf(question('a')), { ...ann, times: 2, minutes: 2 })
+    const short = question('b', { taskExpiresAt: 90_000 })
+    await approvals.grant(await idOf(short), { ...ann, minutes: 2 })
+    pass(100_000)
+    assert.equal((await approvals.consent(question('a'))).is, 'taken')
+    assert.equal((await approvals.list({ limit: 1, state: 'expired' })).items[0]?.expiresAt, 90_000)
+    pass(20_000)
+    assert.equal((await approvals.consent(question('a'))).is, 'pending')
+  })
+
+  test('of several people is the least that one of them said', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const id = await idOf(question('a', { approver: '2 of role:security' }))
+    await approvals.grant(id, { ...bob, times: 4, minutes: 10 })
+    const { usesLeft, expiresAt } = await approvals.grant(id, { ...cyd, times: 2 })
+    assert.deepEqual([usesLeft, expiresAt], [2, 61_000])
+  })
+
+  test('is refused beyond the settings', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const id = await idOf(question('a'))
+    for (const terms of [{ times: 6 }, { minutes: 11 }])
+      await assert.rejects(approvals.grant(id, { ...ann, ...terms }), code('invalid_argument'))
+    assert.equal((await approvals.get(id)).state, 'pending')
+  })
+})
+
 describe('who may answer', () => {
+  test('may also look at it; for anybody else it is not there', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const id = await idOf(question('a', { approver: 'role:security' }))
+    assert.equal((await approvals.get(id, 'bob')).id, id)
+    await assert.rejects(approvals.get(id, 'eve'), code('not_found'))
+  })
+
   test('the owner where the owner is asked, and nobody else', async (t) => {
     const { approvals, idOf } = await play(t)
     const id = await idOf(question('a'))

