@@ -9,23 +9,26 @@ export interface Flows {
   readonly size: number
 }
 
-/** An empty register of open flows. `ancestors` lists a task's parents, so that cutting a parent cuts its children (G7). */
+/**
+ * An empty register of open flows. `ancestors` lists a task's parents, so that cutting a parent cuts its children (G7). What a task covers
+ * is found without looking at the rest: of thousands below one that ends, each is cut for itself.
+ */
 export function createFlows(ancestors: Ancestors): Flows {
-  const flows = new Set<OpenFlow>()
+  const register = new Register()
   return {
     get size() {
-      return flows.size
+      return register.all.size
     },
     open(subject) {
-      const flow = new OpenFlow(subject, flows)
-      flows.add(flow)
-      return flow
+      const { task } = subject
+      return new OpenFlow(subject, [task.id, ...ancestors(task)], register)
     },
     cut(selector, isMeant = () => true) {
       let count = 0
       withoutStacks(() => {
-        for (const flow of flows) {
-          if (!covers(selector, flow.subject, ancestors) || !isMeant(flow.subject)) continue
+        const isCovered = ({ subject }: OpenFlow) => selector.kind === 'task' || covers(selector, subject, ancestors)
+        for (const flow of selector.kind === 'task' ? register.under(selector.id) : register.all) {
+          if (!isCovered(flow) || !isMeant(flow.subject)) continue
           flow.cut()
           count += 1
         }
@@ -57,15 +60,49 @@ function withStacksAgain(): void {
   if (cuts === 0) Error.stackTraceLimit = stackTraceLimit
 }
 
+const NONE: readonly OpenFlow[] = []
+
+/** Open flows: all of them, and by each task that covers them. */
+class Register {
+  readonly all = new Set<OpenFlow>()
+  readonly #byTask = new Map<string, Set<OpenFlow>>()
+
+  under(taskId: string): Iterable<OpenFlow> {
+    return this.#byTask.get(taskId) ?? NONE
+  }
+
+  add(flow: OpenFlow): void {
+    this.all.add(flow)
+    for (const id of flow.taskIds) {
+      const open = this.#byTask.get(id)
+      if (open === undefined) this.#byTask.set(id, new Set([flow]))
+      else open.add(flow)
+    }
+  }
+
+  delete(flow: OpenFlow): void {
+    if (!this.all.delete(flow)) return
+    for (const id of flow.taskIds) {
+      const open = this.#byTask.get(id)
+      open?.delete(flow)
+      if (open?.size === 0) this.#byTask.delete(id)
+    }
+  }
+}
+
 class OpenFlow implements Flow {
   readonly subject: Subject
+  /** Of its task and of those above it, as they were when it was opened. */
+  readonly taskIds: readonly string[]
   isCut = false
-  readonly #register: Set<OpenFlow>
+  readonly #register: Register
   #cuts: (() => void)[] | undefined
 
-  constructor(subject: Subject, register: Set<OpenFlow>) {
+  constructor(subject: Subject, taskIds: readonly string[], register: Register) {
     this.subject = subject
+    this.taskIds = taskIds
     this.#register = register
+    register.add(this)
   }
 
   onCut(cut: () => void): void {

@@ -49,6 +49,17 @@ describe('open flows', () => {
     assert.equal(flows.cut({ kind: 'task', id: 'child' }), 1)
   })
 
+  test('are cut by a task above them also when it is not known any more', () => {
+    let above = ['parent', 'first']
+    const flows = createFlows(() => above)
+    const [flow, other] = [flows.open({ caller, task, target }), flows.open({ caller, task, target })]
+    above = []
+    other.close()
+    assert.equal(flows.cut({ kind: 'task', id: 'first' }), 1)
+    assert.deepEqual([flow.isCut, other.isCut, flows.size], [true, false, 0])
+    assert.equal(flows.cut({ kind: 'task', id: 'parent' }), 0)
+  })
+
   test('onCut after the cut runs at once, and a closed flow is forgotten', () => {
     const flows = createFlows(parents)
     const flow = flows.open({ caller, task, target })
