@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { gcp } from '../../../src/credentials/connectors/gcp.ts'
 import type { HttpAnswer, Io, Issued, MintOrder } from '../../../src/credentials/minting.ts'
 import { StintError } from '../../../src/errors.ts'
@@ -79,7 +80,13 @@ describe('a token of Google Cloud', () => {
       [{ quota_project_id: 'acme\r\nx: y' }, /has no valid quota_project_id$/],
       [{ type: 'external_account' }, /give that, and workload_identity_provider$/],
     ] as const)
-      await assert.rejects(issue({ standing: asUser(change) }), { code: 'credential_missing', detail: words })
+      await assert.rejects(issue({ standing: asUser(change) }), (thrown) => {
+        assert.ok(
+          thrown instanceof StintError && thrown.code === 'credential_missing' && words.test(thrown.detail),
+          String(thrown),
+        )
+        return ['client_secret', 'refresh_token'].every((name) => !inspect(thrown).includes(google.user[name] ?? assert.fail()))
+      })
   })
 
   test('is said to be irrevocable until it ends, and found refused when it has', async () => {
