@@ -63,6 +63,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     },
     approvals: {
       list: parts.approvals.list,
+      ofTask: parts.approvals.ofTask,
       get: (id, caller) => parts.approvals.get(id, caller.proof === 'operator-socket' ? undefined : caller.id),
       grant: (id, caller, said) => parts.approvals.grant(id, { ...said, ...answererOf(caller, parts.user) }),
       deny: (id, caller, said) => parts.approvals.deny(id, { ...said, ...answererOf(caller, parts.user) }),

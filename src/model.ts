@@ -197,6 +197,7 @@ export type Effect = 'allow' | 'deny' | 'needs-approval'
 /** A question to people that waits for its answer. `expiresAt` is epoch milliseconds. */
 export interface ApprovalAsked {
   readonly id: string
+  readonly taskId: string
   readonly expiresAt: number
 }
 

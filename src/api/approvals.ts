@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { callerOf, endpoint } from './endpoint.ts'
-import { byName, millis, pageOf, pageQuery, words } from './schemas.ts'
+import { byName, millis, name, pageOf, pageQuery, words } from './schemas.ts'
 
 const states = z.enum(['pending', 'granted', 'denied', 'expired', 'used'])
 const texts = z.array(z.string()).readonly()
@@ -58,6 +58,13 @@ export const show = endpoint({
   params: byName,
   response: approval,
   handle: (verbs, { params }, asking) => verbs.approvals.get(params.id, callerOf(asking)),
+})
+
+export const showOfTask = endpoint({
+  summary: 'One question of a task, and how far it is: where the task itself looks.',
+  params: byName.extend({ approval: name }),
+  response: approval,
+  handle: async (verbs, { params }) => verbs.approvals.ofTask(params.id, params.approval),
 })
 
 export const grant = endpoint({

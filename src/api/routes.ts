@@ -49,6 +49,7 @@ export const ROUTES: readonly Row[] = [
   row('POST', '/v1/tasks/:id/end', 'stint:Task::end', 'write', OWN_TASK, tasks.end),
   row('POST', '/v1/tasks/:id/token', 'stint:Task::renew', 'write', OWN_TASK, tasks.renew),
   row('POST', '/v1/tasks/:id/children', 'stint:Task::delegate', 'write', OWN_TASK, tasks.startChild),
+  row('GET', '/v1/tasks/:id/approvals/:approval', 'stint:Task::approval', 'read', OWN_TASK, approvals.showOfTask),
   row('GET', '/v1/tasks/:id/presence', 'stint:Task::attend', 'read', OPERATOR, tasks.presence),
   row('POST', '/v1/tasks/:id/root', 'stint:Task::root', 'write', OPERATOR, tasks.registerRoot),
 

@@ -254,6 +254,8 @@ export interface ApiVerbs {
     list(filter: ApprovalFilter): Promise<Page<Approval>>
     /** Throws `not_found`, also for a caller who is neither the operator nor asked. */
     get(id: string, caller: Caller): Promise<Approval>
+    /** Throws `not_found`, also where it is another task's. */
+    ofTask(taskId: string, id: string): Promise<Approval>
     /** Throws `not_found`, `conflict`, `not_approver`, `invalid_argument`. */
     grant(id: string, caller: Caller, said: Terms & { readonly reason?: string }): Promise<Approval>
     deny(id: string, caller: Caller, said: { readonly reason?: string }): Promise<Approval>

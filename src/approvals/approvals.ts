@@ -34,6 +34,8 @@ export interface Approvals {
   deny(id: string, answerer: Answerer): Promise<Approval>
   /** Throws `not_found`, also where `person` is given and is not asked. */
   get(id: string, person?: string): Promise<Approval>
+  /** Throws `not_found`, also where it is another task's. */
+  ofTask(taskId: string, id: string): Promise<Approval>
   list(filter: ApprovalFilter): ReturnType<typeof listApprovals>
 }
 
@@ -62,6 +64,7 @@ export async function openApprovals(
     consent,
     answered,
     get,
+    ofTask,
     list: (filter) => listApprovals(store.db, filter, now()),
     grant: (id, answerer) => answer(id, 'yes', answerer),
     deny: (id, answerer) => answer(id, 'no', answerer),
@@ -82,6 +85,12 @@ export async function openApprovals(
   async function get(id: string, person?: string): Promise<Approval> {
     const approval = approvalOf(await rowOf(store.db, id), now())
     if (person === undefined || mayAnswer(person, approval, roles)) return approval
+    throw new StintError('not_found', `there is no approval ${id}`)
+  }
+
+  async function ofTask(taskId: string, id: string): Promise<Approval> {
+    const approval = await get(id)
+    if (approval.taskId === taskId) return approval
     throw new StintError('not_found', `there is no approval ${id}`)
   }
 

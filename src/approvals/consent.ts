@@ -26,12 +26,12 @@ function decided(decision: Decision, standing: Standing): Decision {
   const { approver: _, ...rest } = decision
   if (standing.is === 'impossible')
     return { ...rest, effect: 'deny', code: 'approval_impossible', reasons: [standing.why, ...decision.reasons] }
-  const { id, answers, expiresAt } = standing.approval
+  const { id, taskId, answers, expiresAt } = standing.approval
   const names = answers.map(({ by }) => by).join(' and ')
   if (standing.is === 'taken')
     return { ...rest, effect: 'allow', code: 'approved', reasons: [`${names} said yes: ${id}.`, ...decision.reasons] }
   if (standing.is === 'pending')
-    return { ...decision, reasons: [...decision.reasons, `Consent is asked for: ${id}.`], approval: { id, expiresAt } }
+    return { ...decision, reasons: [...decision.reasons, `Consent is asked for: ${id}.`], approval: { id, taskId, expiresAt } }
   const no = answers.find(({ said }) => said === 'no')
   const why = `${no?.by ?? 'Somebody'} said no${no?.reason === undefined ? '' : `, "${no.reason}"`}: ${id}.`
   return { ...rest, effect: 'deny', code: 'approval_denied', reasons: [why, ...decision.reasons] }

@@ -132,6 +132,6 @@ export function printable(text: string, most: number): string {
 /** Who could consent, and where they were asked to: the API tells there how far it is. */
 function consentOf({ approver, approval }: Refusal): Record<string, unknown> {
   if (approval === undefined) return approver === undefined ? {} : { approver }
-  const { id, expiresAt } = approval
-  return { approver, approval: { id, status: `/v1/approvals/${id}`, expiresAt } }
+  const { id, taskId, expiresAt } = approval
+  return { approver, approval: { id, status: `/v1/tasks/${taskId}/approvals/${id}`, expiresAt } }
 }

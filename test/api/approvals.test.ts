@@ -42,6 +42,13 @@ describe('approvals', () => {
       assert.equal((await api.tcp(method, path, { headers, ...(method === 'POST' && { body: {} }) })).json.code, 'not_operator')
   })
 
+  test('are shown to their own task, and to no other', async () => {
+    const ask = (task: string) =>
+      api.tcp('GET', `/v1/tasks/${task}/approvals/approval_1`, { headers: { authorization: 'DPoP good-task_1', dpop: 'proof' } })
+    assert.equal((await ask('task_1')).json.state, 'pending')
+    assert.equal((await ask('task_2')).json.code, 'not_operator')
+  })
+
   test('are listed for the operator alone', async () => {
     const { json } = await api.tcp('GET', '/v1/approvals', { headers: { authorization: 'Bearer good-ci' } })
     assert.equal(json.code, 'not_operator')

@@ -13,6 +13,7 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
   'GET /v1/tasks/:id/presence': { path: '/v1/tasks/task_1/presence' },
   'POST /v1/tasks/:id/root': { path: '/v1/tasks/task_1/root', body: { pid: 12, startTime: '345' } },
   'POST /v1/targets': { body: { ...TARGET } },
+  'GET /v1/tasks/:id/approvals/:approval': { path: '/v1/tasks/task_1/approvals/approval_1' },
   'GET /v1/approvals/:id': { path: '/v1/approvals/approval_1' },
   'POST /v1/approvals/:id/grant': {
     path: '/v1/approvals/approval_1/grant',

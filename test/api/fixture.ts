@@ -243,6 +243,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
     approvals: {
       list: async ({ limit }) => ({ items: [APPROVAL].slice(0, limit) }),
       get: async (id) => find(new Map([[APPROVAL.id, APPROVAL]]), id),
+      ofTask: async (taskId, id) => find(new Map([[`${APPROVAL.taskId} ${APPROVAL.id}`, APPROVAL]]), `${taskId} ${id}`),
       grant: async () => did('approvals.grant', { ...APPROVAL, state: 'granted', usesLeft: 1 }),
       deny: async () => did('approvals.deny', { ...APPROVAL, state: 'denied' }),
     },

@@ -126,6 +126,15 @@ describe('a consent to more than once', () => {
   })
 })
 
+describe('a question', () => {
+  test('is one of its own task only', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const id = await idOf(question('a'))
+    assert.equal((await approvals.ofTask('task_1', id)).id, id)
+    await assert.rejects(approvals.ofTask('task_2', id), code('not_found'))
+  })
+})
+
 describe('who may answer', () => {
   test('may also look at it; for anybody else it is not there', async (t) => {
     const { approvals, idOf } = await play(t)

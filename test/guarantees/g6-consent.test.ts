@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from '../../src/api/verbs.ts'
 import type { Approval } from '../../src/approvals/approval.ts'
@@ -65,7 +67,9 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
       assert.equal(status, 403)
       const { code, approver, approval } = JSON.parse(text)
       assert.deepEqual([code, approver], ['needs_approval', 'owner'])
-      assert.equal(approval.id, (await questionOf('{"kettles":1}')).id)
+      const question = await questionOf('{"kettles":1}')
+      assert.equal(approval.id, question.id)
+      assert.equal((await call<Approval>('GET', approval.status)).id, question.id)
     }
     assert.deepEqual(bodies, [])
   })
@@ -196,6 +200,19 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     const child = begin(process.execPath, join(import.meta.dirname, '..', '..', 'bin', 'stint.js'), 'approvals', 'grant', id)
     assert.notEqual((await finish(child)).code, 0)
     assert.equal((await call<Approval>('GET', `/v1/approvals/${id}`)).state, 'pending')
+  })
+
+  test('whoever watches is shown each question once, as it is asked', async () => {
+    const child = stint.spawn(['approvals', 'watch', '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const shown: Approval[] = []
+    const lines = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]()
+    const next = async () => shown.push(JSON.parse(String((await lines.next()).value)))
+    for (const _ of await pending()) await next()
+    await order('{"kettles":10}')
+    await next()
+    child.kill()
+    assert.equal(shown.at(-1)?.body, '{"kettles":10}')
+    assert.equal(new Set(shown.map(({ id }) => id)).size, shown.length)
   })
 
   test('what is longer than a person can be asked about is refused, and asks nobody', async () => {

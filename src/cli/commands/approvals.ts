@@ -4,8 +4,9 @@ import { APPROVAL_STATES, type Approval } from '../../approvals/approval.ts'
 import type { Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
+import { askPerson, watchApprovals } from '../watch-approvals.ts'
 
-/** `stint approvals list | show | grant | deny`: what people are asked to consent to. */
+/** `stint approvals list | watch | show | grant | deny`: what people are asked to consent to. */
 export const register: Register = (program, context) => {
   const { call, output } = context
   const approvals = program.command('approvals').description('requests that wait for a person to say yes')
@@ -18,6 +19,18 @@ export const register: Register = (program, context) => {
     ...{ path: '/v1/approvals', limit: 50, text: listing },
     queryOf: ({ state, task }) => ({ ...(state !== undefined && { state }), ...(task !== undefined && { taskId: task }) }),
   })
+  approvals
+    .command('watch')
+    .description('show what waits, then each new question as it is asked; at a terminal, also answer it')
+    .action(async () => {
+      for await (const question of watchApprovals(call)) {
+        output.print(question, (one) => `${describe(one)}\n\n`)
+        const answer = process.stdin.isTTY && !output.json ? await askPerson(question) : undefined
+        if (answer === undefined) continue
+        const { state } = await call<Approval>('POST', `${pathOf(question.id)}/${answer}`, {})
+        output.say(`${question.id} is ${state}.`)
+      }
+    })
   approvals
     .command('show <approval>')
     .description('show one: what exactly would be done, why, and who must say yes')
