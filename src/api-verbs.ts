@@ -1,4 +1,13 @@
-import type { ApiVerbs, Asked, LeaseListing, ProbeStep, RotationListing, ShownTask, StartedTask } from './api/verbs.ts'
+import type {
+  ApiVerbs,
+  Asked,
+  LeaseListing,
+  PinnedTool,
+  ProbeStep,
+  RotationListing,
+  ShownTask,
+  StartedTask,
+} from './api/verbs.ts'
 import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
@@ -7,6 +16,7 @@ import type { PlugPoint } from './credentials/minting.ts'
 import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
+import { createIo } from './gateway/io.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
@@ -43,6 +53,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       tools: toolsOf,
       presets: () => PRESETS,
       probe: (id) => probe(targets.get(id), parts.dial),
+      pin,
       discover: async (id) => parts.leases.discover(targets.get(id)),
     },
     tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
@@ -108,6 +119,25 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     caCertificate: () => parts.ca.certificatePem,
     jwks: () => ({ keys: parts.tokens.jwks().keys.map((key) => ({ ...key })) }),
     metrics: parts.metrics.text,
+  }
+
+  /** The target is another from then on, so that what is open to it is cut. */
+  async function pin(id: string): Promise<readonly PinnedTool[]> {
+    const target = targets.get(id)
+    const connector = CONNECTORS[target.connector]
+    if (connector?.readPins === undefined)
+      throw new StintError('invalid_argument', `tools are pinned for mcp, and not for ${target.connector}`)
+    const standing = target.credentialId === undefined ? undefined : vault.open(target.credentialId)
+    const pins = await connector.readPins({ target, standing }, createIo(parts.dial, target.hosts, target, Date.now))
+    const before = [target.settings?.pinned_tools ?? []].flat()
+    await targets.replace(target, {
+      ...target,
+      settings: { ...target.settings, pinned_tools: pins.map(({ setting }) => setting) },
+    })
+    return pins.map(({ name, digest, setting }) => {
+      const change = before.includes(setting) ? 'same' : before.some((one) => one.startsWith(`${name}=`)) ? 'changed' : 'new'
+      return { name, digest, change }
+    })
   }
 
   /** Without it nothing that it minted could be revoked. */

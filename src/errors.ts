@@ -54,6 +54,11 @@ export const CATALOGUE = {
     'The SSH agent does not sign this',
     'It signs logins of this task to declared hosts, in sessions that go through Stint, with OpenSSH 8.9 or later; nothing else.',
   ],
+  tool_changed: [
+    403,
+    'The tool is not the one that was approved',
+    'An operator looks at what its server says of it now, and takes it: `stint mcp pin TARGET`.',
+  ],
   revoked: [403, 'It has been revoked', 'A revocation covers it; `stint revoke list` shows which and why.'],
   address_refused: [
     403,

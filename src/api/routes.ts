@@ -59,6 +59,7 @@ export const ROUTES: readonly Row[] = [
   row('DELETE', '/v1/targets/:id', 'stint:Target::remove', 'admin', OPERATOR, targets.remove),
   row('POST', '/v1/targets/:id/probe', 'stint:Target::probe', 'write', OPERATOR, targets.test),
   row('POST', '/v1/targets/:id/discover', 'stint:Target::discover', 'write', OPERATOR, targets.discover),
+  row('POST', '/v1/targets/:id/pins', 'stint:Target::pin', 'admin', OPERATOR, targets.pin),
   row('GET', '/v1/presets', 'stint:Target::presets', 'read', OPERATOR, targets.presets),
 
   row('POST', '/v1/tunnels', 'stint:Tunnel::add', 'admin', OPERATOR, tunnels.add),

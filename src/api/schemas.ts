@@ -129,7 +129,7 @@ const placement = z.discriminatedUnion('kind', [
 ])
 
 const hostRule = z.strictObject({ scheme: z.enum(['http', 'https', 'postgres', 'mysql', 'redis', 'ssh']), host, port })
-const setting = z.union([z.string().max(4096), z.array(z.string().max(4096)).max(100).readonly()])
+const setting = z.union([z.string().max(4096), z.array(z.string().max(4096)).max(1000).readonly()])
 const environment = z.enum(['production', 'staging', 'development', 'unknown'])
 const sensitivity = z.enum(['public', 'internal', 'confidential', 'restricted'])
 

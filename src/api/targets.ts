@@ -69,6 +69,21 @@ export const discover = endpoint({
   handle: async (verbs, { params }) => ({ items: await verbs.targets.discover(params.id) }),
 })
 
+const pinnedTool = z
+  .object({
+    name: z.string(),
+    digest: z.string().describe('SHA-256 of its definition, in hex.'),
+    change: z.enum(['new', 'changed', 'same']).describe('Since it was last taken.'),
+  })
+  .meta({ id: 'PinnedTool' })
+
+export const pin = endpoint({
+  summary: 'Takes the tools of an MCP server as it defines them now: any other definition is held back, and its calls refused.',
+  params: byName,
+  response: z.object({ items: z.array(pinnedTool).readonly() }),
+  handle: async (verbs, { params }) => ({ items: await verbs.targets.pin(params.id) }),
+})
+
 export const presets = endpoint({
   summary: 'Systems that are ready to add.',
   response: z.object({ items: z.array(preset).readonly() }),

@@ -181,6 +181,13 @@ export interface IdempotencyVerbs {
 }
 
 /** What the API's handlers need; main.ts supplies it from the folders that own it. Everything throws StintError. */
+/** A tool that was taken, and what became of it since it was last. */
+export interface PinnedTool {
+  readonly name: string
+  readonly digest: string
+  readonly change: 'new' | 'changed' | 'same'
+}
+
 export interface ApiVerbs {
   /** identity/verify.ts. */
   authenticate(proof: Proof): Caller | Promise<Caller>
@@ -213,6 +220,8 @@ export interface ApiVerbs {
     presets(): readonly Preset[]
     /** Reaches each of its hosts without a credential and says how far it came. */
     probe(id: string): Promise<readonly ProbeStep[]>
+    /** Takes the tools of an MCP server as it defines them now; answers them. Throws `invalid_argument` where there are none to take. */
+    pin(id: string): Promise<readonly PinnedTool[]>
     /** Who can act there, as its provider tells. Throws `invalid_argument` where it tells of nobody. */
     discover(id: string): Promise<readonly Discovered[]>
   }

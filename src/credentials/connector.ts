@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Action, Effect, HostRule, Operation, Placement, Scheme, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
-import type { Minting, Setting } from './minting.ts'
+import type { Io, Minting, Setting } from './minting.ts'
 
 /** One thing to put into the outgoing request. The gateway applies it; only it reveals the secret. */
 export type Injection =
@@ -59,6 +59,13 @@ export interface SpokenRefusal {
   readonly body: Uint8Array
 }
 
+/** A tool as its server defines it, by name and SHA-256. `setting` is how `pinned_tools` has it. */
+export interface ToolPin {
+  readonly name: string
+  readonly digest: string
+  readonly setting: string
+}
+
 /** An answer as its header section says it is, and the request that it is to. Attacker-controlled. */
 export interface AnswerStart {
   readonly asked: Operation
@@ -70,6 +77,8 @@ export interface AnswerStart {
 export interface AnswerVerbs {
   /** What policy would say to another action of the same task, unrecorded: it decides what is shown, and allows nothing. */
   foresee(action: Action): Effect
+  /** From now on an action of this target is refused as `tool_changed`, or not any more. */
+  setChanged(action: Pick<Action, 'id' | 'resource'>, isChanged: boolean): void
   /** Tells the operator what did not reach the caller. */
   noteHeldBack(what: string): void
 }
@@ -125,6 +134,8 @@ export interface Connector {
   speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
   /** Reads an answer before the caller does; undefined where its bytes pass as they are. Throws `upstream_failed` for one of no clear type. */
   readAnswer?(start: AnswerStart, target: Target, verbs: AnswerVerbs): AnswerReader | undefined
+  /** What the operator is to take before it is used: the tools of an MCP server, as it defines them now. Throws what asking it throws. */
+  readPins?(asked: { readonly target: Target; readonly standing: Secret | undefined }, io: Io): Promise<readonly ToolPin[]>
   /** The header field, in lower case, that names a session of its server. Only the task that was given a session may name it. */
   readonly sessionField?: string
   /** Wraps the standing secret. There is this, or `minting`. */

@@ -6,6 +6,7 @@ import type { Action, Decided, Effect, Operation, Scheme, Target, Task } from '.
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import { createBoundSessions } from './bound-sessions.ts'
 import type { TakesSlash } from './canonical.ts'
+import { createChangedTools } from './changed-tools.ts'
 import { exactOf } from './exact.ts'
 import type { Forward, Order } from './forward.ts'
 import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
@@ -45,6 +46,7 @@ export function createHandle(
   { isStopping, approvalBodyBytes, approvalWaitSeconds }: HandleOptions,
 ): Handle {
   const sessions = createBoundSessions()
+  const changedTools = createChangedTools()
   const takesSlash: TakesSlash = ({ scheme, host, port }, path) => {
     const target = verbs.match(scheme, host, port)
     return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
@@ -134,6 +136,7 @@ export function createHandle(
     const { sessionField } = verbs.connectorOf(target)
     const action = verbs.connectorOf(target).describe(operation, target)
     if (sessionField !== undefined) sessions.check(operation.headers[sessionField], { target, task })
+    changedTools.check(target, action)
     return { target, action }
   }
 
@@ -146,6 +149,7 @@ export function createHandle(
       if (sessionField !== undefined && start.status < 300) sessions.bind(start.headers[sessionField], { target, task })
       return readAnswer?.({ ...start, asked }, target, {
         foresee: (action) => verbs.foresee(decided, action),
+        setChanged: (action, isChanged) => changedTools.set(target, action, isChanged),
         noteHeldBack: (what) => verbs.noteHeldBack(correlationId, what),
       })
     }

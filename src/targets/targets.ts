@@ -15,6 +15,8 @@ export interface Tunnel {
 export interface Targets {
   /** Throws `invalid_argument`; `conflict` for a taken id, or a host that another target or a tunnel has. */
   add(target: Target): Promise<Target>
+  /** Puts another declaration in the place of the one of its id. Throws `invalid_argument`, and `conflict` where `before` is not what is declared now. */
+  replace(before: Target, after: Target): Promise<Target>
   /** Throws `not_found`. */
   remove(id: string): Promise<void>
   /** Throws `not_found`. */
@@ -42,6 +44,7 @@ export async function createTargets(store: Store, kinds?: Kinds): Promise<Target
 
   return {
     add: (target) => add(checkTarget(target, kinds)),
+    replace: (before, after) => replace(before, checkTarget({ ...after, id: before.id, hosts: before.hosts }, kinds)),
     remove,
     get,
     list: () => [...declared.targets.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
@@ -70,6 +73,21 @@ export async function createTargets(store: Store, kinds?: Kinds): Promise<Target
       await tx
         .insertInto('targets')
         .values({ id: target.id, target_json: JSON.stringify(target), at: Date.now() })
+        .execute()
+      changed('target', target.id)
+    })
+    return target
+  }
+
+  async function replace(before: Target, target: Target): Promise<Target> {
+    await store.write(async (tx, changed) => {
+      const there = (await readDeclared(tx, kinds, declared)).targets.get(target.id)
+      if (JSON.stringify(there) !== JSON.stringify(before))
+        throw new StintError('conflict', `target ${target.id} was changed meanwhile; look at it again`)
+      await tx
+        .updateTable('targets')
+        .set({ target_json: JSON.stringify(target) })
+        .where('id', '=', target.id)
         .execute()
       changed('target', target.id)
     })

@@ -26,6 +26,7 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
   'DELETE /v1/targets/:id': { path: '/v1/targets/orders' },
   'POST /v1/targets/:id/probe': { path: '/v1/targets/orders/probe' },
   'POST /v1/targets/:id/discover': { path: '/v1/targets/orders/discover' },
+  'POST /v1/targets/:id/pins': { path: '/v1/targets/orders/pins' },
   'POST /v1/tunnels': { body: { host: 'a.example', port: 443 } },
   'DELETE /v1/tunnels/:host/:port': { path: '/v1/tunnels/a.example/443' },
   'POST /v1/credentials': { body: { id: 'orders', value: 'hunter2-hunter2' } },

@@ -200,6 +200,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       tools: () => ({ placeholderVariables: ['ORDERS_TOKEN'], plugPoints: [] }),
       presets: () => [],
       probe: async () => did('targets.probe', [{ step: 'resolve orders.example', ok: true, detail: '192.0.2.1' }]),
+      pin: async () => did('targets.pin', [{ name: 'send', digest: '0'.repeat(64), change: 'new' }]),
       discover: async () => did('targets.discover', [{ kind: 'account', id: 'ann', access: 'limited', isUsable: true }]),
     },
     tunnels: {

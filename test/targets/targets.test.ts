@@ -28,6 +28,20 @@ describe('targets', () => {
     assert.equal(targets.match('https', 'api.example.com', 443), targets.match('https', 'api.example.com', 443))
   })
 
+  test('one is replaced where it is as it was looked at, keeps its hosts, and who holds it open hears that it is gone', async (t) => {
+    const { store } = await temporaryStore(t)
+    const targets = await createTargets(store)
+    const before = await targets.add(TARGET)
+    const gone: string[] = []
+    targets.onGone((id) => gone.push(id))
+    const after = await targets.replace(before, { ...before, labels: ['looked-at'], hosts: [] })
+    assert.deepEqual([after.labels, after.hosts, gone], [['looked-at'], before.hosts, ['orders']])
+    assert.deepEqual((await createTargets(store)).get('orders'), after)
+    await assert.rejects(targets.replace(before, { ...before, labels: ['too-late'] }), code('conflict'))
+    await targets.remove('orders')
+    await assert.rejects(targets.replace(after, after), code('conflict'))
+  })
+
   test('a wildcard matches one label or more before its suffix, and not the suffix', async (t) => {
     const { store } = await temporaryStore(t)
     const targets = await createTargets(store)

@@ -8,6 +8,7 @@ import { register as credentialHelper } from './credential-helper.ts'
 import { register as doctor } from './doctor.ts'
 import { register as issuer } from './issuer.ts'
 import { register as lease } from './lease.ts'
+import { register as mcp } from './mcp.ts'
 import { register as policy } from './policy.ts'
 import { register as revoke } from './revoke.ts'
 import { register as run } from './run.ts'
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Register[] = [
   doctor,
   issuer,
   lease,
+  mcp,
   policy,
   revoke,
   run,

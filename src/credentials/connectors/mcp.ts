@@ -4,7 +4,9 @@ import type { Connector, ConnectorSample } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
 import { describeMessage, MAX_MESSAGE } from '../protocols/mcp-action.ts'
 import { readMcpAnswer } from '../protocols/mcp-answer.ts'
+import { pinOf, spellPin } from '../protocols/mcp-pins.ts'
 import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
+import { fetchTools } from '../protocols/mcp-tools.ts'
 import { obtainPlaced } from '../protocols/placement.ts'
 import { settingOf } from '../protocols/setting.ts'
 
@@ -47,6 +49,18 @@ export const mcp: Connector = {
       isList: true,
       pattern: TOOL,
     },
+    pins: {
+      summary: '`off`: every tool may be called, also one whose definition nobody has looked at, or changed since.',
+      required: false,
+      isList: false,
+      pattern: /^off$/,
+    },
+    pinned_tools: {
+      summary: 'A tool whose definition an operator has taken, as NAME=SHA-256; `stint mcp pin` sets these.',
+      required: false,
+      isList: true,
+      pattern: /^[\x21-\x7e]{1,200}=[0-9a-f]{64}$/,
+    },
     destructive_tools: { summary: 'A tool that destroys.', required: false, isList: true, pattern: TOOL },
   },
   bodyPrefix: ({ method }) => (method === 'POST' ? MAX_MESSAGE : 0),
@@ -54,6 +68,10 @@ export const mcp: Connector = {
   speakRefusal: speakMcpRefusal,
   readAnswer: readMcpAnswer,
   sessionField: 'mcp-session-id',
+  async readPins({ target, standing }, io) {
+    const pins = (await fetchTools(target, standing, io)).flatMap((one) => pinOf(one) ?? [])
+    return pins.map((pin) => ({ ...pin, setting: spellPin(pin) }))
+  },
   obtain: obtainPlaced,
   example: {
     target: {
@@ -66,7 +84,10 @@ export const mcp: Connector = {
       privateNetworks: [],
       credentialId: 'tools-key',
       placement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
-      settings: { path: '/mcp', read_tools: ['search'], destructive_tools: ['drop'] },
+      settings: {
+        ...{ path: '/mcp', read_tools: ['search'], destructive_tools: ['drop'] },
+        pinned_tools: ['send', 'search', 'drop'].map((name) => spellPin({ name, digest: '0'.repeat(64) })),
+      },
     },
     known: [
       {

@@ -6,6 +6,7 @@ import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { checkFields, checkVersion } from './mcp-headers.ts'
 import { isMembers, type McpMessage, type Members, readMessage } from './mcp-message.ts'
 import { CLIENT_ANSWER, END, LISTEN, type McpMethod, methodNamed } from './mcp-methods.ts'
+import { hasPin } from './mcp-pins.ts'
 import { listOf } from './setting.ts'
 
 /** Bytes of a message that are read to decide: a message is read whole or refused. */
@@ -49,7 +50,8 @@ function readCall(headers: Operation['headers'], message: McpMessage): McpReques
 
 /**
  * Names a request: `mcp:Tool::call` on `tool/NAME`. What a tool does its server says, and a server can lie: a tool reads or destroys where
- * the target's settings say so, and else writes. Throws as `readRequest` does.
+ * the target's settings say so, and else writes. Throws as `readRequest` does,
+ * and `tool_changed` for one that no operator has taken.
  */
 export function describeMessage(operation: Operation, target: Target): Action {
   const { known, message, resource } = readRequest(operation)
@@ -57,6 +59,8 @@ export function describeMessage(operation: Operation, target: Target): Action {
   if (message === undefined || message.kind === 'answer') return { id, access, resource, parameters: {} }
   const { method, params } = message
   const { inputResponses } = params
+  if (method === 'tools/call' && !hasPin(String(params.name), target))
+    throw new StintError('tool_changed', `${resource.slice(0, 200)} is not pinned; an operator can: stint mcp pin ${target.id}`)
   const parameters = {
     method,
     ...flattenArguments(params.arguments ?? params.argument),

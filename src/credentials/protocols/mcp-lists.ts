@@ -2,6 +2,7 @@ import type { Action, Target } from '../../model.ts'
 import type { AnswerVerbs } from '../connector.ts'
 import { accessOfTool } from './mcp-action.ts'
 import { isMembers, type Members } from './mcp-message.ts'
+import { fitsPin, hasPin } from './mcp-pins.ts'
 
 /** How an item of a list would be used. Undefined for one without its name. */
 type UseOf = (item: Members, target: Target) => Action | undefined
@@ -24,8 +25,8 @@ function use(id: string, resource: string, method: string, access: Action['acces
 }
 
 /**
- * A result whose lists hold what the task could use, or be allowed to when somebody consents; the same object where that is all of them.
- * The rest, cursors included, stays as it is.
+ * A result whose lists hold what the task could use, or be allowed to when somebody consents, with the
+ * definitions that the operator has taken; the same object where it holds no list. The rest, cursors included, stays as it is.
  */
 export function showUsable(result: Members, target: Target, verbs: AnswerVerbs): Members {
   let shown = result
@@ -34,9 +35,23 @@ export function showUsable(result: Members, target: Target, verbs: AnswerVerbs):
     if (!Array.isArray(items)) continue
     const usable = items.filter((item) => {
       const action = isMembers(item) ? useOf(item, target) : undefined
-      return action !== undefined && verbs.foresee(action) !== 'deny'
+      if (action === undefined) return false
+      const isTaken = member !== 'tools' || isAsPinned(item, action, target, verbs)
+      return isTaken && verbs.foresee(action) !== 'deny'
     })
-    if (usable.length < items.length) shown = { ...shown, [member]: usable }
+    shown = { ...shown, [member]: usable }
   }
   return shown
+}
+
+/** One that changed is refused from now on, until its server defines it again as it was, or the operator takes it. */
+function isAsPinned(item: Members, action: Action, target: Target, verbs: AnswerVerbs): boolean {
+  const isTaken = fitsPin(item, target)
+  const isKnown = hasPin(String(item.name), target)
+  if (isKnown) verbs.setChanged(action, !isTaken)
+  if (!isTaken)
+    verbs.noteHeldBack(
+      `${action.resource}, ${isKnown ? 'whose definition changed' : 'which is not pinned'}: stint mcp pin ${target.id}`,
+    )
+  return isTaken
 }
