@@ -38,7 +38,7 @@ export interface Parts extends Rooms {
 
 /** The API's verbs over the rooms. No knowledge of its own: each line hands a request to the room that owns it. */
 export function apiVerbs(parts: Parts): ApiVerbs {
-  const { audit, identity, labels, policy, search, targets, tasks, vault } = parts
+  const { audit, findings, identity, labels, policy, search, targets, tasks, vault } = parts
   return {
     authenticate: identity.verify,
     authorize: parts.authorize,
@@ -86,6 +86,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     },
     backups: { allow: () => (parts.gateways.isShared ? { sharedAs: parts.gateways.self } : {}) },
     issuers: { ...parts.issuers, examine: identity.examine },
+    findings: { list: findings.list },
     revocations: { ...parts.killswitch, list: parts.revocations.list },
     policy: {
       status: policy.status,
@@ -220,7 +221,9 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     const caller = { id, proof, issuer, actors, claims: {} }
     const task = await tasks.get(entry.task ?? '')
     const touched = await labels.touchedThen(task.id, { correlationId: entry.correlationId, at: Date.parse(entry.at) })
-    const on = { task, target: targets.get(entry.target ?? ''), touched, above: await tasksAbove(tasks, task) }
+    const raised = await findings.raisingThen(await labels.rootThen(task.id), Date.parse(entry.at))
+    const history = { touched, raised, above: await tasksAbove(tasks, task) }
+    const on = { task, target: targets.get(entry.target ?? ''), history }
     return {
       entry,
       ...policy.replay({

@@ -57,6 +57,27 @@ function oneOf<const T extends string>(...choices: readonly T[]) {
   }
 }
 
+/** What is looked for in what tasks do. */
+export const DETECTIONS = ['rejected-proof', 'denied-burst', 'privilege-chain', 'new-target', 'use-after-end'] as const
+export type Detection = (typeof DETECTIONS)[number]
+/** What happens when it is found; where nothing is said, it is reported. */
+export type Detections = { readonly [D in Detection]?: { readonly action: 'report' | 'revoke' } }
+
+/** A map as the file has it, or `kind=action,…`. */
+function detections(value: unknown, key: string): Detections {
+  const refused = new StintError(
+    'invalid_config',
+    `${key} takes an action, report or revoke, for any of ${DETECTIONS.join(', ')}`,
+  )
+  const pairs = typeof value === 'string' ? value.split(',').map((pair) => pair.split('=')) : Object.entries(value ?? {})
+  const read = pairs.map(([kind, given]) => {
+    const action = typeof given === 'object' ? given?.action : given
+    if (!DETECTIONS.some((one) => one === kind) || (action !== 'report' && action !== 'revoke')) throw refused
+    return [kind, { action }] as const
+  })
+  return Object.fromEntries(read)
+}
+
 function setting<T>(env: string, fallback: NoInfer<T>, about: string, read: Setting<T>['read']): Setting<T> {
   return { env, default: fallback, about, read }
 }
@@ -160,6 +181,12 @@ export const SETTINGS = {
     1_048_576,
     'Longest body that a person can be asked to consent to.',
     whole(0, 67_108_864),
+  ),
+  detections: setting<Detections | undefined>(
+    'STINT_DETECTIONS',
+    undefined,
+    'What to do about a finding, by its kind: `denied-burst: {action: revoke}`, in the variable `denied-burst=revoke,…`. `report`, unless said.',
+    detections,
   ),
   logLevel: setting(
     'STINT_LOG_LEVEL',

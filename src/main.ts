@@ -22,6 +22,7 @@ import { createKillswitch, type Killswitch } from './killswitch.ts'
 import type { Log } from './log.ts'
 import type { Act, Caller, Decision, Outcome, Selector, Target, Task } from './model.ts'
 import { digestOf } from './policy/digest.ts'
+import type { History } from './policy/request.ts'
 import { reconsider } from './reconsider.ts'
 import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
 
@@ -64,12 +65,16 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
 }
 
 /** When a task ends, however it ends, what it had open and held is gone in the same tick. */
-function endWithTheTask({ tasks, labels, flows, credentials, inside, recorder }: Rooms, report: (thrown: unknown) => void): void {
+function endWithTheTask(
+  { tasks, labels, findings, flows, credentials, inside, recorder }: Rooms,
+  report: (thrown: unknown) => void,
+): void {
   tasks.onEnd(({ id, owner, workload, state, endReason: reason }) => {
     flows.cut({ kind: 'task', id })
     credentials.drop({ kind: 'task', id }, { why: reason ?? `the task ${state}` })
     inside.forget(id)
     labels.forget(id)
+    findings.forget(id)
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)
   })
@@ -89,10 +94,11 @@ function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials
 }
 
 /** What a task touches, here or at another gateway, counts for what it has open too. */
-function cutWhatIsNotAllowedNow({ labels, flows, policy }: Rooms): void {
+function cutWhatIsNotAllowedNow(rooms: Rooms): void {
+  const { labels, flows, policy } = rooms
   const verbs = {
     request: ({ caller, task, target, action }: Act, touched: readonly string[]) =>
-      policy.request(caller, task, target, action, touched),
+      policy.request(caller, task, target, action, { ...historyOf(rooms, task), touched }),
     decide: policy.decide,
     cut: flows.cut,
   }
@@ -109,9 +115,11 @@ async function listen(rooms: Rooms, { config, log, now, report, onClose }: Openi
     decide: policy.decide,
     recordAct: (facts) => written(recorder.recordAct(facts)),
   })
+  const killswitch = joinStop(rooms, report)
+  revokeByFinding(rooms, killswitch, config.trustDomain)
   const { username: name } = userInfo()
   const user = { name, workload: `spiffe://${config.trustDomain}/local/${name}` }
-  const more = { authorize, killswitch: joinStop(rooms, report), user, addresses, startedAt: now(), version: VERSION }
+  const more = { authorize, killswitch, user, addresses, startedAt: now(), version: VERSION }
   const api = await createApi(apiVerbs({ ...rooms, ...more }), {
     ...{ issuer: config.issuer, version: VERSION, log, now, peerPid: pidOf },
   })
@@ -130,7 +138,7 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 
 /** THE REQUEST: broker.ts over the rooms. */
 function joinRequest(rooms: Rooms, log: Log) {
-  const { identity, tasks, flows, policy, labels, revocations, approvals, gateways, recorder, credentials, settle, metrics } =
+  const { identity, flows, policy, labels, findings, revocations, approvals, gateways, recorder, credentials, settle, metrics } =
     rooms
   const deny = (code: string, reason: string): Decision => {
     return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
@@ -139,9 +147,7 @@ function joinRequest(rooms: Rooms, log: Log) {
     verify: identity.verify,
     liveTask: (caller) => liveTask(rooms, caller),
     open: flows.open,
-    request(caller, task, target, action) {
-      return policy.request(caller, task, target, action, labels.touched(task), tasks.above(task))
-    },
+    request: (caller, task, target, action) => policy.request(caller, task, target, action, historyOf(rooms, task)),
     decide(request, about) {
       if (!gateways.isCurrent()) return deny('cut_off', 'this gateway has not heard about revocations for too long')
       const revocation = revocations.covering(about)
@@ -156,10 +162,12 @@ function joinRequest(rooms: Rooms, log: Log) {
     keepTouched: ({ decided: { task } }) => task && labels.keep(task),
     record(decided) {
       metrics.request(decided.decision.effect, decided.decision.code)
+      findings.decided(decided)
       return written(recorder.record(decided))
     },
     recordAttempt(attempt) {
       metrics.request('error', attempt.code)
+      if (attempt.code === 'task_not_live' && attempt.caller?.taskId !== undefined) findings.usedAfterEnd(attempt.caller.taskId)
       return written(recorder.recordAttempt(attempt))
     },
     obtain: credentials.obtain,
@@ -197,6 +205,20 @@ function joinStop(
   })
 }
 
+/** What a task's tree did before, from memory. */
+function historyOf({ tasks, labels, findings }: Rooms, task: Task): History {
+  const above = tasks.above(task)
+  return { touched: labels.touched(task), raised: findings.raising(above.at(-1)?.id ?? task.id), above }
+}
+
+/** A finding that revokes does so by the kill switch, which records it with the finding as the reason. */
+function revokeByFinding({ findings }: Rooms, killswitch: Killswitch, trustDomain: string): void {
+  const by = { id: `spiffe://${trustDomain}/stint/detections`, proof: 'operator-socket' } as const
+  findings.onRevoke(({ id, taskId, detail }) =>
+    killswitch.revoke({ kind: 'task', id: taskId }, { by, reason: `${id}: ${detail}`, correlationId: id }),
+  )
+}
+
 function connectorOf({ connector: kind }: Pick<Target, 'connector'>): Connector {
   const connector = Object.hasOwn(CONNECTORS, kind) ? CONNECTORS[kind] : undefined
   if (connector === undefined) throw new StintError('unknown_action', `no connector is called ${kind}`)
@@ -208,7 +230,7 @@ function joinGateway(
   { config, log, report }: Pick<Opening, 'config' | 'log' | 'report'>,
   { serve, refuseUndecided }: ReturnType<typeof joinRequest>,
 ): Gateway {
-  const { targets, identity, flows, ca, dial, policy, labels } = rooms
+  const { targets, identity, flows, ca, dial, policy } = rooms
   return createGateway(
     {
       ...{ serve, refuseUndecided, report },
@@ -222,7 +244,7 @@ function joinGateway(
       connectorOf,
       foresee({ caller, task, target }, action) {
         if (task === undefined || target === undefined) return 'deny'
-        return policy.decide(policy.request(caller, task, target, action, labels.touched(task))).effect
+        return policy.decide(policy.request(caller, task, target, action, historyOf(rooms, task))).effect
       },
       noteHeldBack: (correlationId, what) => log.warn({ correlationId }, `held back from an answer: ${what}`),
       async attach(proof) {

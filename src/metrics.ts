@@ -11,6 +11,8 @@ import { createTimings } from './timings.ts'
 export interface Metrics {
   /** One decided or refused request. A code that is not known counts as `other`. */
   request(effect: Effect | 'error', code: string): void
+  /** One finding, by its kind. */
+  finding(kind: string): void
   decisionSeconds(seconds: number): void
   /** One write of entries that waited together. */
   auditWriteSeconds(seconds: number): void
@@ -48,6 +50,12 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
   const requests = countRequests(registers)
+  const findings = new Counter({
+    name: 'stint_findings_total',
+    help: 'What was noticed about tasks.',
+    labelNames: ['kind'],
+    registers,
+  })
   const decision = createTimings('stint_decision_seconds', 'Time to decide one request.', DECISION_BOUNDS)
   const write = createTimings(
     'stint_audit_write_seconds',
@@ -57,6 +65,7 @@ export function createMetrics(): Metrics {
   for (const timings of [decision, write]) registry.registerMetric(timings as never) // it types only metrics of its own
   return {
     request: (effect, code) => requests(effect, KNOWN_CODES.has(code) ? code : 'other'),
+    finding: (kind) => findings.inc({ kind }),
     decisionSeconds: decision.add,
     auditWriteSeconds: write.add,
     watch: (levels) => watchLevels(levels, registers),

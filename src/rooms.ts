@@ -18,6 +18,8 @@ import { openRotations } from './credentials/rotation/rotations.ts'
 import type { RotationAct } from './credentials/rotation/turning.ts'
 import type { LeaseStep } from './credentials/undertaker.ts'
 import { openVault } from './credentials/vault.ts'
+import type { Finding } from './detections/finding.ts'
+import { openFindings } from './detections/findings.ts'
 import { openCa } from './gateway/ca.ts'
 import { createDial, type Dial } from './gateway/dial.ts'
 import { createGetJson } from './gateway/get-json.ts'
@@ -80,6 +82,15 @@ export async function openRooms(opening: Opening) {
     ...{ ancestors: tasks.ancestors, isLive: (id) => tasks.live(id) !== undefined, confirm: gateways.confirm, now },
     told: (gain) => tellGain(happened.recorder, gain),
   })
+  const findings = await openFindings(store, {
+    actions: config.detections ?? {},
+    live(taskId) {
+      const task = tasks.live(taskId)
+      return task && { task, ancestors: tasks.ancestors(task) }
+    },
+    told: (finding) => tellFinding(opening, { ...happened, metrics }, finding),
+    ...{ now, report: opening.report },
+  })
   const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
   const vault = await openVault(store, await openKeySources(config, dial, opening.log))
   const flows = createFlows(tasks.ancestors)
@@ -116,8 +127,23 @@ export async function openRooms(opening: Opening) {
   })
   return {
     ...happened,
-    ...(await openIdentity(opening, { store, gateways }, dial)),
-    ...{ gateways, metrics, tasks, labels, vault, credentials, leases, rotations, targets, flows, revocations, approvals, dial },
+    ...(await openIdentity(opening, { store, gateways, onRejected: findings.rejectedProof }, dial)),
+    ...{
+      gateways,
+      metrics,
+      tasks,
+      labels,
+      findings,
+      vault,
+      credentials,
+      leases,
+      rotations,
+      targets,
+      flows,
+      revocations,
+      approvals,
+      dial,
+    },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
@@ -128,6 +154,17 @@ export async function openRooms(opening: Opening) {
 async function tellGain(recorder: Pick<Recorder, 'recordAct'>, { label, correlationId, task, owner, target }: Gain) {
   const act = { action: 'stint:Task::touch', correlationId, task, owner, target, subject: label }
   await recorder.recordAct(act).catch((thrown) => Promise.reject(catalogued(thrown)))
+}
+
+function tellFinding(
+  { log, report }: Opening,
+  { metrics, recorder }: { metrics: Metrics; recorder: Pick<Recorder, 'recordAct'> },
+  { id, kind, taskId: task, targetId: target, detail: reason, revoked }: Finding,
+): void {
+  log.warn({ finding: id, kind, task, target, revoked }, reason)
+  metrics.finding(kind)
+  const details = { finding: id, ...(revoked && { action: 'revoke' }) }
+  recorder.recordAct({ action: 'stint:Finding::report', task, target, subject: kind, reason, details }).catch(report)
 }
 
 /** A name for each thing that must be equal in all processes that share a state: digests and ids, never a key. Throws `state_unsafe`. */
@@ -208,14 +245,18 @@ async function openAudit({ config, log, now, onClose, report }: Opening, { audit
   }
 }
 
-async function openIdentity({ config, now }: Opening, { store, gateways }: Awaited<ReturnType<typeof openStore>>, dial: Dial) {
+async function openIdentity(
+  { config, now }: Opening,
+  { store, gateways, onRejected }: Awaited<ReturnType<typeof openStore>> & { onRejected(taskId: string, why: string): void },
+  dial: Dial,
+) {
   const { issuer, clockSkewSeconds: skewSeconds, trustDomain } = config
   const issuers = await createIssuers(store)
   const options = { issuer, audience: issuer, ttlSeconds: config.taskTokenSeconds, skewSeconds, now }
   const tokens = await openTokens(placesIn(config.home).tokenKey, options)
   const inside = createInsideCheck()
   const identity = createVerify({
-    ...{ tokens, issuers, trustDomain, kinds: ISSUERS, insideTask: inside.isInside },
+    ...{ tokens, issuers, trustDomain, kinds: ISSUERS, insideTask: inside.isInside, onRejected },
     dpop: createDpop({ skewSeconds, now, ...(gateways.isShared && { shared: createUsedProofs(store, gateways, now) }) }),
     used: createUsedTokens(store, now),
     io: {

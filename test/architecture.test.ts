@@ -96,11 +96,15 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   tasks: { value: ['store'], type: [] },
   targets: { value: ['store'], type: [] },
   policy: { value: [], type: [] },
+  detections: { value: ['store', 'config.ts'], type: [] },
   credentials: { value: ['store'], type: ['audit'] },
   revocations: { value: ['store'], type: [] },
   approvals: { value: ['store'], type: [] },
   gateway: { value: [], type: ['broker.ts', 'audit', 'credentials'] },
-  api: { value: [], type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials', 'approvals'] },
+  api: {
+    value: ['config.ts'],
+    type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials', 'approvals', 'detections'],
+  },
   run: { value: ['host'], type: [] },
   backup: { value: [], type: [] },
 }
@@ -156,7 +160,7 @@ describe('each library has one room', () => {
   const ROOMS: Readonly<Record<string, readonly string[]>> = {
     '@cedar-policy/cedar-wasm': ['policy'],
     jose: ['identity'],
-    kysely: ['store', 'identity', 'tasks', 'targets', 'credentials', 'revocations'],
+    kysely: ['store', 'identity', 'tasks', 'targets', 'credentials', 'revocations', 'detections'],
     'node:sqlite': ['store', 'audit'],
     koffi: ['host'],
     undici: ['gateway'],

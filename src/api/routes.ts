@@ -4,6 +4,7 @@ import * as audit from './audit.ts'
 import * as backups from './backups.ts'
 import * as credentials from './credentials.ts'
 import type { Endpoint } from './endpoint.ts'
+import * as findings from './findings.ts'
 import * as installation from './installation.ts'
 import * as issuers from './issuers.ts'
 import * as leases from './leases.ts'
@@ -94,6 +95,8 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/leases', 'stint:Lease::list', 'read', OPERATOR, leases.list),
   row('GET', '/v1/leases/:id', 'stint:Lease::show', 'read', OPERATOR, leases.show),
   row('POST', '/v1/leases/:id/revoke', 'stint:Lease::revoke', 'write', OPERATOR, leases.revoke),
+
+  row('GET', '/v1/findings', 'stint:Finding::list', 'read', OPERATOR, findings.list),
 
   row('GET', '/v1/policy', 'stint:Policy::show', 'read', OPERATOR, policy.status),
   row('POST', '/v1/policy/reload', 'stint:Policy::reload', 'admin', OPERATOR, policy.reload),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { EntryFilter } from '../audit/search.ts'
+import { DETECTIONS } from '../config.ts'
 import { Secret } from '../secret.ts'
 
 /** A line of words for people: no control characters, so that it cannot write into a terminal or a log. */
@@ -272,6 +273,24 @@ export const lease = z
       .describe('Every look at whether it works: the evidence.'),
   })
   .meta({ id: 'Lease' })
+
+export const findingFilter = z.strictObject({
+  ...paging,
+  taskId: words(128).exactOptional(),
+  kind: z.enum(DETECTIONS).exactOptional(),
+})
+export const finding = z
+  .object({
+    id: z.string(),
+    kind: z.enum(DETECTIONS),
+    taskId: z.string(),
+    rootId: z.string().describe('The task at the top of its tree, whose risk it raises for a while.'),
+    targetId: z.string().exactOptional(),
+    detail: z.string(),
+    at: millis,
+    revoked: z.boolean().describe('Whether it revoked the task, as the settings have it.'),
+  })
+  .meta({ id: 'Finding' })
 
 export const revocation = z
   .object({

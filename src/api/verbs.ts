@@ -10,6 +10,8 @@ import type { PlugPoint } from '../credentials/minting.ts'
 import type { Recipe } from '../credentials/rotation/recipe.ts'
 import type { DeclaredRecipe } from '../credentials/rotation/rotation-ledger.ts'
 import type { RotationRecord } from '../credentials/rotation/rotation-record.ts'
+import type { Finding } from '../detections/finding.ts'
+import type { FindingFilter } from '../detections/finding-rows.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
 import type { Access, Caller, ChildWish, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
@@ -21,6 +23,9 @@ export interface LeaseListing extends Omit<LeaseRecord, 'target' | 'grant' | 'co
   readonly connector: string
   readonly reach: readonly string[]
 }
+
+/** What was noticed about a task. */
+export type FindingListing = Finding
 
 /** Who can act at a target. */
 export type IdentityListing = Discovered
@@ -252,6 +257,7 @@ export interface ApiVerbs {
     lift(number: number, demand: Demand): Promise<Revocation>
     list(): Promise<readonly Revocation[]>
   }
+  readonly findings: { list(filter: FindingFilter): Promise<Page<FindingListing>> }
   readonly leases: {
     list(filter: LeaseFilter): Promise<Page<LeaseListing>>
     /** Throws `not_found`. */

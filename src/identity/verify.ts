@@ -59,6 +59,8 @@ interface VerifyOptions {
   readonly trustDomain: string
   /** Whether the process is in the tree of any live task. */
   insideTask(pid: number): boolean | Promise<boolean>
+  /** Hears of a genuine task token whose proof does not hold: somebody has the token and not its key, or shows a proof again. */
+  onRejected?(taskId: string, why: string): void
 }
 
 /** Joins the ways to prove a caller. */
@@ -100,7 +102,10 @@ export function createVerify(options: VerifyOptions): Verify {
 
   async function provedBy(claims: TaskClaims, { token, dpop: proof, method, url }: Proof & { kind: 'dpop' }) {
     const { taskId, workload, keyThumbprint, proof: kind, actors } = claims
-    const claim = await dpop.check({ proof, method, url, token, thumbprint: keyThumbprint })
+    const claim = await dpop.check({ proof, method, url, token, thumbprint: keyThumbprint }).catch((thrown: unknown) => {
+      if (thrown instanceof StintError && thrown.status === 401) options.onRejected?.(taskId, thrown.detail)
+      throw thrown
+    })
     const caller: Caller = { id: workload, proof: kind, issuer: 'stint', keyThumbprint, taskId, actors, claims: {} }
     return { caller, claim }
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AuthzRequest, Decision } from '../model.ts'
-import { requestOnStint, requestOnTarget } from './request.ts'
+import { NO_HISTORY, requestOnStint, requestOnTarget } from './request.ts'
 
 /** A Tuesday at noon, so that no test depends on the day it runs. */
 const NOON = '2026-01-06T12:00:00Z'
@@ -89,7 +89,7 @@ export function requestOf({ request }: PolicyCase): AuthzRequest {
     state: 'live' as const,
   }
   const where = { ...target, hosts: [], privateNetworks: [], placement: { kind: 'none' as const } }
-  return requestOnTarget(caller, task, where, action, now, touched.toSorted())
+  return requestOnTarget(caller, task, where, action, now, { ...NO_HISTORY, touched: touched.toSorted() })
 }
 
 /** One sentence for each expectation that the decision does not meet. */

@@ -6,7 +6,7 @@ import { readPolicyFiles, readSettledFiles } from './directory.ts'
 import { type Explanation, explain } from './explain.ts'
 import { makePolicySet, type PolicyProblem, type PolicySet, sayProblem } from './policy-set.ts'
 import { type Recorded, type Replay, replay } from './replay.ts'
-import { requestOnStint, requestOnTarget } from './request.ts'
+import { type History, requestOnStint, requestOnTarget } from './request.ts'
 import { watchDirectory } from './watch.ts'
 
 /** What is in force, and why something newer is not. Times are epoch milliseconds. */
@@ -27,15 +27,7 @@ export interface PolicyOptions {
 
 /** MAY THEY? The policies of one directory, in force. */
 export interface OpenPolicy {
-  /** `touched`: the labels of what the task's tree has acted on, sorted; `above`: the tasks above it, nearest first. */
-  request(
-    caller: Caller,
-    task: Task,
-    target: Target,
-    action: Action,
-    touched: readonly string[],
-    above?: readonly Task[],
-  ): AuthzRequest
+  request(caller: Caller, task: Task, target: Target, action: Action, history: History): AuthzRequest
   /** For acts on Stint itself; `act.resource` is the path under /v1. */
   requestOnStint(caller: Caller, act: Action): AuthzRequest
   /** Never throws: an error or an unknown is a deny (G5). */
@@ -93,8 +85,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
   const stopWatching = watchDirectory(directory, () => void reload().catch(onFailure))
 
   return {
-    request: (caller, task, target, action, touched, above) =>
-      requestOnTarget(caller, task, target, action, now(), touched, above),
+    request: (caller, task, target, action, history) => requestOnTarget(caller, task, target, action, now(), history),
     requestOnStint: (caller, act) => requestOnStint(caller, act, now()),
     decide: (request) => decider.decide(request),
     explain: (request) => explain(decider, request),

@@ -2,18 +2,13 @@ import type { Action, Caller, Target, Task } from '../model.ts'
 import type { Decider } from './decide.ts'
 import { digestOf } from './digest.ts'
 import { type Explanation, explain } from './explain.ts'
-import { requestOnStint, requestOnTarget } from './request.ts'
+import { type History, requestOnStint, requestOnTarget } from './request.ts'
 
 /** What the log and the state still know of a decision. `at` is epoch milliseconds. */
 export interface Recorded {
   readonly caller: Caller
-  /** For an act on a target; absent for an act on Stint. `above` are the tasks above it, nearest first. */
-  readonly on?: {
-    readonly task: Task
-    readonly target: Target
-    readonly touched: readonly string[]
-    readonly above: readonly Task[]
-  }
+  /** For an act on a target; absent for an act on Stint. */
+  readonly on?: { readonly task: Task; readonly target: Target; readonly history: History }
   readonly action: Action
   readonly at: number
   readonly digest: string
@@ -31,9 +26,7 @@ export interface Replay extends Explanation {
 /** Rebuilds the request as of then and decides it by the set in force now. */
 export function replay(decider: Decider, { caller, on, action, at, digest, policySetHash }: Recorded): Replay {
   const request =
-    on === undefined
-      ? requestOnStint(caller, action, at)
-      : requestOnTarget(caller, on.task, on.target, action, at, on.touched, on.above)
+    on === undefined ? requestOnStint(caller, action, at) : requestOnTarget(caller, on.task, on.target, action, at, on.history)
   const explanation = explain(decider, request)
   return {
     ...explanation,

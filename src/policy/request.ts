@@ -1,6 +1,6 @@
 import type { Action, AuthzRequest, Caller, CedarValue, Scope, Target, Task } from '../model.ts'
 import { namesAction } from '../scope.ts'
-import { assessRisk } from './risk.ts'
+import { assessRisk, type Raise } from './risk.ts'
 import { StandingRequest, standingOf } from './standing.ts'
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const
@@ -13,25 +13,40 @@ const WEEKDAY = wordsOf('Weekday')
 
 // Records name their members in code unit order, which is how digest.ts spells them.
 
-const NONE: readonly never[] = []
+/** What a task's tree did before, as far as it counts, and who is in it. */
+export interface History {
+  /** The labels of what it has acted on, sorted; the very same list until there is more. */
+  readonly touched: readonly string[]
+  /** By what was found about it. */
+  readonly raised: readonly Raise[]
+  /** The tasks that it was started by, nearest first: it has no more scope than each (G7). */
+  readonly above: readonly Task[]
+}
 
-/**
- * What Cedar is asked when a task's caller acts on a target. `now` is epoch milliseconds; `touched`, sorted, the labels of what the
- * task's tree has acted on before; `above` the tasks that it was started by, nearest first: it has no more scope than each (G7).
- */
+export const NO_HISTORY: History = { touched: [], raised: [], above: [] }
+
+/** What Cedar is asked when a task's caller acts on a target. `now` is epoch milliseconds. */
 export function requestOnTarget(
   caller: Caller,
   task: Task,
   target: Target,
   action: Action,
   now: number,
-  touched: readonly string[] = NONE,
-  above: readonly Task[] = NONE,
+  { touched, raised, above }: History = NO_HISTORY,
 ): AuthzRequest {
   const clock = readClock(now)
   const { environment, sensitivity } = target
   const labels = target.labels.length === 0 ? task.labels : [...task.labels, ...target.labels]
-  const risk = assessRisk({ access: action.access, environment, sensitivity, proof: caller.proof, labels, touched, ...clock })
+  const risk = assessRisk({
+    access: action.access,
+    environment,
+    sensitivity,
+    proof: caller.proof,
+    labels,
+    touched,
+    raised,
+    ...clock,
+  })
   const context: Record<string, CedarValue> = {
     access: ACCESS(action.access),
     action: action.id,

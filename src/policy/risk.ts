@@ -1,5 +1,11 @@
 import type { Access, Environment, ProofKind, Risk, Sensitivity } from '../model.ts'
 
+/** Points that a finding adds, and the words that say why. */
+export interface Raise {
+  readonly points: number
+  readonly because: string
+}
+
 /** What the score is made of. */
 export interface RiskFacts {
   readonly access: Access
@@ -12,6 +18,8 @@ export interface RiskFacts {
   readonly labels: readonly string[]
   /** Of what the task has acted on before. */
   readonly touched?: readonly string[]
+  /** By what was found about the task, for a while. */
+  readonly raised?: readonly Raise[]
 }
 
 /** Points, and the sentence that says them. */
@@ -81,6 +89,7 @@ export function assessRisk(facts: RiskFacts): Risk {
   if (facts.sensitivity !== undefined) add(SENSITIVITY[facts.sensitivity])
   if (facts.labels.length > 0) for (const label of new Set(facts.labels)) add(LABELS.get(label) ?? HARMLESS)
   for (const label of facts.touched ?? []) if (!facts.labels.includes(label)) add(TOUCHED.get(label) ?? HARMLESS)
+  for (const { points, because } of facts.raised ?? []) add(part(points, because))
   if (isOutOfHours(facts.hour, facts.weekday)) add(OUT_OF_HOURS)
   raising.sort((a, b) => b.points - a.points)
   return { score: Math.min(CEILING, sum), reasons: raising.map(({ reason }) => reason) }

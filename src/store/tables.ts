@@ -15,6 +15,8 @@ export interface Tables {
   recipes: RecipesTable
   rotations: RotationsTable
   approvals: ApprovalsTable
+  findings: FindingsTable
+  reached_targets: ReachedTargetsTable
   gateways: GatewaysTable
   changes: ChangesTable
   meta: MetaTable
@@ -35,6 +37,8 @@ export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> =
   recipes: ['credential_id'],
   rotations: ['id'],
   approvals: ['id'],
+  findings: ['id'],
+  reached_targets: ['workload', 'target_id'],
   meta: ['key'],
   gateways: 'own',
   changes: 'own',
@@ -173,6 +177,26 @@ interface ApprovalsTable {
   expires_at: number
   /** What people are shown and what they said: approvals/approval.ts. */
   record_json: string
+}
+
+/** What was noticed about tasks. */
+interface FindingsTable {
+  id: string
+  kind: string
+  task_id: string
+  /** The task at the top of its tree. */
+  root_id: string
+  target_id: Nullable<string>
+  detail: string
+  at: number
+  revoked: number
+}
+
+/** Which workloads were allowed to act on which targets, and when first. */
+interface ReachedTargetsTable {
+  workload: string
+  target_id: string
+  at: number
 }
 
 /** The processes that share this state. Times are those of the database’s clock. */

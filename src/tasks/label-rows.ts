@@ -49,7 +49,7 @@ export async function gainsOf(
 }
 
 /** The task at the top of the tree, also of one that ended. */
-async function rootOf({ db }: Store, taskId: string): Promise<string> {
+export async function rootOf({ db }: Store, taskId: string): Promise<string> {
   let id = taskId
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const row = await db.selectFrom('tasks').select('parent_id').where('id', '=', id).executeTakeFirst()

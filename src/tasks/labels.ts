@@ -1,6 +1,6 @@
 import type { Access, Action, Target, Task } from '../model.ts'
 import type { Store } from '../store/store.ts'
-import { gainsOf, liveGains, markRow } from './label-rows.ts'
+import { gainsOf, liveGains, markRow, rootOf } from './label-rows.ts'
 
 /** A label that a task and all that belong to it carry from now on. `at` is epoch milliseconds. */
 export interface Gain {
@@ -55,6 +55,8 @@ export interface Labels {
   keep(task: Task): Promise<void> | undefined
   /** Hears of every gain in the tick in which it counts here. */
   onGain(listener: (gained: Gained) => void): void
+  /** The task at the top of its tree, also of one that ended. Throws `store_unavailable`. */
+  rootThen(taskId: string): Promise<string>
   /** The task at the top of its tree ended. */
   forget(id: string): void
   /** What the tree of the task had touched when this decision was made. Throws `store_unavailable`. */
@@ -81,7 +83,7 @@ export async function openLabels(store: Store, verbs: LabelVerbs): Promise<Label
   const unkept = new Map<string, Gain[]>()
   const keeping = new Map<string, Promise<void>>()
   const listeners: ((gained: Gained) => void)[] = []
-  const rootOf = (task: Task): string => verbs.ancestors(task).at(-1) ?? task.id
+  const topOf = (task: Task): string => verbs.ancestors(task).at(-1) ?? task.id
   const add = (root: string, labels: readonly string[], by?: Action): void => {
     const before = byRoot.get(root) ?? NOTHING
     const fresh = labels.filter((label) => !before.includes(label))
@@ -95,7 +97,7 @@ export async function openLabels(store: Store, verbs: LabelVerbs): Promise<Label
   })
   for (const { root, label } of await liveGains(store)) add(root, [label])
   return {
-    touched: (task) => (byRoot.size === 0 ? NOTHING : (byRoot.get(rootOf(task)) ?? NOTHING)),
+    touched: (task) => (byRoot.size === 0 ? NOTHING : (byRoot.get(topOf(task)) ?? NOTHING)),
     touch,
     keep,
     onGain: (listener) => listeners.push(listener),
@@ -103,12 +105,13 @@ export async function openLabels(store: Store, verbs: LabelVerbs): Promise<Label
       byRoot.delete(id)
       unkept.delete(id)
     },
+    rootThen: (taskId) => rootOf(store, taskId),
     touchedThen: (taskId, decision) => gainsOf(store, taskId, decision),
   }
 
   function touch({ task, target, action, correlationId }: Touch): void {
     if (target.labels.length === 0) return
-    const root = rootOf(task)
+    const root = topOf(task)
     const has = byRoot.get(root) ?? NOTHING
     const fresh = takenIn(target, action.access).filter((label) => !has.includes(label))
     if (fresh.length === 0 || !verbs.isLive(root)) return
@@ -119,7 +122,7 @@ export async function openLabels(store: Store, verbs: LabelVerbs): Promise<Label
 
   function keep(task: Task): Promise<void> | undefined {
     if (unkept.size === 0) return undefined
-    const root = rootOf(task)
+    const root = topOf(task)
     if (!unkept.has(root)) return undefined
     const running = keeping.get(root) ?? NEVER_BEGUN
     const next = running.catch(() => undefined).then(() => write(root))

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Api, createApi } from '../../src/api/server.ts'
-import type { ApiVerbs, Asked, IdempotencyVerbs, LeaseListing, Proof, RotationListing } from '../../src/api/verbs.ts'
+import type {
+  ApiVerbs,
+  Asked,
+  FindingListing,
+  IdempotencyVerbs,
+  LeaseListing,
+  Proof,
+  RotationListing,
+} from '../../src/api/verbs.ts'
 import type { Approval } from '../../src/approvals/approval.ts'
 import type { Recipe } from '../../src/credentials/rotation/recipe.ts'
 import { StintError } from '../../src/errors.ts'
@@ -241,6 +249,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       get: async (id) => find(new Map([[LEASE.id, LEASE]]), id),
       end: async (id, why) => did(`revoke ${id}`, { ...find(new Map([[LEASE.id, LEASE]]), id), state: 'revoking', why }),
     },
+    findings: { list: async ({ limit }) => ({ items: [FINDING].slice(0, limit) }) },
     approvals: {
       list: async ({ limit }) => ({ items: [APPROVAL].slice(0, limit) }),
       get: async (id) => find(new Map([[APPROVAL.id, APPROVAL]]), id),
@@ -290,6 +299,18 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
     metrics: async () => '# HELP stint_live_tasks x\n',
   }
   return Object.assign(fake, { verbs })
+}
+
+const FINDING: FindingListing = {
+  ...{
+    id: 'finding_1',
+    kind: 'denied-burst',
+    taskId: 'task_1',
+    rootId: 'task_1',
+    detail: 'many were refused',
+    at: 1,
+    revoked: false,
+  },
 }
 
 /** `good-…` proves; everything else does not. */

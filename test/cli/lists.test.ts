@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { createProgram } from '../../src/cli/program.ts'
 import type { LeaseRecord } from '../../src/credentials/lease-record.ts'
 import { openLedger } from '../../src/credentials/ledger.ts'
+import { insertFinding } from '../../src/detections/finding-rows.ts'
 import { placesIn } from '../../src/home.ts'
 import { openStore } from '../../src/store/store.ts'
 import { MINTED } from '../credentials/leases-rig.ts'
@@ -55,11 +56,20 @@ describe('every command that lists', () => {
       }
     }
   })
-  before(() => keepDeadLeases(placesIn(stint.home).database))
+  before(() => keepOldState(placesIn(stint.home).database))
   after(() => stint.stop())
 
   test('is known here', () => {
-    const known = ['audit search', 'credential list', 'issuer list', 'lease list', 'revoke list', 'target list', 'target presets']
+    const known = [
+      'audit search',
+      'credential list',
+      'finding list',
+      'issuer list',
+      'lease list',
+      'revoke list',
+      'target list',
+      'target presets',
+    ]
     assert.deepEqual(LISTS.map((words) => words.join(' ')).sort(), [...known, 'task list', 'tunnel list'])
   })
 
@@ -99,9 +109,20 @@ describe('every command that lists', () => {
 })
 
 /** As an earlier life of the installation left them. */
-async function keepDeadLeases(path: string): Promise<void> {
+async function keepOldState(path: string): Promise<void> {
   const store = await openStore(path)
   const ledger = await openLedger(store, 'local')
+  for (const id of ['a', 'b', 'c']) {
+    const about = {
+      kind: 'denied-burst',
+      taskId: `task_${id}`,
+      rootId: `task_${id}`,
+      detail: 'it was refused',
+      at: 1,
+      revoked: false,
+    } as const
+    await insertFinding(store, { id: `finding_${id.repeat(32)}`, ...about })
+  }
   for (const id of ['a', 'b', 'c']) {
     const record: LeaseRecord = {
       ...{

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Task } from '../../src/model.ts'
-import { isInScope, requestOnTarget } from '../../src/policy/request.ts'
+import { isInScope, NO_HISTORY, requestOnTarget } from '../../src/policy/request.ts'
 import { action, caller, NOON, target } from '../policy/sample.ts'
 import { openTasks, START } from '../tasks/fixture.ts'
 
@@ -46,7 +46,8 @@ describe('G7: a child can do nothing that its parent could not', () => {
 
   test('also when its own scope says more than the scope above it', () => {
     const [wide, narrow] = [taskOf(['http:GET'], ['system']), taskOf(['http:POST'], ['system'])]
-    const inScope = (above: readonly Task[]) => requestOnTarget(caller, wide, target, action, NOON, [], above).context.inScope
+    const inScope = (above: readonly Task[]) =>
+      requestOnTarget(caller, wide, target, action, NOON, { ...NO_HISTORY, above }).context.inScope
     assert.equal(inScope([wide]), true)
     assert.equal(inScope([wide, narrow]), false)
     assert.equal(inScope([taskOf(['http:GET'], ['elsewhere']), wide]), false)

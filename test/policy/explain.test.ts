@@ -4,6 +4,7 @@ import { createDecider, type Decider } from '../../src/policy/decide.ts'
 import { digestOf } from '../../src/policy/digest.ts'
 import { explain } from '../../src/policy/explain.ts'
 import { replay } from '../../src/policy/replay.ts'
+import { NO_HISTORY } from '../../src/policy/request.ts'
 import { action, caller, NOON, requestWith, setOf, target, task } from './sample.ts'
 
 const POLICIES = `@id("reads") permit (principal, action in Action::"read", resource is Target)
@@ -52,7 +53,7 @@ describe('an explanation', () => {
 })
 
 describe('a replay', () => {
-  const recorded = { caller, on: { task, target, touched: [], above: [] }, action, at: NOON }
+  const recorded = { caller, on: { task, target, history: NO_HISTORY }, action, at: NOON }
 
   test('knows the same request and the same policies again', async () => {
     const now = await decider(POLICIES.replace(/@id\("sums"\).*\n/, ''))
@@ -65,7 +66,7 @@ describe('a replay', () => {
 
   test('says so when the target or the policies are not what they were', async () => {
     const now = await decider(POLICIES)
-    const changed = { task, touched: [], above: [], target: { ...target, environment: 'production' as const } }
+    const changed = { task, history: NO_HISTORY, target: { ...target, environment: 'production' as const } }
     const again = replay(now, { ...recorded, on: changed, digest: digestOf(requestWith()), policySetHash: 'another' })
     assert.ok(!again.sameRequest && !again.samePolicies)
   })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { StintError } from '../../src/errors.ts'
 import { type OpenPolicy, openPolicy, type PolicyStatus } from '../../src/policy/policy.ts'
+import { NO_HISTORY } from '../../src/policy/request.ts'
 import { action, caller, requestWith, target, task } from './sample.ts'
 
 const PERMIT = '@id("yes") permit (principal, action, resource);'
@@ -40,7 +41,7 @@ async function open(t: TestContext, text = PERMIT): Promise<Opened> {
 describe('an open policy directory', { timeout: 60_000 }, () => {
   test('asks, decides and says what is in force', async (t) => {
     const { policy } = await open(t)
-    const request = policy.request(caller, task, target, action, [])
+    const request = policy.request(caller, task, target, action, NO_HISTORY)
     assert.equal(policy.decide(request).effect, 'allow')
     assert.equal(policy.decide(request).policySetHash, policy.status().policySetHash)
     assert.equal(policy.status().policies, 1)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Action, AuthzRequest, Caller, Target, Task } from '../../src/model.ts'
 import { makePolicySet, type PolicySet } from '../../src/policy/policy-set.ts'
-import { requestOnTarget } from '../../src/policy/request.ts'
+import { NO_HISTORY, requestOnTarget } from '../../src/policy/request.ts'
 
 export const caller: Caller = {
   id: 'spiffe://stint.local/local/agent',
@@ -60,7 +60,7 @@ export function requestWith(parts: Parts = {}): AuthzRequest {
     { ...target, ...parts.target },
     { ...action, ...parts.action },
     parts.now ?? NOON,
-    parts.touched,
+    { ...NO_HISTORY, touched: parts.touched ?? [] },
   )
 }
 

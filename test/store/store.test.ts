@@ -49,7 +49,7 @@ describe('a store of the first schema', () => {
     await (await openStore(path)).close()
     const raw = new DatabaseSync(path)
     raw.exec(
-      "drop table leases; drop table approvals; drop table task_labels; drop table used_tokens; drop table gateways; drop table recipes; drop table rotations; alter table tasks drop column gateway; update meta set value = '1' where key = 'schema'; insert into tunnels values ('a.test', 443, 1)",
+      "drop table leases; drop table approvals; drop table task_labels; drop table findings; drop table reached_targets; drop table used_tokens; drop table gateways; drop table recipes; drop table rotations; alter table tasks drop column gateway; update meta set value = '1' where key = 'schema'; insert into tunnels values ('a.test', 443, 1)",
     )
     raw.close()
     const store = await openStore(path)
@@ -111,7 +111,7 @@ describe('a store that cannot be trusted', () => {
     const path = join(await temporaryDirectory(t), 'state.db')
     const child = spawn('/bin/sh', [
       '-c',
-      'trap "" XFSZ; ulimit -f 400; exec "$0" "$@"',
+      'trap "" XFSZ; ulimit -f 800; exec "$0" "$@"',
       process.execPath,
       join(import.meta.dirname, 'fill.ts'),
       path,

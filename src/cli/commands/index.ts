@@ -6,6 +6,7 @@ import { register as backup } from './backup.ts'
 import { register as credential } from './credential.ts'
 import { register as credentialHelper } from './credential-helper.ts'
 import { register as doctor } from './doctor.ts'
+import { register as finding } from './finding.ts'
 import { register as issuer } from './issuer.ts'
 import { register as lease } from './lease.ts'
 import { register as mcp } from './mcp.ts'
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Register[] = [
   credential,
   credentialHelper,
   doctor,
+  finding,
   issuer,
   lease,
   mcp,

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import type { Detection, Detections } from '../config.ts'
+import type { Task } from '../model.ts'
+import type { Store } from '../store/store.ts'
+import { createDetectors, type Detectors, type Noticed } from './detect.ts'
+import { type Finding, KINDS } from './finding.ts'
+import { type FindingFilter, findingsSince, insertFinding, isNewPair, listFindings } from './finding-rows.ts'
+
+/** Points that something adds to a task's risk, and the words that say why. */
+export interface Raise {
+  readonly points: number
+  readonly because: string
+}
+
+/** What the findings need of the rest. */
+export interface FindingVerbs {
+  readonly actions: Detections
+  /** The live task, with the ids of those above it, nearest first; undefined for one that ended. */
+  live(taskId: string): { readonly task: Task; readonly ancestors: readonly string[] } | undefined
+  now(): number
+  /** For the operator's log, the metrics and the audit log. */
+  told(finding: Finding): void
+  report(thrown: unknown): void
+}
+
+/** IS IT AS USUAL? What was noticed about tasks: kept, told, raising their risk for a while, revoking where the settings say so. */
+export interface Findings {
+  /** Takes note of a decision. Costs a map lookup; what it leads to goes on by itself. */
+  decided: (...seen: Parameters<Detectors['decided']>) => void
+  usedAfterEnd(taskId: string): void
+  rejectedProof(taskId: string, why: string): void
+  /** What raises the risk of the task's tree now, from memory. */
+  raising(root: string): readonly Raise[]
+  /** The same, as of then. Throws `store_unavailable`. */
+  raisingThen(root: string, at: number): Promise<readonly Raise[]>
+  list(filter: FindingFilter): Promise<{ items: Finding[]; next?: string }>
+  /** Who revokes the task of a finding. */
+  onRevoke(revoke: (finding: Finding) => Promise<unknown>): void
+  /** The task ended. */
+  forget(taskId: string): void
+}
+
+const NONE: readonly Raise[] = []
+/** Of one tree; more of them raise nothing more. */
+const MAX_RAISES = 8
+const LONGEST_MS = 60_000 * Math.max(...Object.values(KINDS).map(({ minutes }) => minutes))
+
+/** Reads what raises the risk of live tasks, and follows what other gateways find. */
+export async function openFindings(store: Store, verbs: FindingVerbs): Promise<Findings> {
+  const { now, report } = verbs
+  const detectors = createDetectors(now)
+  const raises = new Map<string, Map<Detection, number>>()
+  let revoke: (finding: Finding) => Promise<unknown> = async () => undefined
+  const raise = ({ rootId, kind, at }: Finding): void => {
+    const { points, minutes } = KINDS[kind]
+    const until = at + minutes * 60_000
+    if (points === 0 || until <= now() || verbs.live(rootId) === undefined) return
+    const known = raises.get(rootId) ?? new Map<Detection, number>()
+    if (known.size < MAX_RAISES) raises.set(rootId, known.set(kind, Math.max(until, known.get(kind) ?? 0)))
+  }
+  const readNew = async (): Promise<void> => {
+    for (const finding of await findingsSince(store, now() - LONGEST_MS)) raise(finding)
+  }
+  store.watch('finding', readNew)
+  await readNew()
+  return {
+    decided: (seen) => take(detectors.decided(seen)),
+    usedAfterEnd: (taskId) => take(detectors.usedAfterEnd(taskId)),
+    rejectedProof: (taskId, why) => take(verbs.live(taskId) === undefined ? [] : detectors.rejectedProof(taskId, why)),
+    raising(root) {
+      const known = raises.size === 0 ? undefined : raises.get(root)
+      return known === undefined ? NONE : sayRaises([...known].filter(([, until]) => until > now()).map(([kind]) => kind))
+    },
+    async raisingThen(root, at) {
+      const then = await findingsSince(store, at - LONGEST_MS, root)
+      const counted = then.filter((one) => one.at < at && at < one.at + KINDS[one.kind].minutes * 60_000)
+      return sayRaises(counted.map(({ kind }) => kind))
+    },
+    list: (filter) => listFindings(store, filter),
+    onRevoke(how) {
+      revoke = how
+    },
+    forget: (taskId) => void raises.delete(taskId),
+  }
+
+  function take(noticed: readonly Noticed[]): void {
+    for (const one of noticed) keep(one).catch(report)
+  }
+
+  async function keep(noticed: Noticed): Promise<void> {
+    const { kind, taskId, targetId = '' } = noticed
+    const found = verbs.live(taskId)
+    if (kind === 'new-target' && (found === undefined || !(await isNew(found.task.workload, targetId)))) return
+    const rootId = found?.ancestors.at(-1) ?? taskId
+    const revoked = verbs.actions[kind]?.action === 'revoke' && found !== undefined
+    const finding: Finding = { ...noticed, id: `finding_${randomUUID().replaceAll('-', '')}`, rootId, at: now(), revoked }
+    raise(finding)
+    verbs.told(finding)
+    if (revoked) revoke(finding).catch(report) // a stop waits for nothing
+    await insertFinding(store, finding)
+  }
+
+  /** Across restarts and gateways; asked of the store once for a pair. */
+  async function isNew(workload: string, targetId: string): Promise<boolean> {
+    return detectors.isFirst(workload, targetId) && (await isNewPair(store, { workload, targetId, at: now() }))
+  }
+}
+
+function sayRaises(kinds: readonly Detection[]): readonly Raise[] {
+  return [...new Set(kinds)].flatMap((kind) => {
+    const { points, because } = KINDS[kind]
+    return points === 0 ? [] : [{ points, because }]
+  })
+}
