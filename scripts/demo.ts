@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Page } from '../src/api/verbs.ts'
+import type { Approval } from '../src/approvals/approval.ts'
 import type { Receipt } from '../src/killswitch.ts'
 import type { Task } from '../src/model.ts'
 import { type Finished, finish } from '../test/fakes/stint.ts'
@@ -70,14 +72,31 @@ await step('git clones over HTTPS: a fetch is a read, so it is allowed.', async 
   return `cloned ${gitUrl}`
 })
 
-await step('git pushes: a write to production. Policy wants an approval that nobody gave, so it is refused.', async () => {
-  writeFileSync(join(clone, 'README'), 'changed\n')
-  const commit = 'git -c user.name=demo -c user.email=demo@example.com commit -qam two'
-  const done = await world.run('code', ['sh', '-c', `cd clone && ${commit} && git push origin HEAD:main`])
-  const arrived = code.served.some((line) => line.startsWith('POST') && line.endsWith('git-receive-pack'))
-  expect(done.code !== 0 && !arrived && /approval|403/.test(done.stderr), done)
-  const said = done.stderr.split('\n').filter((line) => /403|approval|remote:/.test(line))
-  return said.join('\n')
+await step(
+  'git pushes: a write to production. Policy wants a person to consent, so it is refused, and a person is asked.',
+  async () => {
+    writeFileSync(join(clone, 'README'), 'changed\n')
+    const commit = 'git -c user.name=demo -c user.email=demo@example.com commit -qam two'
+    const done = await world.run('code', ['sh', '-c', `cd clone && ${commit} && git push origin HEAD:main`])
+    const arrived = code.served.some((line) => line.startsWith('POST') && line.endsWith('git-receive-pack'))
+    expect(done.code !== 0 && !arrived && /approval|403/.test(done.stderr), done)
+    const said = done.stderr.split('\n').filter((line) => /403|approval|remote:/.test(line))
+    return said.join('\n')
+  },
+)
+
+await step('A person looks at it and says yes: the same push goes through, once.', async () => {
+  const script = 'cd clone; git push -q origin HEAD:main; echo asked; read go; git push origin HEAD:main'
+  const child = world.begin('code', ['sh', '-c', script])
+  await firstOutput(child)
+  const { items } = await world.call<Page<Approval>>('GET', '/v1/approvals?state=pending&limit=1')
+  const { stdout } = await succeed(stint.cli(['approvals', 'grant', items[0]?.id ?? 'none', '--reason', 'looked at it']))
+  const done = await finish(child, 'go\n')
+  expect(done.code === 0 && done.stderr.includes('HEAD -> main'), done)
+  return `${stdout
+    .split('\n')
+    .filter((line) => /^(does|why asked|answer) /.test(line))
+    .join('\n')}\n${lastLines(done.stderr, 1)}`
 })
 
 await step('Another process steals the proxy address of a running task and tries to use it.', async () => {

@@ -114,12 +114,11 @@ export function refusalText(refusal: Refusal): RefusalText {
   }
 }
 
-function textOf({ code, detail, reasons, correlationId, approver, approval }: Refusal): string {
+function textOf({ code, detail, reasons, correlationId, approver }: Refusal): string {
   const [, title, next] = CATALOGUE[code]
   const more = reasons.filter((reason) => reason !== detail).slice(0, MAX_REASONS)
   const lines = [`stint: ${title} (${code})`, detail, ...more]
   if (approver !== undefined) lines.push(`Who could consent: ${approver}`)
-  if (approval !== undefined) lines.push(`Asked for as: ${approval.id}`)
   return `${[...lines, next, `Correlation id: ${correlationId}`].map((line) => printable(line, MAX_LINE)).join('\n')}\n`
 }
 

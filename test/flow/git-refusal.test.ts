@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { Page } from '../../src/api/verbs.ts'
+import type { Approval } from '../../src/approvals/approval.ts'
 import { type Finished, finish } from '../fakes/stint.ts'
 import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, firstOutput, openWorld, succeed, type World } from '../fakes/world.ts'
@@ -82,6 +84,20 @@ describe('git shows its user why it was refused', () => {
       /! \[remote rejected\] HEAD -> topic \(Stint: .*need.*consent.* Send exactly the same again when they have said yes/,
     )
     assert.equal((await lastRefusal('code'))?.effect, 'needs-approval')
+  })
+
+  test('the same push after a person said yes arrives', async () => {
+    await succeed(world.run('code', ['git', 'clone', '--quiet', world.gitUrl, 'approved']))
+    const push = 'git push origin HEAD:approved'
+    const script = `cd approved && echo consented > README && ${COMMIT}; ${push}; echo asked; read go; ${push}`
+    const child = world.begin('code', ['sh', '-c', script])
+    assert.equal(await firstOutput(child), 'asked')
+    const [question] = (await world.call<Page<Approval>>('GET', '/v1/approvals?state=pending&limit=1')).items
+    assert.equal(question?.action, 'git:push')
+    await world.call('POST', `/v1/approvals/${question.id}/grant`, {})
+    const { code, stderr } = await finish(child, 'go\n')
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /\[new branch\] +HEAD -> approved/)
   })
 
   for (const [how, options, end] of [
