@@ -104,6 +104,26 @@ describe('a caller with a task token', () => {
     })
   })
 
+  test('with a proof of another key, or one that was used, is told of by its task; with its own it is not', async () => {
+    const told: string[] = []
+    const realTime = createVerify({
+      ...{ tokens: opened.tokens, dpop: createDpop({ skewSeconds: 30, now: Date.now }), issuers: { byIssuer: () => undefined } },
+      ...{ kinds: ISSUERS, io: ioOver(clock), trustDomain: 'stint.local', insideTask: () => false, used },
+      onRejected: (taskId, why) => void told.push(`${taskId} ${why}`),
+    })
+    const { token } = await opened.tokens.issue(taskFor(key.thumbprint, clock))
+    const shown = (dpop: string): Proof => ({ kind: 'dpop', token, dpop, method: 'GET', url: URL_TASKS })
+    const proofOf = (one: DpopKey) => makeProof(one, { method: 'GET', url: URL_TASKS, token })
+    const own = shown(await proofOf(key))
+    await realTime.verify(own)
+    assert.equal(told.length, 0)
+    await assert.rejects(async () => realTime.verify(own))
+    await assert.rejects(async () => realTime.verify(shown('')))
+    const stolen = shown(await proofOf(await generateKey()))
+    await assert.rejects(async () => realTime.verify(stolen))
+    assert.deepEqual([told.length, told.every((one) => one.startsWith('task_1 ')), /key/.test(told[2] ?? '')], [3, true, true])
+  })
+
   test('that is an issuer’s token is refused, and a task token is refused as an issuer’s', async () => {
     const token = await good()
     await assert.rejects(
