@@ -5,7 +5,7 @@ import { createEventReader } from './event-stream.ts'
 import { readRequest } from './mcp-action.ts'
 import { McpFault, RPC } from './mcp-fault.ts'
 import { showUsable } from './mcp-lists.ts'
-import { type McpMessage, messageOf } from './mcp-message.ts'
+import { isMembers, type McpMessage, messageOf } from './mcp-message.ts'
 import { isServerNotification, serverRequestNamed } from './mcp-methods.ts'
 
 /** Bytes of an answer that is one JSON text. */
@@ -39,16 +39,24 @@ function passMessage(text: string, target: Target, verbs: AnswerVerbs): string |
   if (message === undefined) return held('what is no message of MCP')
   if (message.kind === 'notification')
     return isServerNotification(message.method) ? text : held('a notification of no known method')
-  if (message.kind === 'request') {
-    const action = serverRequestNamed(message.method)
-    if (action === undefined) return held('a request of no known method')
-    const { id, access } = action
-    const effect = verbs.foresee({ id, access, resource: '', parameters: { method: message.method } })
-    return effect === 'allow' ? text : held(`${id}, which policy does not allow`)
-  }
+  if (message.kind === 'request') return mayAsk(message.method) ? text : undefined
   const { result } = message
+  if (!Object.values(result?.inputRequests ?? {}).every(isAllowedInput)) return undefined
   const shown = result && showUsable(result, target, verbs)
   return shown === result ? text : JSON.stringify({ jsonrpc: '2.0', id: message.id, result: shown })
+
+  /** 2026-07-28 asks in its answer, whose client then asks again with what it found ("Multi round-trip requests"). */
+  function isAllowedInput(input: unknown): boolean {
+    return mayAsk(isMembers(input) ? String(input.method) : '')
+  }
+
+  function mayAsk(method: string): boolean {
+    const action = serverRequestNamed(method)
+    if (action === undefined) held('a request of no known method')
+    else if (verbs.foresee({ ...action, resource: '', parameters: { method } }) === 'allow') return true
+    else held(`${action.id}, which policy does not allow`)
+    return false
+  }
 
   function held(what: string): undefined {
     verbs.noteHeldBack(what)

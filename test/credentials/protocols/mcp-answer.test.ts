@@ -110,6 +110,15 @@ describe('an answer of an MCP server', () => {
     }
   })
 
+  test('asks by an answer that wants input no more than by a request', () => {
+    const inputRequests = { who: { method: 'elicitation/create', params: {} }, what: { method: 'sampling/createMessage' } }
+    const text = JSON.stringify({ jsonrpc: '2.0', id: 7, result: { resultType: 'input_required', inputRequests } })
+    assert.equal(readAs(JSON_TYPE, text).text, text)
+    const { text: given, held } = readAs(JSON_TYPE, text, { effect: only('mcp:Client::sample') })
+    assert.deepEqual([JSON.parse(given).error.code, held], [-32010, ['mcp:Client::sample, which policy does not allow']])
+    assert.equal(JSON.parse(readAs(JSON_TYPE, text.replace('elicitation/create', 'shell/run')).text).error.code, -32010)
+  })
+
   test('holds back what is no message, or of a method that nobody knows', () => {
     const STRANGE = [
       '[{"jsonrpc":"2.0","id":7,"result":{}}]',
