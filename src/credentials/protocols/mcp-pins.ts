@@ -24,7 +24,10 @@ export function pinOf(definition: Members): Pin | undefined {
 
 /** Whether a tool may be called: one whose definition the operator has taken, or any where the target says `pins=off`. */
 export function hasPin(name: string, target: Target): boolean {
-  return settingOf(target, 'pins') === 'off' || listOf(target, 'pinned_tools').some((one) => one.startsWith(`${name}=`))
+  return (
+    settingOf(target, 'pins') === 'off' ||
+    listOf(target, 'pinned_tools').some((one) => one.slice(0, one.lastIndexOf('=')) === name)
+  )
 }
 
 /** Whether this is the definition that the operator has taken. */
