@@ -82,7 +82,7 @@ export async function openPolicy(directory: string, options: PolicyOptions): Pro
     last = next.catch(() => undefined)
     return next
   }
-  const stopWatching = watchDirectory(directory, () => void reload().catch(onFailure))
+  const stopWatching = watchDirectory(directory, () => void reload().catch((error) => closed || onFailure(error)))
 
   return {
     request: (caller, task, target, action, history) => requestOnTarget(caller, task, target, action, now(), history),
