@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Command } from 'commander'
+import type { Kept } from '../../src/approvals/approval.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import type { LeaseRecord } from '../../src/credentials/lease-record.ts'
 import { openLedger } from '../../src/credentials/ledger.ts'
@@ -61,6 +62,7 @@ describe('every command that lists', () => {
 
   test('is known here', () => {
     const known = [
+      'approvals list',
       'audit search',
       'credential list',
       'finding list',
@@ -122,6 +124,14 @@ async function keepOldState(path: string): Promise<void> {
       revoked: false,
     } as const
     await insertFinding(store, { id: `finding_${id.repeat(32)}`, ...about })
+  }
+  for (const id of ['a', 'b', 'c']) {
+    const shown = { taskId: 'task_1', purpose: 'p', owner: 'ana', callerId: 'spiffe://stint.local/one', targetId: 'one' }
+    const asked = { action: 'http:POST', access: 'write', resource: '/', parameters: {}, risk: 0, riskReasons: [] } as const
+    const kept: Kept = { ...shown, ...asked, policies: [], reasons: [], taskExpiresAt: 2, approver: 'owner', answers: [] }
+    const row = { id: `approval_${id.repeat(30)}`, binding: id.repeat(64), task_id: 'task_1', state: 'denied', uses_left: 0 }
+    const approval = { ...row, created_at: 1, expires_at: 2, record_json: JSON.stringify(kept) }
+    await store.db.insertInto('approvals').values(approval).execute()
   }
   for (const id of ['a', 'b', 'c']) {
     const record: LeaseRecord = {
