@@ -1,4 +1,4 @@
-import { StintError } from '../errors.ts'
+import { readCursor, spellCursor } from '../store/cursor.ts'
 import type { Store } from '../store/store.ts'
 import { type Approval, type ApprovalState, approvalOf } from './approval.ts'
 
@@ -29,13 +29,5 @@ export async function listApprovals(db: Store['db'], filter: ApprovalFilter, now
     .execute()
   const last = rows.length > limit ? rows[limit - 1] : undefined
   const items: Approval[] = rows.slice(0, limit).map((row) => approvalOf(row, now))
-  return { items, ...(last !== undefined && { next: `${last.created_at}.${last.id}` }) }
-}
-
-/** Attacker-controlled. */
-function readCursor(cursor: string): { at: number; id: string } {
-  const [, at, id] = /^([0-9]{1,16})\.([a-z0-9_]{1,64})$/.exec(cursor) ?? []
-  if (at === undefined || id === undefined)
-    throw new StintError('invalid_argument', '`cursor` takes the `next` of the page before')
-  return { at: Number(at), id }
+  return { items, ...(last !== undefined && { next: spellCursor({ at: last.created_at, id: last.id }) }) }
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { StintError } from '../errors.ts'
+import { readCursor, spellCursor } from '../store/cursor.ts'
 import type { Changed, Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { LeaseState } from './lease.ts'
@@ -223,14 +224,9 @@ async function list(db: Kysely<Tables>, filter: LeaseFilter): ReturnType<Ledger[
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   const items = page.map(({ record_json }) => parse(record_json))
-  return rows.length > limit && last !== undefined ? { items, next: `${last.requested_at}.${last.id}` } : { items }
-}
-
-/** Attacker-controlled. */
-function readCursor(cursor: string): { at: number; id: string } {
-  const [, at, id] = /^([0-9]{1,16})\.([a-z0-9_]{1,64})$/.exec(cursor) ?? []
-  if (at === undefined || id === undefined) throw new StintError('invalid_argument', 'cursor takes `next` of the page before')
-  return { at: Number(at), id }
+  return rows.length > limit && last !== undefined
+    ? { items, next: spellCursor({ at: last.requested_at, id: last.id }) }
+    : { items }
 }
 
 function parse(json: string): LeaseRecord {

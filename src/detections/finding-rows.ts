@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { DETECTIONS, type Detection } from '../config.ts'
 import { StintError } from '../errors.ts'
+import { readCursor, spellCursor } from '../store/cursor.ts'
 import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Finding } from './finding.ts'
@@ -66,15 +67,10 @@ export async function listFindings({ db }: Store, { limit, cursor, taskId, kind 
     .limit(limit + 1)
     .execute()
   const last = rows.length > limit ? rows[limit - 1] : undefined
-  return { items: rows.slice(0, limit).map(fromRow), ...(last !== undefined && { next: `${last.at}.${last.id}` }) }
-}
-
-/** Attacker-controlled. */
-function readCursor(cursor: string): { at: number; id: string } {
-  const [, at, id] = /^([0-9]{1,16})\.(finding_[0-9a-f]{32})$/.exec(cursor) ?? []
-  if (at === undefined || id === undefined)
-    throw new StintError('invalid_argument', '`cursor` takes the `next` of the page before')
-  return { at: Number(at), id }
+  return {
+    items: rows.slice(0, limit).map(fromRow),
+    ...(last !== undefined && { next: spellCursor({ at: last.at, id: last.id }) }),
+  }
 }
 
 function fromRow(row: Selectable<Tables['findings']>): Finding {

@@ -1,0 +1,19 @@
+import { StintError } from '../errors.ts'
+
+/** The row that a page of a list ended with, newest first. `at` is epoch milliseconds. */
+export interface Cursor {
+  readonly at: number
+  readonly id: string
+}
+
+/** How a page says where the next one begins. */
+export function spellCursor({ at, id }: Cursor): string {
+  return `${at}.${id}`
+}
+
+/** Attacker-controlled. Throws `invalid_argument` for what `spellCursor` did not spell. */
+export function readCursor(cursor: string): Cursor {
+  const [, at, id] = /^([0-9]{1,16})\.([a-z0-9_]{1,64})$/.exec(cursor) ?? []
+  if (at !== undefined && id !== undefined) return { at: Number(at), id }
+  throw new StintError('invalid_argument', '`cursor` takes the `next` of the page before')
+}
