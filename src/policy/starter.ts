@@ -10,7 +10,7 @@ import { SCHEMA_FILE } from './schema.ts'
 export const STARTER_DIRECTORY = fileURLToPath(new URL('.', SCHEMA_FILE))
 
 /** Which starter files the operator has had before them: lines as sha256sum(1) writes and checks them. */
-const SEEN_FILE = '.starter'
+const SEEN_FILE = 'starter.sha256'
 
 /**
  * A starter file that is another than the operator has seen. Theirs is `untouched` (as an older version had it), `edited`, `missing`

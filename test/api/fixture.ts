@@ -271,7 +271,9 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       explain: async (entry) => ({ entry, why: 'because' }),
     },
     audit: {
-      search: async () => ({ items: [{ index: 0, kind: 'act' }] }),
+      search: async () => ({
+        items: [{ index: 0, kind: 'system', at: '2026-01-01T00:00:00.000Z', code: 'started', detail: '' }],
+      }),
       entry: async (index) => ({ index, kind: 'act' }),
       async *tail({ from = 0 }) {
         yield { index: from }

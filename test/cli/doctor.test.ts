@@ -56,7 +56,7 @@ describe('stint doctor', () => {
     assert.equal((await row())?.found, 'not copied yet')
     await installStarter(join(home, 'policies'))
     assert.equal((await row())?.state, 'ok')
-    writeFileSync(join(home, 'policies', '.starter'), '')
+    writeFileSync(join(home, 'policies', 'starter.sha256'), '')
     writeFileSync(join(home, 'policies', 'read.cedar'), '// older')
     const found = await row()
     assert.deepEqual([found?.state, found?.mend], ['warn', 'see how: stint policy starter'])

@@ -9,6 +9,7 @@ import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, openWorld, succeed, type World } from '../fakes/world.ts'
 import { type Everything, startEverything } from '../services/mcp-everything.ts'
 
+const ROOT = join(import.meta.dirname, '..', '..')
 const CLIENT = join(import.meta.dirname, '..', 'fakes', 'mcp-client.ts')
 
 let world: World
@@ -47,7 +48,7 @@ after(async () => {
 /** A session of the real client under a task; what came of each step. */
 async function play(...steps: readonly Step[]): Promise<readonly Done[]> {
   const client = [process.execPath, CLIENT, `https://localhost:${upstream.port}/mcp`, JSON.stringify(steps)]
-  const { stdout } = await succeed(world.run('tools', client))
+  const { stdout } = await succeed(world.run('tools', client, ['--show', ROOT])) // also where the checkout is below what a run hides
   return stdout
     .trim()
     .split('\n')

@@ -12,7 +12,7 @@ test('an installation with an older schema and edited policies of an older versi
   const edited = `${readFileSync(join(policies, 'read.cedar'), 'utf8')}\n@id("ours") forbid (principal, action == Action::"http:TRACE", resource);`
   writeFileSync(join(policies, 'read.cedar'), edited)
   writeFileSync(join(policies, 'schema.cedarschema'), 'entity Operator; entity Target;')
-  rmSync(join(policies, '.starter'))
+  rmSync(join(policies, 'starter.sha256'))
   const ended = once(stint.server, 'exit')
   stint.server.kill('SIGTERM')
   await ended

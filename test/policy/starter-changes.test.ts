@@ -23,9 +23,11 @@ async function installOlder(t: TestContext): Promise<string> {
   for (const name of ['read.cedar', 'stint.cedar', 'gone.cedar']) await writeFile(join(directory, name), OLD)
   await rm(join(directory, 'write.cedar'))
   const hash = createHash('sha256').update(OLD).digest('hex')
-  const forbid = (await readFile(join(directory, '.starter'), 'utf8')).split('\n').find((line) => line.endsWith('forbid.cedar'))
+  const forbid = (await readFile(join(directory, 'starter.sha256'), 'utf8'))
+    .split('\n')
+    .find((line) => line.endsWith('forbid.cedar'))
   const lines = [...['read.cedar', 'stint.cedar', 'gone.cedar'].map((name) => `${hash}  ${name}`), forbid]
-  await writeFile(join(directory, '.starter'), lines.join('\n'))
+  await writeFile(join(directory, 'starter.sha256'), lines.join('\n'))
   return directory
 }
 
@@ -34,7 +36,7 @@ describe('the starter policies', () => {
     const directory = await install(t)
     const copied = (await readdir(STARTER_DIRECTORY)).filter((name) => name !== 'schema.cedarschema')
     assert.ok(copied.includes('read.cedar') && copied.includes('starter.test.yaml'))
-    assert.deepEqual((await readdir(directory)).sort(), ['.starter', ...copied].sort())
+    assert.deepEqual((await readdir(directory)).sort(), ['starter.sha256', ...copied].sort())
     assert.deepEqual(await readdir(join(directory, '..')), ['policies'])
     await writeFile(join(directory, 'read.cedar'), OLD)
     await rm(join(directory, 'write.cedar'))
@@ -87,8 +89,8 @@ describe('what an upgrade changed in the starter policies', () => {
     const directory = await install(t)
     await writeFile(join(directory, 'read.cedar'), OLD)
     for (const note of [undefined, '', 'damaged', `${'0'.repeat(64)}  ../secret\n`]) {
-      if (note === undefined) await rm(join(directory, '.starter'))
-      else await writeFile(join(directory, '.starter'), note)
+      if (note === undefined) await rm(join(directory, 'starter.sha256'))
+      else await writeFile(join(directory, 'starter.sha256'), note)
       assert.deepEqual(await findStarterChanges(directory), [{ name: 'read.cedar', yours: 'edited' }])
     }
   })
