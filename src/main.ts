@@ -66,7 +66,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
 
 /** When a task ends, however it ends, what it had open and held is gone in the same tick. */
 function endWithTheTask(
-  { tasks, labels, findings, flows, credentials, inside, recorder }: Rooms,
+  { tasks, labels, approvals, findings, flows, credentials, inside, recorder }: Rooms,
   report: (thrown: unknown) => void,
 ): void {
   tasks.onEnd(({ id, owner, workload, state, endReason: reason }) => {
@@ -77,6 +77,7 @@ function endWithTheTask(
     findings.forget(id)
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)
+    approvals.close(id).catch(report)
   })
 }
 

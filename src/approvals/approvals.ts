@@ -29,6 +29,8 @@ export interface Approvals {
   consent(question: Question): Promise<Standing>
   /** Waits until it is not pending any more: true; false when it took too long or nobody waits. Throws `not_found`, `store_unavailable`. */
   answered(id: string, hold: Hold): Promise<boolean>
+  /** The task is over: what was asked for it can be met no more, answered or not. Throws `store_unavailable`. */
+  close(taskId: string): Promise<void>
   /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`, `invalid_argument`. */
   grant(id: string, answerer: Answerer): Promise<Approval>
   deny(id: string, answerer: Answerer): Promise<Approval>
@@ -68,6 +70,7 @@ export async function openApprovals(
     list: (filter) => listApprovals(store.db, filter, now()),
     grant: (id, answerer) => answer(id, 'yes', answerer),
     deny: (id, answerer) => answer(id, 'no', answerer),
+    close,
   }
 
   async function consent(question: Question): Promise<Standing> {
@@ -80,6 +83,21 @@ export async function openApprovals(
     if (known === undefined && pending >= MOST_PENDING_OF_A_TASK)
       return { is: 'impossible', why: `${pending} questions of this task wait for an answer already.` }
     return store.write((tx, changed) => settle(tx, changed, question))
+  }
+
+  async function close(taskId: string): Promise<void> {
+    if (!open.hasOf(taskId)) return
+    await store.write(async (tx, changed) => {
+      const closed = await tx
+        .updateTable('approvals')
+        .set({ expires_at: now() })
+        .where('task_id', '=', taskId)
+        .where('state', 'in', ['pending', 'granted'])
+        .where('expires_at', '>', now())
+        .returning('id')
+        .execute()
+      for (const { id } of closed) changed('approval', id)
+    })
   }
 
   async function get(id: string, person?: string): Promise<Approval> {

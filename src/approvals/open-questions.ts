@@ -7,6 +7,8 @@ export interface OpenQuestions {
   find(binding: string): Approval | undefined
   /** How many of a task nobody has answered yet. */
   pendingOf(taskId: string): number
+  /** Whether any of a task, answered or not, may still be met. */
+  hasOf(taskId: string): boolean
 }
 
 /** None yet. */
@@ -27,6 +29,7 @@ export function createOpenQuestions(now: () => number): OpenQuestions {
       forgetExpired()
       return [...byBinding.values()].filter((one) => one.taskId === taskId && one.state === 'pending').length
     },
+    hasOf: (taskId) => byBinding.values().some((one) => one.taskId === taskId),
   }
 
   function forgetExpired(): void {

@@ -52,6 +52,21 @@ async function play(t: TestContext) {
 const code = (expected: string) => (thrown: unknown) => (thrown as { code: string }).code === expected
 
 describe('a consent', () => {
+  test('and a question end with their task, and those of others do not', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const [granted, pending, other] = [
+      await idOf(question('a')),
+      await idOf(question('b')),
+      await idOf(question('c', { taskId: 'task_2' })),
+    ]
+    await approvals.grant(granted, ann)
+    await approvals.close('task_1')
+    assert.equal((await approvals.get(granted)).state, 'expired')
+    await assert.rejects(approvals.grant(pending, ann), code('conflict'))
+    assert.equal((await approvals.consent(question('a'))).is, 'pending', 'what was granted is not taken')
+    assert.equal((await approvals.grant(other, ann)).state, 'granted')
+  })
+
   test('is taken once, also by those who ask at the same moment', async (t) => {
     const { approvals, idOf } = await play(t)
     await approvals.grant(await idOf(question('a')), ann)

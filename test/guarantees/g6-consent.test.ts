@@ -177,9 +177,9 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     await held.catch(() => undefined)
     await agent.end()
     agent = mine
-    await call('POST', `/v1/approvals/${asked.id}/grant`, {})
+    await assert.rejects(call('POST', `/v1/approvals/${asked.id}/grant`, {}), { code: 'conflict' })
     assert.equal(bodies.length, sold)
-    assert.equal((await call<Approval>('GET', `/v1/approvals/${asked.id}`)).state, 'granted', 'unused')
+    assert.equal((await call<Approval>('GET', `/v1/approvals/${asked.id}`)).state, 'expired')
   })
 
   test('a no refuses it and says who and why', async () => {
