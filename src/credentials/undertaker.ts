@@ -73,7 +73,9 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
       return count
     },
     settled: (id) =>
-      isSettled(id) ? Promise.resolve() : new Promise((done) => waiters.set(id, [...(waiters.get(id) ?? []), done])),
+      isSettled(id) && !busy.has(id)
+        ? Promise.resolve()
+        : new Promise((done) => waiters.set(id, [...(waiters.get(id) ?? []), done])),
     start() {
       for (const { record } of ledger.all())
         if (record.state !== 'active') takeUp(record.id, { why: 'Stint stopped while it was being made' })
@@ -147,6 +149,7 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
       const working = work(id, queue).finally(() => {
         under.delete(working)
         busy.delete(id)
+        if (isSettled(id)) settle(id) // durably: what is dead in memory is being written while it is worked on
         queue.running -= 1
         drain(queue)
         if (again.delete(id)) enqueue(id)
@@ -178,7 +181,6 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
       if (entry.record.state === 'active') return await lookOnce(entry, verbs)
       const at = await bury(entry, verbs, (ms) => pause(ms, queue))
       if (at !== undefined) due.set(id, at)
-      if (isSettled(id)) settle(id)
     } catch (thrown) {
       await postpone(id, thrown)
     }

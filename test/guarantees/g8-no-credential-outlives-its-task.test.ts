@@ -28,10 +28,12 @@ describe('G8: a minted credential never outlives its task unnoticed, whatever in
       const rig = await openRig(directory)
       t.after(() => rig.close())
       rig.leases.start(() => false)
-      for (const until = Date.now() + 10_000; rig.leases.counts().living > 0; await sleep(20))
+      const listed = async () => (await rig.leases.list({ limit: 10 })).items
+      for (const until = Date.now() + 10_000; (await listed()).some(({ state }) => state !== 'dead'); await sleep(20))
         assert.ok(Date.now() < until, 'proved dead within 10 s')
+      assert.equal(rig.leases.counts().living, 0)
       assert.deepEqual(rig.objects(), [], 'nothing is left at the provider')
-      const { items } = await rig.leases.list({ limit: 10 })
+      const items = await listed()
       assert.equal(items.length, moment.endsWith('prepare') ? 0 : 1, 'the intent was recorded before the provider was called')
       for (const { state, sightings } of items) {
         assert.equal(state, 'dead')
