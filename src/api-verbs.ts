@@ -127,18 +127,14 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     const target = targets.get(id)
     const connector = CONNECTORS[target.connector]
     if (connector?.readPins === undefined)
-      throw new StintError('invalid_argument', `tools are pinned for mcp, and not for ${target.connector}`)
+      throw new StintError('invalid_argument', `a target of ${target.connector} has no tools to pin`)
     const standing = target.credentialId === undefined ? undefined : vault.open(target.credentialId)
     const pins = await connector.readPins({ target, standing }, createIo(parts.dial, target.hosts, target, Date.now))
-    const before = [target.settings?.pinned_tools ?? []].flat()
     await targets.replace(target, {
       ...target,
       settings: { ...target.settings, pinned_tools: pins.map(({ setting }) => setting) },
     })
-    return pins.map(({ name, digest, setting }) => {
-      const change = before.includes(setting) ? 'same' : before.some((one) => one.startsWith(`${name}=`)) ? 'changed' : 'new'
-      return { name, digest, change }
-    })
+    return pins.map(({ name, digest, change }) => ({ name, digest, change }))
   }
 
   /** Without it nothing that it minted could be revoked. */
@@ -220,9 +216,10 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       throw new StintError('invalid_argument', `entry ${index} names a proof that is not known: ${proof}`)
     const caller = { id, proof, issuer, actors, claims: {} }
     const task = await tasks.get(entry.task ?? '')
-    const touched = await labels.touchedThen(task.id, { correlationId: entry.correlationId, at: Date.parse(entry.at) })
-    const raised = await findings.raisingThen(await labels.rootThen(task.id), Date.parse(entry.at))
-    const history = { touched, raised, above: await tasksAbove(tasks, task) }
+    const [above, at] = [await tasksAbove(tasks, task), Date.parse(entry.at)]
+    const root = above.at(-1)?.id ?? task.id
+    const touched = await labels.touchedThen(root, { correlationId: entry.correlationId, at })
+    const history = { touched, raised: await findings.raisingThen(root, at), above }
     const on = { task, target: targets.get(entry.target ?? ''), history }
     return {
       entry,

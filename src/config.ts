@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { isApproverRule } from './approver.ts'
 import { StintError } from './errors.ts'
 import { Secret } from './secret.ts'
 
@@ -31,9 +32,14 @@ function whole(min: number, max: number) {
 /** A map of lists of names; as text, the same in JSON. */
 function namesByRole(value: unknown, key: string): Readonly<Record<string, readonly string[]>> {
   const map = typeof value === 'string' ? parseJson(value) : value
-  const isMap = typeof map === 'object' && map !== null && !Array.isArray(map)
-  if (isMap && Object.values(map).every((names) => Array.isArray(names) && names.every(isName))) return { ...map }
+  const isRole = ([role, names]: [string, unknown]) =>
+    isApproverRule(`role:${role}`) && Array.isArray(names) && names.every(isName)
+  if (isMap(map) && Object.entries(map).every(isRole)) return map as Readonly<Record<string, readonly string[]>>
   throw new StintError('invalid_config', `${key} takes a list of names for each role: {security: [ann, bob]}`)
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isName(value: unknown): boolean {
@@ -69,9 +75,12 @@ function detections(value: unknown, key: string): Detections {
     'invalid_config',
     `${key} takes an action, report or revoke, for any of ${DETECTIONS.join(', ')}`,
   )
-  const pairs = typeof value === 'string' ? value.split(',').map((pair) => pair.split('=')) : Object.entries(value ?? {})
-  const read = pairs.map(([kind, given]) => {
-    const action = typeof given === 'object' ? given?.action : given
+  const pairs =
+    typeof value === 'string' ? value.split(',').map((pair) => pair.split('=')) : isMap(value) && Object.entries(value)
+  if (!pairs) throw refused
+  const read = pairs.map(([kind, given, ...more]) => {
+    const { action, ...others } = isMap(given) ? given : { action: given }
+    if (more.length > 0 || Object.keys(others).length > 0) throw refused
     if (!DETECTIONS.some((one) => one === kind) || (action !== 'report' && action !== 'revoke')) throw refused
     return [kind, { action }] as const
   })

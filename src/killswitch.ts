@@ -18,7 +18,8 @@ export interface Receipt {
 
 /** Who demands it, and why. */
 export interface Demand {
-  readonly by: Pick<Caller, 'id' | 'proof'>
+  /** Without a proof it is Stint itself. */
+  readonly by: Pick<Caller, 'id'> & Partial<Pick<Caller, 'proof'>>
   readonly reason: string
   readonly correlationId: string
 }

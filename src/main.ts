@@ -214,7 +214,7 @@ function historyOf({ tasks, labels, findings }: Rooms, task: Task): History {
 
 /** A finding that revokes does so by the kill switch, which records it with the finding as the reason. */
 function revokeByFinding({ findings }: Rooms, killswitch: Killswitch, trustDomain: string): void {
-  const by = { id: `spiffe://${trustDomain}/stint/detections`, proof: 'operator-socket' } as const
+  const by = { id: `spiffe://${trustDomain}/stint/detections` }
   findings.onRevoke(({ id, taskId, detail }) =>
     killswitch.revoke({ kind: 'task', id: taskId }, { by, reason: `${id}: ${detail}`, correlationId: id }),
   )

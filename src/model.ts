@@ -182,6 +182,12 @@ export interface Risk {
   readonly reasons: readonly string[]
 }
 
+/** Points that a finding adds to a task's risk for a while, and the words that say why. */
+export interface Raise {
+  readonly points: number
+  readonly because: string
+}
+
 /** Everything Cedar is asked about. `context` holds plain Cedar-JSON values only. */
 export interface AuthzRequest {
   readonly principal: { readonly type: string; readonly id: string }

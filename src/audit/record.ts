@@ -31,7 +31,7 @@ export interface AttemptFacts {
 export interface ActFacts {
   readonly action: string
   readonly correlationId?: string | undefined
-  readonly caller?: { readonly id: string; readonly proof: string } | undefined
+  readonly caller?: { readonly id: string; readonly proof?: string } | undefined
   readonly owner?: string | undefined
   readonly task?: string | undefined
   readonly target?: string | undefined

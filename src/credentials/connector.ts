@@ -64,6 +64,8 @@ export interface ToolPin {
   readonly name: string
   readonly digest: string
   readonly setting: string
+  /** Beside what the operator has taken before. */
+  readonly change: 'same' | 'changed' | 'new'
 }
 
 /** An answer as its header section says it is, and the request that it is to. Attacker-controlled. */

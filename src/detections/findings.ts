@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Detection, Detections } from '../config.ts'
-import type { Task } from '../model.ts'
+import type { Raise, Task } from '../model.ts'
 import type { Store } from '../store/store.ts'
 import { createDetectors, type Detectors, type Noticed } from './detect.ts'
 import { type Finding, KINDS } from './finding.ts'
 import { type FindingFilter, findingsSince, insertFinding, isNewPair, listFindings } from './finding-rows.ts'
-
-/** Points that something adds to a task's risk, and the words that say why. */
-export interface Raise {
-  readonly points: number
-  readonly because: string
-}
 
 /** What the findings need of the rest. */
 export interface FindingVerbs {
@@ -89,15 +83,26 @@ export async function openFindings(store: Store, verbs: FindingVerbs): Promise<F
 
   async function keep(noticed: Noticed): Promise<void> {
     const { kind, taskId, targetId = '' } = noticed
-    const found = verbs.live(taskId)
-    if (kind === 'new-target' && (found === undefined || !(await isNew(found.task.workload, targetId)))) return
-    const rootId = found?.ancestors.at(-1) ?? taskId
-    const revoked = verbs.actions[kind]?.action === 'revoke' && found !== undefined
-    const finding: Finding = { ...noticed, id: `finding_${randomUUID().replaceAll('-', '')}`, rootId, at: now(), revoked }
-    raise(finding)
+    const live = verbs.live(taskId)
+    if (kind === 'new-target' && (live === undefined || !(await isNew(live.task.workload, targetId)))) return
+    const rootId = live?.ancestors.at(-1) ?? taskId
+    const found: Finding = { ...noticed, id: `finding_${randomUUID().replaceAll('-', '')}`, rootId, at: now(), revoked: false }
+    raise(found)
+    const finding = { ...found, revoked: live !== undefined && (await revokes(found)) }
     verbs.told(finding)
-    if (revoked) revoke(finding).catch(report) // a stop waits for nothing
     await insertFinding(store, finding)
+  }
+
+  /** Whether it did: a finding says no more than what happened. */
+  async function revokes(finding: Finding): Promise<boolean> {
+    if (verbs.actions[finding.kind]?.action !== 'revoke') return false
+    try {
+      await revoke(finding)
+      return true
+    } catch (thrown) {
+      report(thrown)
+      return false
+    }
   }
 
   /** Across restarts and gateways; asked of the store once for a pair. */

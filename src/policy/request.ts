@@ -1,6 +1,6 @@
-import type { Action, AuthzRequest, Caller, CedarValue, Scope, Target, Task } from '../model.ts'
+import type { Action, AuthzRequest, Caller, CedarValue, Raise, Scope, Target, Task } from '../model.ts'
 import { namesAction } from '../scope.ts'
-import { assessRisk, type Raise } from './risk.ts'
+import { assessRisk } from './risk.ts'
 import { StandingRequest, standingOf } from './standing.ts'
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const

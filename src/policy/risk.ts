@@ -1,10 +1,4 @@
-import type { Access, Environment, ProofKind, Risk, Sensitivity } from '../model.ts'
-
-/** Points that a finding adds, and the words that say why. */
-export interface Raise {
-  readonly points: number
-  readonly because: string
-}
+import type { Access, Environment, ProofKind, Raise, Risk, Sensitivity } from '../model.ts'
 
 /** What the score is made of. */
 export interface RiskFacts {

@@ -3,9 +3,6 @@ import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Gain } from './labels.ts'
 
-/** More than maxTaskDepth takes (config.ts). */
-const MAX_DEPTH = 16
-
 /** Writes a label once: the first that gained it stays. */
 export async function markRow(tx: Transaction<Tables>, { root, task, target, label, correlationId, at }: Gain): Promise<void> {
   await tx
@@ -32,29 +29,18 @@ export async function liveGains({ db }: Store, roots?: readonly string[]): Promi
   return found
 }
 
-/** Sorted: what the tree of the task had gained before a decision, and not by it. */
+/** Sorted: what the tree of `root` had gained before a decision, and not by it. */
 export async function gainsOf(
-  store: Store,
-  taskId: string,
+  { db }: Store,
+  root: string,
   { correlationId, at }: { readonly correlationId: string; readonly at: number },
 ): Promise<readonly string[]> {
-  const rows = await store.db
+  const rows = await db
     .selectFrom('task_labels')
     .select('label')
-    .where('root_id', '=', await rootOf(store, taskId))
+    .where('root_id', '=', root)
     .where('at', '<=', at)
     .where('correlation_id', '!=', correlationId)
     .execute()
   return rows.map(({ label }) => label).sort()
-}
-
-/** The task at the top of the tree, also of one that ended. */
-export async function rootOf({ db }: Store, taskId: string): Promise<string> {
-  let id = taskId
-  for (let depth = 0; depth < MAX_DEPTH; depth++) {
-    const row = await db.selectFrom('tasks').select('parent_id').where('id', '=', id).executeTakeFirst()
-    if (row === undefined || row.parent_id === null) return id
-    id = row.parent_id
-  }
-  return id
 }

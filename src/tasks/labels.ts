@@ -1,6 +1,6 @@
 import type { Access, Action, Target, Task } from '../model.ts'
 import type { Store } from '../store/store.ts'
-import { gainsOf, liveGains, markRow, rootOf } from './label-rows.ts'
+import { gainsOf, liveGains, markRow } from './label-rows.ts'
 
 /** A label that a task and all that belong to it carry from now on. `at` is epoch milliseconds. */
 export interface Gain {
@@ -55,12 +55,10 @@ export interface Labels {
   keep(task: Task): Promise<void> | undefined
   /** Hears of every gain in the tick in which it counts here. */
   onGain(listener: (gained: Gained) => void): void
-  /** The task at the top of its tree, also of one that ended. Throws `store_unavailable`. */
-  rootThen(taskId: string): Promise<string>
   /** The task at the top of its tree ended. */
   forget(id: string): void
-  /** What the tree of the task had touched when this decision was made. Throws `store_unavailable`. */
-  touchedThen(taskId: string, decision: { readonly correlationId: string; readonly at: number }): Promise<readonly string[]>
+  /** What the tree of `root` had touched when this decision was made. Throws `store_unavailable`. */
+  touchedThen(root: string, decision: { readonly correlationId: string; readonly at: number }): Promise<readonly string[]>
 }
 
 const ANY: readonly Access[] = ['read', 'write', 'destructive', 'admin']
@@ -105,8 +103,7 @@ export async function openLabels(store: Store, verbs: LabelVerbs): Promise<Label
       byRoot.delete(id)
       unkept.delete(id)
     },
-    rootThen: (taskId) => rootOf(store, taskId),
-    touchedThen: (taskId, decision) => gainsOf(store, taskId, decision),
+    touchedThen: (root, decision) => gainsOf(store, root, decision),
   }
 
   function touch({ task, target, action, correlationId }: Touch): void {

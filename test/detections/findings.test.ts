@@ -71,6 +71,19 @@ describe('a finding', () => {
     assert.deepEqual([await findings.raisingThen('root', at), await findings.raisingThen('root', clock.now)], [[], []])
   })
 
+  test('says that it revoked only where that was done', async (t) => {
+    const reported: unknown[] = []
+    const report = (thrown: unknown): void => void reported.push(thrown)
+    const { findings, kept } = await open(t, { actions: { 'rejected-proof': { action: 'revoke' } }, report })
+    findings.onRevoke(() => Promise.reject(new Error('the disk is full')))
+    findings.rejectedProof('a', 'its key is another')
+    assert.deepEqual(
+      (await kept(1)).map(({ revoked }) => revoked),
+      [false],
+    )
+    assert.equal(reported.length, 1)
+  })
+
   test('revokes its task where the settings say so, and no other kind does', async (t) => {
     const { findings, kept } = await open(t, { actions: { 'rejected-proof': { action: 'revoke' } } })
     const revoked: string[] = []

@@ -4,7 +4,7 @@ import type { Connector, ConnectorSample } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
 import { describeMessage, MAX_MESSAGE } from '../protocols/mcp-action.ts'
 import { readMcpAnswer } from '../protocols/mcp-answer.ts'
-import { pinOf, spellPin } from '../protocols/mcp-pins.ts'
+import { changeOf, pinOf, spellPin } from '../protocols/mcp-pins.ts'
 import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
 import { fetchTools } from '../protocols/mcp-tools.ts'
 import { obtainPlaced } from '../protocols/placement.ts'
@@ -70,7 +70,7 @@ export const mcp: Connector = {
   sessionField: 'mcp-session-id',
   async readPins({ target, standing }, io) {
     const pins = (await fetchTools(target, standing, io)).flatMap((one) => pinOf(one) ?? [])
-    return pins.map((pin) => ({ ...pin, setting: spellPin(pin) }))
+    return pins.map((pin) => ({ ...pin, setting: spellPin(pin), change: changeOf(pin, target) }))
   },
   obtain: obtainPlaced,
   example: {

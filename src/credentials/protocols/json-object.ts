@@ -1,4 +1,5 @@
 import type { StintError } from '../../errors.ts'
+import { foldName, readJsonText } from './strict-json.ts'
 
 /**
  * Reads a body that must be one JSON object (RFC 8259) and mean the same to everyone. Attacker-controlled. Throws what `fail` makes of
@@ -6,8 +7,7 @@ import type { StintError } from '../../errors.ts'
  * last, another server may keep the first.
  */
 export function readJsonObject(body: Uint8Array, fail: (why: string) => StintError): Readonly<Record<string, unknown>> {
-  const text = decode(body, fail)
-  const value = parse(text, fail)
+  const { text, value } = readJsonText(body, fail)
   if (!isObject(value)) throw fail('it is not one JSON object')
   const keys = topLevelKeys(text)
   if (new Set(keys).size !== keys.length) throw fail('a key is given twice')
@@ -16,22 +16,6 @@ export function readJsonObject(body: Uint8Array, fail: (why: string) => StintErr
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function decode(body: Uint8Array, fail: (why: string) => StintError): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)
-  } catch {
-    throw fail('it is not UTF-8')
-  }
-}
-
-function parse(text: string, fail: (why: string) => StintError): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw fail('it is not JSON')
-  }
 }
 
 /** Of JSON that is known to be valid. */
@@ -44,5 +28,5 @@ function topLevelKeys(json: string): string[] {
       if (token === '}' || token === ']') depth -= 1
       return depth === 1 && token.startsWith('"') && tokens[at + 1] === ':'
     })
-    .map((token) => String(JSON.parse(token)).toLowerCase())
+    .map((token) => foldName(String(JSON.parse(token))))
 }

@@ -4,7 +4,7 @@ import type { AnswerReader, AnswerStart, AnswerVerbs } from '../connector.ts'
 import { createEventReader } from './event-stream.ts'
 import { readRequest } from './mcp-action.ts'
 import { McpFault, RPC } from './mcp-fault.ts'
-import { showUsable } from './mcp-lists.ts'
+import { isDisguised, showUsable } from './mcp-lists.ts'
 import { isMembers, type McpMessage, messageOf } from './mcp-message.ts'
 import { isServerNotification, serverRequestNamed } from './mcp-methods.ts'
 
@@ -14,8 +14,8 @@ const TYPE = /^(application\/json|text\/event-stream)(?: *; *charset="?utf-8"?)?
 
 /**
  * Reads what a server answers: lists show what the task could use, what the server asks of the client gets through where policy would
- * allow it, and what is no message of MCP does not. Undefined for an answer that no client reads as messages. Throws `upstream_failed`
- * for one that only some would.
+ * allow it, and what is no message of MCP does not. Undefined where no message is due: an error's page, the answer to a DELETE. Throws
+ * `upstream_failed` for a type that only some would read.
  */
 export function readMcpAnswer(
   { asked, status, headers }: AnswerStart,
@@ -30,7 +30,16 @@ export function readMcpAnswer(
     return createJsonReader((text) => (status >= 400 && !isMessage(text) ? text : pass(text)), asked)
   if (/application\/json|text\/event-stream/i.test(type))
     throw new StintError('upstream_failed', 'the target’s answer has a type that two readers could read differently')
-  return undefined
+  return status >= 400 || asked.method === 'DELETE' ? undefined : NOTHING
+}
+
+/** A success of another type has no body, or is refused: who knows what a client would make of it. */
+const NOTHING: AnswerReader = {
+  push(chunk) {
+    if (chunk.length === 0) return chunk
+    throw new StintError('upstream_failed', 'the target’s answer has a type that MCP does not have')
+  },
+  end: () => Buffer.alloc(0),
 }
 
 /** The text its client gets: the same where nothing is to be changed. */
@@ -41,6 +50,7 @@ function passMessage(text: string, target: Target, verbs: AnswerVerbs): string |
     return isServerNotification(message.method) ? text : held('a notification of no known method')
   if (message.kind === 'request') return mayAsk(message.method) ? text : undefined
   const { result } = message
+  if (result !== undefined && isDisguised(result)) return held('a result whose member is spelled in another case')
   if (!Object.values(result?.inputRequests ?? {}).every(isAllowedInput)) return undefined
   const shown = result && showUsable(result, target, verbs)
   return shown === result ? text : JSON.stringify({ jsonrpc: '2.0', id: message.id, result: shown })

@@ -3,6 +3,7 @@ import type { AnswerVerbs } from '../connector.ts'
 import { accessOfTool } from './mcp-action.ts'
 import { isMembers, type Members } from './mcp-message.ts'
 import { fitsPin, hasPin } from './mcp-pins.ts'
+import { foldName } from './strict-json.ts'
 
 /** How an item of a list would be used. Undefined for one without its name. */
 type UseOf = (item: Members, target: Target) => Action | undefined
@@ -14,6 +15,14 @@ const LISTS: Readonly<Record<string, UseOf>> = {
   prompts: ({ name }) => (typeof name === 'string' ? use('mcp:Prompt::get', `prompt/${name}`, 'prompts/get') : undefined),
   resources: ({ uri }) => readOf(uri),
   resourceTemplates: ({ uriTemplate }) => readOf(uriTemplate),
+}
+
+/** Members of a result that are read here, by their folded names. */
+const READ = new Map([...Object.keys(LISTS), 'inputRequests'].map((name) => [foldName(name), name]))
+
+/** True for a member that some clients would take for one that is read here, and others not. */
+export function isDisguised(result: Members): boolean {
+  return Object.keys(result).some((name) => (READ.get(foldName(name)) ?? name) !== name)
 }
 
 function readOf(uri: unknown): Action | undefined {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Target } from '../../model.ts'
+import type { ToolPin } from '../connector.ts'
 import { isMembers, type Members } from './mcp-message.ts'
 import { listOf, settingOf } from './setting.ts'
 
@@ -22,12 +23,16 @@ export function pinOf(definition: Members): Pin | undefined {
   return { name, digest: createHash('sha256').update(canonical(definition)).digest('hex') }
 }
 
+/** What taking a definition changes of what the operator has taken before. */
+export function changeOf(pin: Pin, target: Target): ToolPin['change'] {
+  const taken = listOf(target, 'pinned_tools')
+  if (taken.includes(spellPin(pin))) return 'same'
+  return taken.some((one) => nameIn(one) === pin.name) ? 'changed' : 'new'
+}
+
 /** Whether a tool may be called: one whose definition the operator has taken, or any where the target says `pins=off`. */
 export function hasPin(name: string, target: Target): boolean {
-  return (
-    settingOf(target, 'pins') === 'off' ||
-    listOf(target, 'pinned_tools').some((one) => one.slice(0, one.lastIndexOf('=')) === name)
-  )
+  return settingOf(target, 'pins') === 'off' || listOf(target, 'pinned_tools').some((one) => nameIn(one) === name)
 }
 
 /** Whether this is the definition that the operator has taken. */
@@ -35,6 +40,10 @@ export function fitsPin(definition: Members, target: Target): boolean {
   if (settingOf(target, 'pins') === 'off') return true
   const pin = pinOf(definition)
   return pin !== undefined && listOf(target, 'pinned_tools').includes(spellPin(pin))
+}
+
+function nameIn(pin: string): string {
+  return pin.slice(0, pin.lastIndexOf('='))
 }
 
 function canonical(value: unknown): string {

@@ -7,10 +7,18 @@ const MAX_DEPTH = 64
  * case: `JSON.parse` keeps the last, another reader may keep the first, and some (Go's `encoding/json`) take `Name` for `name`.
  */
 export function readStrictJson(bytes: Uint8Array, fail: (why: string) => Error): unknown {
-  const text = decode(bytes, fail)
-  const value = parse(text, fail)
+  const { text, value } = readJsonText(bytes, fail)
   checkNames(text, fail)
   return value
+}
+
+/** What `JSON.parse` makes of it, and the text. Throws what `fail` makes of the reason for bytes that are not UTF-8 and text that is not JSON. */
+export function readJsonText(
+  bytes: Uint8Array,
+  fail: (why: string) => Error,
+): { readonly text: string; readonly value: unknown } {
+  const text = decode(bytes, fail)
+  return { text, value: parse(text, fail) }
 }
 
 /** One spelling of a name for readers that do not mind its case: `ſ` is an s to them, and the Kelvin sign a k. */
