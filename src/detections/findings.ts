@@ -34,6 +34,12 @@ export interface Findings {
   forget(taskId: string): void
 }
 
+/** What was last answered about a tree, which holds until then (epoch milliseconds). */
+interface Said {
+  readonly raises: readonly Raise[]
+  readonly until: number
+}
+
 const NONE: readonly Raise[] = []
 /** Of one tree; more of them raise nothing more. */
 const MAX_RAISES = 8
@@ -44,12 +50,14 @@ export async function openFindings(store: Store, verbs: FindingVerbs): Promise<F
   const { now, report } = verbs
   const detectors = createDetectors(now)
   const raises = new Map<string, Map<Detection, number>>()
+  const said = new Map<string, Said>() // asked for with each request, and the same for minutes
   let revoke: (finding: Finding) => Promise<unknown> = async () => undefined
   const raise = ({ rootId, kind, at }: Finding): void => {
     const { points, minutes } = KINDS[kind]
     const until = at + minutes * 60_000
     if (points === 0 || until <= now() || verbs.live(rootId) === undefined) return
     const known = raises.get(rootId) ?? new Map<Detection, number>()
+    said.delete(rootId)
     if (known.size < MAX_RAISES) raises.set(rootId, known.set(kind, Math.max(until, known.get(kind) ?? 0)))
   }
   const readNew = async (): Promise<void> => {
@@ -63,7 +71,7 @@ export async function openFindings(store: Store, verbs: FindingVerbs): Promise<F
     rejectedProof: (taskId, why) => take(verbs.live(taskId) === undefined ? [] : detectors.rejectedProof(taskId, why)),
     raising(root) {
       const known = raises.size === 0 ? undefined : raises.get(root)
-      return known === undefined ? NONE : sayRaises([...known].filter(([, until]) => until > now()).map(([kind]) => kind))
+      return known === undefined ? NONE : sayOnce(root, known)
     },
     async raisingThen(root, at) {
       const then = await findingsSince(store, at - LONGEST_MS, root)
@@ -74,7 +82,19 @@ export async function openFindings(store: Store, verbs: FindingVerbs): Promise<F
     onRevoke(how) {
       revoke = how
     },
-    forget: (taskId) => void raises.delete(taskId),
+    forget(taskId) {
+      raises.delete(taskId)
+      said.delete(taskId)
+    },
+  }
+
+  function sayOnce(root: string, known: ReadonlyMap<Detection, number>): readonly Raise[] {
+    const last = said.get(root)
+    if (last !== undefined && now() < last.until) return last.raises
+    const counted = [...known].filter(([, until]) => until > now())
+    const next = { raises: sayRaises(counted.map(([kind]) => kind)), until: Math.min(...counted.map(([, until]) => until)) }
+    said.set(root, next)
+    return next.raises
   }
 
   function take(noticed: readonly Noticed[]): void {

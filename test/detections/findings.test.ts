@@ -71,6 +71,22 @@ describe('a finding', () => {
     assert.deepEqual([await findings.raisingThen('root', at), await findings.raisingThen('root', clock.now)], [[], []])
   })
 
+  test('raises it further by another one, which does not end with the first', async (t) => {
+    const { findings, clock } = await open(t)
+    const reasons = (): string[] => findings.raising('root').map(({ because }) => because)
+    findings.rejectedProof('root', 'its key is another')
+    const [first] = reasons()
+    clock.now += 10 * 60_000
+    for (let i = 0; i < 50; i += 1) {
+      findings.decided({ task: { ...task, id: 'root' }, target, action, decision: { ...allowed, effect: 'deny' } })
+    }
+    assert.equal(reasons().length, 2)
+    assert.equal(reasons()[0], first)
+    clock.now += 6 * 60_000
+    assert.equal(reasons().length, 1)
+    assert.notEqual(reasons()[0], first)
+  })
+
   test('says that it revoked only where that was done', async (t) => {
     const reported: unknown[] = []
     const report = (thrown: unknown): void => void reported.push(thrown)
