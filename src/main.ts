@@ -13,6 +13,7 @@ import type { Connector } from './credentials/connector.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import { describeHandOut } from './credentials/hand-out.ts'
 import type { Cause } from './credentials/lease-record.ts'
+import { manyMcp } from './credentials/protocols/many-mcp.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
 import { holdHome } from './hold-home.ts'
@@ -246,6 +247,12 @@ function joinGateway(
       foresee({ caller, task, target }, action) {
         if (task === undefined || target === undefined) return 'deny'
         return policy.decide(policy.request(caller, task, target, action, historyOf(rooms, task))).effect
+      },
+      manyServers: manyMcp,
+      serversOf(caller) {
+        const task = liveTask(rooms, caller)
+        if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+        return targets.list().filter(({ id, connector }) => connector === 'mcp' && task.scope.targets.includes(id))
       },
       noteHeldBack: (correlationId, what) => log.warn({ correlationId }, `held back from an answer: ${what}`),
       async attach(proof) {

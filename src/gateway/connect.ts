@@ -10,6 +10,7 @@ import type { Ca } from './ca.ts'
 import { canonicalAuthority } from './canonical.ts'
 import type { Connection, Connections, Inside } from './connections.ts'
 import type { Dial } from './dial.ts'
+import { OWN_HOST } from './hand-out.ts'
 import { unknownTarget } from './http.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { isGit, malformed, refusalOf, writeRefusal } from './refusal.ts'
@@ -106,6 +107,7 @@ export function createConnect(
   }
 
   function declaredPlace({ host, port }: Inside): Inside | undefined {
+    if (host === OWN_HOST && port === 80) return { scheme: 'http', host, port } // clients that tunnel whatever they ask a proxy for
     for (const scheme of ['https', 'http'] as const) if (verbs.match(scheme, host, port)) return { scheme, host, port }
     return undefined
   }

@@ -10,6 +10,7 @@ import { createChangedTools } from './changed-tools.ts'
 import { exactOf } from './exact.ts'
 import type { Forward, Order } from './forward.ts'
 import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
+import { createMany, MANY_PATH, type ManyVerbs } from './many.ts'
 import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
@@ -17,7 +18,7 @@ import { refuse } from './refuse.ts'
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 
 /** What handling a request needs of the rest of the product. */
-export interface HttpVerbs extends HandOutVerbs {
+export interface HttpVerbs extends HandOutVerbs, ManyVerbs {
   /** broker.ts: decides, records, and carries out. */
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
   match(scheme: Scheme, host: string, port: number): Target | undefined
@@ -51,7 +52,10 @@ export function createHandle(
     const target = verbs.match(scheme, host, port)
     return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
   }
-  return async (arrival) => {
+  const serveMany = createMany(verbs, handleOne)
+  return handleOne
+
+  async function handleOne(arrival: Arrival): Promise<void> {
     const { connection } = arrival
     connection.busy += 1
     try {
@@ -74,6 +78,8 @@ export function createHandle(
     }
     const target = verbs.match(operation.scheme, operation.host, operation.port)
     const isOwn = operation.scheme === 'http' && operation.host === OWN_HOST
+    if (isOwn && operation.path === MANY_PATH)
+      return serveMany({ arrival, operation, proof: proofOf(arrival, operation), correlationId })
     const { served, seen } = isOwn
       ? {
           served: await handOut(verbs, { arrival, operation, proof: proofOf(arrival, operation), correlationId }),

@@ -8,6 +8,7 @@ import { Permit } from '../../src/audit/permit.ts'
 import { createBroker } from '../../src/broker.ts'
 import type { Connector, Injection } from '../../src/credentials/connector.ts'
 import type { Lease } from '../../src/credentials/lease.ts'
+import { manyMcp } from '../../src/credentials/protocols/many-mcp.ts'
 import { StintError } from '../../src/errors.ts'
 import { openCa } from '../../src/gateway/ca.ts'
 import { createDial } from '../../src/gateway/dial.ts'
@@ -195,6 +196,8 @@ export async function startRig(options: RigOptions) {
       isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
       connectorOf: () => options.connector ?? connector,
       foresee: (_decided, action) => (options.denies?.(action) ? 'deny' : 'allow'),
+      manyServers: manyMcp,
+      serversOf: () => options.targets,
       noteHeldBack: (_, detail) => void events.push({ kind: 'report', detail }),
       report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
       describeHandOut:

@@ -9,9 +9,12 @@ const FIELDS = new Set(['event', 'id', 'retry'])
 /**
  * Reads a stream of server-sent events (HTML, section 9.2.6) and writes it in one spelling, event by event as they come. `read` gets the
  * data of each and answers what its client gets instead, or undefined where it gets none; the event's id passes in any case, so that a
- * stream can be taken up again behind it. Attacker-controlled.
+ * stream can be taken up again behind it; `spellId` may write it another way. Attacker-controlled.
  */
-export function createEventReader(read: (data: string) => string | undefined): AnswerReader {
+export function createEventReader(
+  read: (data: string) => string | undefined,
+  spellId: (id: string) => string = (id) => id,
+): AnswerReader {
   const decoder = new StringDecoder('utf8')
   let rest = ''
   let isStart = true
@@ -51,7 +54,7 @@ export function createEventReader(read: (data: string) => string | undefined): A
     const kept = fields.filter(([name]) => FIELDS.has(name))
     const data = fields.filter(([name]) => name === 'data').map(([, value]) => value)
     const given = data.some((line) => line !== '') ? read(data.join('\n')) : data.join('\n')
-    const lines = kept.map(([name, value]) => `${name}: ${value}\n`)
+    const lines = kept.map(([name, value]) => `${name}: ${name === 'id' ? spellId(value) : value}\n`)
     if (data.length > 0 && given !== undefined) lines.push(...given.split('\n').map((line) => `data: ${line}\n`))
     return lines.length === 0 ? ':\n\n' : `${lines.join('')}\n`
   }

@@ -9,9 +9,13 @@ import { isStateless } from './mcp-headers.ts'
  * A refusal as the JSON-RPC error that answers the request, which clients show, with Stint's stable code in its data. Undefined for what
  * expects no answer. A request that was understood has HTTP 200, as every answer to one; a message that is not taken has 400, and an
  * unknown method of 2026-07-28 has 404 (streamable HTTP). In 2025-11-25 that says that the session is over, which is so where it is not
- * this task's.
+ * this task's. `thrown` is what was refused about a message that was understood.
  */
-export function speakMcpRefusal(operation: Operation, { line, status: asHttp, code }: RefusalText): SpokenRefusal | undefined {
+export function speakMcpRefusal(
+  operation: Operation,
+  { line, status: asHttp, code }: RefusalText,
+  thrown?: unknown,
+): SpokenRefusal | undefined {
   if (operation.method !== 'POST') return undefined
   const answer = (id: RpcId | null, rpcCode: number, status: number): SpokenRefusal => {
     const error = { code: rpcCode, message: line, data: { code, status: asHttp } }
@@ -19,10 +23,12 @@ export function speakMcpRefusal(operation: Operation, { line, status: asHttp, co
   }
   try {
     const { message } = readRequest(operation)
-    return message?.kind === 'request' ? answer(message.id, RPC.refused, code === 'not_found' ? 404 : 200) : undefined
-  } catch (thrown) {
-    if (!(thrown instanceof McpFault)) return answer(null, RPC.refused, asStintError(thrown).status)
-    const { id, rpcCode } = thrown
+    if (message?.kind !== 'request') return undefined
+    if (thrown instanceof McpFault) return answer(message.id, thrown.rpcCode, 200)
+    return answer(message.id, RPC.refused, code === 'not_found' ? 404 : 200)
+  } catch (caught) {
+    if (!(caught instanceof McpFault)) return answer(null, RPC.refused, asStintError(caught).status)
+    const { id, rpcCode } = caught
     const isUnknown = rpcCode === RPC.noMethod
     return answer(id, rpcCode, isUnknown ? (isStateless(operation.headers) ? 404 : 200) : 400)
   }

@@ -69,7 +69,8 @@ function messageIn(text: string): ReturnType<typeof messageOf> {
   }
 }
 
-function urlOf(target: Target): string {
+/** Where the server of a target is. Throws `invalid_argument` where no one place is named. */
+export function urlOf(target: Target): string {
   const [rule, ...others] = target.hosts
   if (rule === undefined || others.length > 0 || rule.host.startsWith('*'))
     throw new StintError('invalid_argument', 'the target names no one host to ask; declare each server as a target')

@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict'
+import { createServer, request, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { after, describe, test } from 'node:test'
+import { mcp } from '../../src/credentials/connectors/mcp.ts'
+import type { Target } from '../../src/model.ts'
+import { attachTo, startRig, targetAt, until } from './rig.ts'
+
+type Message = Record<string, unknown> & { id?: unknown; method?: string; params?: Record<string, unknown> }
+type Answer = {
+  status: number
+  headers: Record<string, unknown>
+  text: string
+  message: Message & { result: never; error: never }
+}
+
+/** A server of MCP as a script: what it was sent, with its header fields, and what it says to each method. */
+async function startServer(results: Readonly<Record<string, object | ((response: ServerResponse, message: Message) => void)>>) {
+  const got: (Message & { headers: Record<string, unknown> })[] = []
+  const server = createServer(async (asked, response) => {
+    const text = Buffer.concat(await asked.toArray()).toString()
+    const message: Message = text === '' ? { method: asked.method ?? '' } : JSON.parse(text)
+    got.push({ ...message, headers: asked.headers, text })
+    const result = results[message.method ?? 'answer']
+    if (typeof result === 'function') return result(response, message)
+    if (message.id === undefined || result === undefined)
+      return void response.writeHead(message.id === undefined ? 202 : 400).end()
+    const session = message.method === 'initialize' ? { 'mcp-session-id': `own-${got.length}` } : {}
+    response.writeHead(200, { 'content-type': 'application/json', ...session })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { got, port: (server.address() as AddressInfo).port }
+}
+
+const begun = (protocolVersion: string, capabilities: object = { tools: {} }) => ({
+  protocolVersion,
+  capabilities,
+  serverInfo: {},
+})
+
+async function openMany(servers: Readonly<Record<string, number>>, denies = (_: { resource: string }) => false) {
+  const targets: Target[] = Object.entries(servers).map(([id, port]) => ({
+    ...targetAt({ id, host: `${id.replaceAll('_', '-')}.test`, port }),
+    connector: 'mcp',
+    settings: { pins: 'off' },
+  }))
+  const rig = await startRig({ targets, connector: mcp, denies })
+  after(() => rig.stop())
+  return { rig }
+}
+
+/** One request to the address, on a connection that is attached. */
+async function send(
+  port: number,
+  message: Message | string,
+  headers: Record<string, string> = {},
+  method = 'POST',
+): Promise<Answer> {
+  const socket = await attachTo(port)
+  const text = typeof message === 'string' ? message : JSON.stringify({ jsonrpc: '2.0', ...message })
+  const { answer, body } = await open(socket, method, text, headers)
+  socket.destroy()
+  const data =
+    body
+      .split('\n')
+      .find((line) => line.startsWith('data: '))
+      ?.slice(6) ?? body
+  return {
+    status: answer.statusCode ?? 0,
+    headers: answer.headers,
+    text: body,
+    message: data.startsWith('{') ? JSON.parse(data) : {},
+  }
+}
+
+function open(socket: Socket, method: string, text: string, headers: Record<string, string>) {
+  return new Promise<{ answer: { statusCode?: number | undefined; headers: Record<string, unknown> }; body: string }>(
+    (done, fail) => {
+      const fields = {
+        accept: 'application/json, text/event-stream',
+        ...(text !== '' && { 'content-type': 'application/json' }),
+        ...headers,
+      }
+      const path = 'http://stint.invalid/mcp'
+      const asked = request(
+        { createConnection: () => socket, method, path, host: 'stint.invalid', headers: fields },
+        async (answer) => {
+          done({ answer, body: Buffer.concat(await answer.toArray()).toString() })
+        },
+      )
+      asked
+        .on('error', fail)
+        .on('socket', () => socket.resume())
+        .end(text)
+    },
+  )
+}
+
+async function begin(port: number): Promise<{ 'mcp-session-id': string; 'mcp-protocol-version': string }> {
+  const { headers, message } = await send(port, { id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25' } })
+  const { protocolVersion } = message.result as { protocolVersion: string }
+  return { 'mcp-session-id': String(headers['mcp-session-id']), 'mcp-protocol-version': protocolVersion }
+}
+
+describe('the address of many MCP servers', () => {
+  test('begins a session with each, in the revision that each took, and answers with what any of them can', async () => {
+    const one = await startServer({
+      initialize: begun('2025-11-25', { tools: { listChanged: true } }),
+      'tools/call': { content: [] },
+    })
+    const two = await startServer({
+      initialize: begun('2025-06-18', { resources: { subscribe: true }, tasks: {} }),
+      'tools/call': {},
+    })
+    const { rig } = await openMany({ one: one.port, two: two.port })
+    const { message, headers } = await send(rig.port, {
+      id: 'x',
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25' },
+    })
+    assert.deepEqual(message.result, {
+      protocolVersion: '2025-06-18',
+      capabilities: { tools: { listChanged: true }, resources: { subscribe: true } },
+      serverInfo: { name: 'stint', version: '1' },
+    })
+    const session = { 'mcp-session-id': String(headers['mcp-session-id']), 'mcp-protocol-version': '2025-06-18' }
+    for (const name of ['one__a', 'two__a']) await send(rig.port, { id: 1, method: 'tools/call', params: { name } }, session)
+    assert.deepEqual(
+      [one.got[1], two.got[1]].map((got) => [got?.headers['mcp-session-id'], got?.headers['mcp-protocol-version']]),
+      [
+        ['own-1', '2025-11-25'],
+        ['own-1', '2025-06-18'],
+      ],
+    )
+  })
+
+  test('sends a call on with another name and not one other byte, long numbers included', async () => {
+    const one = await startServer({ initialize: begun('2025-11-25'), 'tools/call': { content: [] } })
+    const { rig } = await openMany({ one: one.port })
+    const text =
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"one__a","arguments":{"n":12345678901234567890,"x":1.0}}}'
+    await send(rig.port, text, await begin(rig.port))
+    assert.equal(one.got.at(-1)?.text, text.replace('one__a', 'a'))
+  })
+
+  test('goes on with each list where that server’s goes on', async () => {
+    const pages =
+      (name: string) =>
+      (response: ServerResponse, { id, params }: Message) => {
+        const result =
+          params?.cursor === `${name}-2` ? { tools: [{ name: 'b' }] } : { tools: [{ name: 'a' }], nextCursor: `${name}-2` }
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, result }))
+      }
+    const one = await startServer({ initialize: begun('2025-11-25'), 'tools/list': pages('one') })
+    const two = await startServer({ initialize: begun('2025-11-25'), 'tools/list': { tools: [{ name: 'only' }] } })
+    const { rig } = await openMany({ one: one.port, two: two.port })
+    const session = await begin(rig.port)
+    const first = (await send(rig.port, { id: 1, method: 'tools/list' }, session)).message.result as { nextCursor: string }
+    const params = { cursor: first.nextCursor }
+    const next = (await send(rig.port, { id: 2, method: 'tools/list', params }, session)).message.result
+    assert.deepEqual(
+      [first, next],
+      [{ tools: [{ name: 'one__a' }, { name: 'two__only' }], nextCursor: first.nextCursor }, { tools: [{ name: 'one__b' }] }],
+    )
+    assert.equal(two.got.filter(({ method }) => method === 'tools/list').length, 1)
+    const { message } = await send(rig.port, { id: 3, method: 'tools/list', params: { cursor: 'made up' } }, session)
+    assert.equal((message.error as { code: number }).code, -32602)
+  })
+
+  test('names in a list whose server did not answer, or would not, and why', async () => {
+    const one = await startServer({ initialize: begun('2025-11-25'), 'tools/list': { tools: [{ name: 'a' }] } })
+    const two = await startServer({
+      initialize: begun('2025-11-25'),
+      'tools/list': (response) => void response.writeHead(500).end(),
+    })
+    const gone = await startServer({ initialize: begun('2025-11-25'), 'tools/list': (response) => response.destroy() })
+    const { rig } = await openMany({ one: one.port, two: two.port, gone: gone.port })
+    const { message } = await send(rig.port, { id: 1, method: 'tools/list' }, await begin(rig.port))
+    assert.deepEqual(message.result, {
+      tools: [{ name: 'one__a' }],
+      _meta: { 'stint.invalid/left-out': { two: 'HTTP 500', gone: 'upstream_failed' } },
+    })
+  })
+
+  test('refuses a name that could be of two servers, and lists none', async () => {
+    const tools = (name: string) => ({
+      initialize: begun('2025-11-25'),
+      'tools/list': { tools: [{ name }, { name: 'x' }] },
+      'tools/call': {},
+    })
+    const [a, ab] = [await startServer(tools('b__c')), await startServer(tools('c'))]
+    const { rig } = await openMany({ a: a.port, a__b: ab.port })
+    const session = await begin(rig.port)
+    const list = (await send(rig.port, { id: 1, method: 'tools/list' }, session)).message.result as { tools: { name: string }[] }
+    assert.deepEqual(
+      list.tools.map(({ name }) => name),
+      ['a__x'],
+      'a__b__x and a__b__c could be of both',
+    )
+    const { message } = await send(rig.port, { id: 1, method: 'tools/call', params: { name: 'a__b__c' } }, session)
+    assert.match(JSON.stringify(message.error), /-32602.*ambiguous|ambiguous.*-32602/)
+    assert.ok(![...a.got, ...ab.got].some(({ method }) => method === 'tools/call'))
+  })
+
+  test('takes a server’s question to the client and its answer back, and cancels where the request is', async () => {
+    let asked: ServerResponse | undefined
+    const one = await startServer({
+      initialize: begun('2025-11-25'),
+      'tools/call'(response) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(`id: e1\ndata: ${JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'roots/list', params: {} })}\n\n`)
+        asked = response
+      },
+      answer: (response) => void response.writeHead(202).end(),
+    })
+    const two = await startServer({ initialize: begun('2025-11-25') })
+    const { rig } = await openMany({ one: one.port, two: two.port })
+    const session = await begin(rig.port)
+    const going = send(rig.port, { id: 5, method: 'tools/call', params: { name: 'one__a' } }, session)
+    await until(() => asked !== undefined)
+    await send(rig.port, { method: 'notifications/cancelled', params: { requestId: 5 } }, session)
+    await send(rig.port, { id: 'one/7', result: { roots: [] } }, session)
+    const stranger = await send(rig.port, { id: 'two/{}', result: {} }, session)
+    asked?.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 5, result: { content: [] } })}\n\n`)
+    const { text } = await going
+    assert.match(text, /^id: one\/"e1"\ndata: .*"id":"one\/7"/)
+    assert.deepEqual(
+      one.got.slice(2).map(({ id, method }) => [id, method]),
+      [
+        [undefined, 'notifications/cancelled'],
+        [7, undefined],
+      ],
+    )
+    assert.equal(two.got.length, 1, 'initialize')
+    assert.equal(stranger.status, 400)
+  })
+
+  test('listens to all of them on one stream, which one that breaks off does not end', async () => {
+    const changed = (method: string) => `data: ${JSON.stringify({ jsonrpc: '2.0', method })}\n\n`
+    let rest: ServerResponse | undefined
+    const one = await startServer({
+      initialize: begun('2025-11-25'),
+      GET(response) {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(changed('notifications/tools/list_changed'))
+        setImmediate(() => response.destroy())
+      },
+    })
+    const two = await startServer({
+      initialize: begun('2025-11-25'),
+      GET(response) {
+        rest = response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.flushHeaders()
+      },
+    })
+    const deaf = await startServer({ initialize: begun('2025-11-25'), GET: (response) => void response.writeHead(405).end() })
+    const { rig } = await openMany({ one: one.port, two: two.port, deaf: deaf.port })
+    const session = await begin(rig.port)
+    const listening = send(rig.port, '', session, 'GET')
+    await until(() => rig.outcomes().some(({ result }) => result === 'failed') && rest !== undefined)
+    rest?.end(changed('notifications/prompts/list_changed'))
+    const { status, text } = await listening
+    assert.equal(status, 200)
+    assert.match(text, /tools\/list_changed[\s\S]*prompts\/list_changed/)
+  })
+
+  test('decides every message at its target, and sends nothing that is refused there', async () => {
+    const one = await startServer({ initialize: begun('2025-11-25'), 'tools/call': { content: [] } })
+    const { rig } = await openMany({ one: one.port }, ({ resource }) => resource === 'tool/bad')
+    const session = await begin(rig.port)
+    const { message } = await send(rig.port, { id: 1, method: 'tools/call', params: { name: 'one__bad' } }, session)
+    assert.equal((message.error as { data: { code: string } }).data.code, 'denied')
+    assert.deepEqual(rig.decided().at(-1), { kind: 'decide', action: 'mcp:Tool::call', resource: 'one tool/bad' })
+    assert.equal(one.got.length, 1)
+  })
+
+  test('refuses a session that it never gave, one that ended, a page in a browser, and a caller who proves nothing', async () => {
+    const one = await startServer({ initialize: begun('2025-11-25'), DELETE: (response) => void response.writeHead(200).end() })
+    const { rig } = await openMany({ one: one.port })
+    const session = await begin(rig.port)
+    const list = { id: 1, method: 'tools/list' }
+    const made = await send(rig.port, list, { ...session, 'mcp-session-id': 'made-up' })
+    const none = await send(rig.port, list, { 'mcp-protocol-version': '2025-11-25' })
+    const page = await send(rig.port, list, { ...session, origin: 'https://example.com' })
+    const ended = await send(rig.port, '', session, 'DELETE')
+    const late = await send(rig.port, list, session)
+    assert.deepEqual([made.status, none.status, ended.status, late.status], [404, 404, 200, 404])
+    assert.equal((page.message.error as { data: { code: string } }).data.code, 'denied')
+    assert.deepEqual(
+      one.got.map(({ method }) => method),
+      ['initialize', 'DELETE'],
+    )
+    const stranger = await fetchBare(rig.port)
+    assert.equal(stranger, 407)
+  })
+})
+
+function fetchBare(port: number): Promise<number> {
+  return new Promise((done, fail) => {
+    const asked = request(
+      { port, method: 'POST', path: 'http://stint.invalid/mcp', headers: { host: 'stint.invalid' } },
+      (answer) => {
+        answer.resume()
+        done(answer.statusCode ?? 0)
+      },
+    )
+    asked.on('error', fail).end('{}')
+  })
+}
