@@ -21,7 +21,7 @@ import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
 import type { Rooms } from './rooms.ts'
-import { admit, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
+import { admit, type BudgetBounds, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
 import { PRESETS, presetVariables } from './targets/presets.ts'
 import type { Tasks } from './tasks/tasks.ts'
 
@@ -30,6 +30,7 @@ export interface Parts extends Rooms {
   readonly authorize: (asked: Asked) => Promise<Refusal | undefined>
   readonly killswitch: Killswitch
   readonly user: LocalUser
+  readonly budgetBounds: BudgetBounds
   /** Filled in when the listeners have their ports. */
   readonly addresses: { readonly api: string; readonly gateway: string }
   readonly startedAt: number
@@ -152,11 +153,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     return { placeholderVariables: [...new Set([...placeholderVariables, ...presetVariables(target)])], plugPoints }
   }
 
-  function taskVerbs({ inside, revocations, tokens, user, addresses }: Parts): ApiVerbs['tasks'] {
+  function taskVerbs({ inside, revocations, tokens, user, addresses, budgetBounds }: Parts): ApiVerbs['tasks'] {
     const hearEnd = createEndListeners(tasks)
     return {
       async start(wish, caller) {
-        return startDraft(admit(wish, caller, identity.ruleOf(caller), user), caller)
+        return startDraft(admit(wish, caller, identity.ruleOf(caller), user, budgetBounds), caller)
       },
       async startChild(parentId, wish, caller) {
         return startDraft(delegate(wish, liveOf(parentId)), caller)
@@ -165,6 +166,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       get: tasks.get,
       show: async (id) => showTask(tasks, await tasks.get(id)),
       end: (id, reason) => tasks.end(id, 'ended', reason),
+      async raise(id, by) {
+        liveOf(id)
+        await tasks.budgets.raise(id, by)
+        return showTask(tasks, await tasks.get(id))
+      },
       async renew(id) {
         return token(liveOf(id))
       },
@@ -246,7 +252,7 @@ async function tasksAbove(tasks: Tasks, { parentId }: Task): Promise<readonly Ta
 async function showTask(tasks: Tasks, task: Task): Promise<ShownTask> {
   const ancestors = (await tasksAbove(tasks, task)).map(({ id }) => id)
   const { items } = await tasks.list({ parentId: task.id, limit: 500 })
-  return { ...task, ancestors, children: items.map(({ id }) => id) }
+  return { ...task, ancestors, children: items.map(({ id }) => id), budgets: await tasks.budgets.show(task.id) }
 }
 
 /** Lets one listener hear of the end of one task; the answer stops listening. */

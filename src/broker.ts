@@ -66,6 +66,13 @@ export interface BrokerVerbs<Proof> {
   request(caller: Caller, task: Task, target: Target, action: Action): AuthzRequest
   /** policy/decide.ts, after revocations are asked. Never throws: an error is a deny (G5). */
   decide(request: AuthzRequest, about: About): Decision
+  /**
+   * afford.ts: counts what is not denied against the budgets of its task and of those above it; where one has too little left, the
+   * decision that stands in its place. Undefined at once where no budget bounds it. Throws `store_unavailable`, `audit_unavailable`.
+   */
+  charge(decided: OnTarget): Decision | undefined | Promise<Decision | undefined>
+  /** afford.ts: what was charged is not let through. */
+  refund(decided: OnTarget): void
   /** approvals/, for what needs approval: an allow by a consent that is used up with it, or why there is none yet (G6). Throws `store_unavailable`. */
   consent(decided: OnTarget, exact: Exact | undefined): Promise<Decision>
   /** approvals/: waits until the question has its answer; false when it took too long, was cut, or the client is gone. */
@@ -121,7 +128,9 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
         request,
         decision: verbs.decide(request, { caller, task, target }),
       }
-      const decision = asked.decision.effect === 'needs-approval' ? await ask(attempt, asked, flow) : asked.decision
+      const over = asked.decision.effect === 'deny' ? undefined : verbs.charge(asked)
+      const isSettled = over === undefined && asked.decision.effect !== 'needs-approval'
+      const decision = isSettled ? asked.decision : ((await over) ?? (await settle(attempt, asked, flow)))
       const decided = { ...asked, decision }
       if (decision.effect === 'allow') verbs.touch(decided)
       const permit = await verbs.record(decided)
@@ -132,6 +141,14 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     } finally {
       flow?.close()
     }
+  }
+
+  /** What is afforded, once people said yes to it where they must; what they did not is not used. */
+  async function settle(attempt: Attempt<Proof>, asked: OnTarget, flow: Flow): Promise<Decision> {
+    if (asked.decision.effect === 'allow') return asked.decision
+    const decision = await ask(attempt, asked, flow)
+    if (decision.effect !== 'allow') verbs.refund(asked)
+    return decision
   }
 
   /** After people have answered it is decided anew; what was revoked meanwhile uses no consent up. */
@@ -192,7 +209,7 @@ const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = {
 }
 
 /** Reasons of Stint itself, which a refusal names as they are. */
-const OWN_CODES = ['revoked', 'cut_off'] as const
+const OWN_CODES = ['revoked', 'cut_off', 'budget_exceeded'] as const
 
 /** The refusal that a decision other than allow becomes. */
 export function refuse(correlationId: string, decision: Decision): Refusal {

@@ -1,7 +1,9 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { isApproverRule } from './approver.ts'
+import { BUDGET_TAKES, isBudget, parseBudget } from './budget.ts'
 import { StintError } from './errors.ts'
+import type { Budget } from './model.ts'
 import { Secret } from './secret.ts'
 
 /** One setting: its default, one sentence, and how its text is read. `key` in config.yaml; `env` overrides it. */
@@ -87,6 +89,13 @@ function detections(value: unknown, key: string): Detections {
   return Object.fromEntries(read)
 }
 
+/** A map as the file has it, or `requests=100,writes=5`. */
+function budget(value: unknown, key: string): Budget {
+  const read = typeof value === 'string' ? parseBudget(value) : value
+  if (isBudget(read)) return read
+  throw new StintError('invalid_config', `${key} ${BUDGET_TAKES}`)
+}
+
 function setting<T>(env: string, fallback: NoInfer<T>, about: string, read: Setting<T>['read']): Setting<T> {
   return { env, default: fallback, about, read }
 }
@@ -100,6 +109,13 @@ export const SETTINGS = {
   trustDomain: setting('STINT_TRUST_DOMAIN', 'stint.local', 'SPIFFE trust domain of the caller ids Stint makes.', text),
   defaultTtlSeconds: setting('STINT_DEFAULT_TTL', 900, 'Life of a task whose start names none.', whole(1, 31_536_000)),
   maxTtlSeconds: setting('STINT_MAX_TTL', 43_200, 'Longest life a task may ask for.', whole(1, 31_536_000)),
+  taskBudget: setting<Budget>(
+    'STINT_TASK_BUDGET',
+    {},
+    'Budget of a task whose start names none, `{requests: 1000, writes: 50}`, in the variable `requests=1000,writes=50`; unit by unit.',
+    budget,
+  ),
+  maxTaskBudget: setting<Budget>('STINT_MAX_TASK_BUDGET', {}, 'Largest budget a task may ask for, written as that one.', budget),
   maxTaskDepth: setting(
     'STINT_MAX_TASK_DEPTH',
     4,

@@ -48,6 +48,11 @@ export const CATALOGUE = {
     'This needs approval by a human',
     'Send exactly the same again when they have said yes: `stint approvals list` has the question.',
   ],
+  budget_exceeded: [
+    403,
+    'A budget of the task is used up, and it is paused',
+    'Its owner is asked to raise it: `stint approvals list` has the question, and `stint task budget TASK --raise` needs none. Then send it again.',
+  ],
   not_approver: [403, 'This person is not asked', 'Somebody else must answer: `stint approvals show` says who.'],
   signing_refused: [
     403,

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
+import { type Afford, createAfford } from './afford.ts'
 import { createApi } from './api/server.ts'
 import { apiVerbs } from './api-verbs.ts'
 import { consentDecision } from './approvals/consent.ts'
@@ -53,6 +54,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     const opening = { config, log, now: Date.now, report, onClose: (closer: () => unknown) => closers.push(closer) }
     const rooms = await openRooms(opening)
     endWithTheTask(rooms, report)
+    tellPauses(rooms, opening)
     cutWhatIsWithdrawn(rooms)
     cutWhatIsNotAllowedNow(rooms)
     await rooms.gateways.join(await sharedNames(rooms, config))
@@ -79,6 +81,14 @@ function endWithTheTask(
     const act = { action: 'stint:Task::end', task: id, owner, subject: workload, code: state, reason }
     recorder.recordAct(act).catch(report)
     approvals.close(id).catch(report)
+  })
+}
+
+function tellPauses({ tasks, recorder }: Rooms, { log, report }: Opening): void {
+  tasks.budgets.onPause(({ taskId: task, unit, limit, wants }) => {
+    log.warn({ task, unit, limit, wants }, 'a task is paused: too little is left of its budget')
+    const details = { unit, limit: String(limit), wants: String(wants) }
+    recorder.recordAct({ action: 'stint:Task::pause', task, subject: `tasks/${task}/budget`, details }).catch(report)
   })
 }
 
@@ -121,7 +131,8 @@ async function listen(rooms: Rooms, { config, log, now, report, onClose }: Openi
   revokeByFinding(rooms, killswitch, config.trustDomain)
   const { username: name } = userInfo()
   const user = { name, workload: `spiffe://${config.trustDomain}/local/${name}` }
-  const more = { authorize, killswitch, user, addresses, startedAt: now(), version: VERSION }
+  const budgetBounds = { usual: config.taskBudget, most: config.maxTaskBudget }
+  const more = { authorize, killswitch, user, budgetBounds, addresses, startedAt: now(), version: VERSION }
   const api = await createApi(apiVerbs({ ...rooms, ...more }), {
     ...{ issuer: config.issuer, version: VERSION, log, now, peerPid: pidOf },
   })
@@ -156,6 +167,7 @@ function joinRequest(rooms: Rooms, log: Log) {
       if (revocation === undefined) return timed(metrics.decisionSeconds, () => policy.decide(request))
       return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
+    ...joinAfford(rooms),
     consent: (decided, exact) => consentDecision(approvals, { ...decided, digest: digestOf(decided.request) }, exact),
     answered: approvals.answered,
     touch({ task, target, action, correlationId }) {
@@ -180,6 +192,19 @@ function joinRequest(rooms: Rooms, log: Log) {
     report(correlationId, thrown) {
       const error = asStintError(thrown)
       log[error.status >= 500 ? 'error' : 'info']({ correlationId, err: error }, 'refused')
+    },
+  })
+}
+
+/** What tasks may use: afford.ts over the rooms. */
+function joinAfford({ tasks, approvals, recorder }: Rooms): Afford {
+  return createAfford({
+    budgets: tasks.budgets,
+    above: tasks.above,
+    consent: approvals.consent,
+    recordRaise({ id: task, owner }, { unit, wants }, reason) {
+      const act = { action: 'stint:Task::raise', task, owner, subject: `tasks/${task}/budget`, reason }
+      return written(recorder.recordAct({ ...act, details: { [unit]: String(wants) } }))
     },
   })
 }

@@ -27,6 +27,7 @@ export interface Metrics {
 export interface Levels {
   openFlows(): number
   liveTasks(): number
+  pausedBudgets(): number
   leases(): number
   lateLeases(): number
   rotations(): { readonly late: number; readonly overdueSeconds: number }
@@ -105,6 +106,7 @@ function watchLevels(levels: Levels, registers: Registry[]): void {
     })
   level('stint_open_flows', 'Exchanges, tunnels and streams open now.', levels.openFlows)
   level('stint_live_tasks', 'Tasks that are live now.', levels.liveTasks)
+  level('stint_budgets_paused', 'Budgets that have too little left, and pause their tasks.', levels.pausedBudgets)
   level('stint_leases', 'Leases held now.', levels.leases)
   level('stint_leases_late', 'Minted credentials that should be dead and are not proved to be.', levels.lateLeases)
   level('stint_rotations_late', 'Credentials whose rotation is overdue or does not get on.', () => levels.rotations().late)

@@ -29,6 +29,18 @@ export interface Scope {
   readonly actions: readonly string[]
 }
 
+/** What of a task can be bounded: acts on targets that were let through, and those of them that change something. */
+export type BudgetUnit = 'requests' | 'writes'
+/** Whole numbers. What is absent is not bounded. */
+export type Budget = { readonly [U in BudgetUnit]?: number }
+/** How far a budget is used. A paused one had less left than a request needed: the task does nothing until it is raised. */
+export interface BudgetState {
+  readonly unit: BudgetUnit
+  readonly limit: number
+  readonly used: number
+  readonly isPaused: boolean
+}
+
 /** The root object: who does what for whom, until when. Times are epoch milliseconds. */
 export interface Task {
   readonly id: string
@@ -63,6 +75,7 @@ export interface TaskWish {
   readonly ticket?: string
   readonly labels?: readonly string[]
   readonly supervised?: boolean
+  readonly budget?: Budget
   /** How the runner will prove the workload; the weakest when it does not say. */
   readonly proof?: WorkloadProof
   /** RFC 7638 thumbprint of the key that the task's tokens are bound to. */
@@ -81,6 +94,7 @@ export interface IssuerRule {
   readonly targets: readonly string[]
   readonly actions: readonly string[]
   readonly maxTtlSeconds: number
+  readonly maxBudget?: Budget
 }
 
 export type Environment = 'production' | 'staging' | 'development' | 'unknown'

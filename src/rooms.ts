@@ -118,6 +118,7 @@ export async function openRooms(opening: Opening) {
   const credentials = createObtain({ vault, connectors: CONNECTORS, leases, isAllowed, now, report: opening.report })
   metrics.watch({
     openFlows: () => flows.size,
+    pausedBudgets: () => tasks.budgets.paused,
     liveTasks: () => tasks.under({ kind: 'all' }).length,
     leases: () => credentials.leases().length,
     lateLeases: () => leases.counts().late,

@@ -1,5 +1,6 @@
+import { exceeds, tighter } from './budget.ts'
 import { StintError } from './errors.ts'
-import type { Caller, ChildWish, Scope, Task, TaskWish, WorkloadProof } from './model.ts'
+import type { Budget, Caller, ChildWish, Scope, Task, TaskWish, WorkloadProof } from './model.ts'
 import { namesAction } from './scope.ts'
 
 /** The bounds an issuer's rule puts on the tasks of the workload it admits. */
@@ -9,6 +10,13 @@ export interface Caps {
   readonly targets: readonly string[]
   readonly actions: readonly string[]
   readonly maxTtlSeconds: number
+  readonly maxBudget?: Budget
+}
+
+/** What a task may use whose start does not say, and at most: the settings. */
+export interface BudgetBounds {
+  readonly usual: Budget
+  readonly most: Budget
 }
 
 /** A wish with everything filled in, for tasks/. */
@@ -30,8 +38,9 @@ export interface LocalUser {
  * The task that this caller may start: an operator's as wished, for a local workload; a federated caller's within the caps of the
  * rule that admitted it. Throws `scope_exceeded`, `not_operator`, `unauthenticated`.
  */
-export function admit(wish: TaskWish, caller: Caller, caps: Caps | undefined, user: LocalUser): TaskDraft {
-  const { targets, actions, owner, ...rest } = wish
+export function admit(wish: TaskWish, caller: Caller, caps: Caps | undefined, user: LocalUser, bounds: BudgetBounds): TaskDraft {
+  const { targets, actions, owner, ...more } = wish
+  const rest = { ...more, budget: boundBudget(wish.budget ?? {}, bounds, caps?.maxBudget ?? {}) }
   const scope = { targets, actions }
   switch (caller.proof) {
     case 'operator-socket':
@@ -51,6 +60,14 @@ export function delegate({ targets, actions, ...wish }: ChildWish, parent: Task)
   const { id: parentId, owner, workload } = parent
   const proof = parent.proof === 'federated' ? 'federated' : 'run-secret'
   return { ...wish, scope: { targets, actions }, parentId, owner, workload, proof }
+}
+
+/** A unit that is not named is bounded as the settings and the rule say. */
+function boundBudget(budget: Budget, { usual, most }: BudgetBounds, rule: Budget): Budget {
+  const bound = tighter(most, rule)
+  const excess = exceeds(budget, bound)
+  if (excess !== undefined) throw new StintError('scope_exceeded', `${excess}, the most that it may have`)
+  return { ...tighter(usual, bound), ...budget }
 }
 
 /** A key is bound to a task only by whoever showed that they hold it: anybody can copy a thumbprint. */

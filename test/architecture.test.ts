@@ -64,6 +64,7 @@ const LEAVES = [
   'spell-host.ts',
   'deadlines.ts',
   'approver.ts',
+  'budget.ts',
 ]
 
 /** Who may import what. A room may always import itself and the leaves; `type` allows types only. */
@@ -77,6 +78,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'cache.ts': { value: [], type: [] },
   'deadlines.ts': { value: [], type: [] },
   'approver.ts': { value: [], type: [] },
+  'budget.ts': { value: [], type: ['model.ts'] },
   'private-file.ts': { value: ['errors.ts'], type: [] },
   'config.ts': { value: [], type: [] },
   'log.ts': { value: [], type: ['config.ts'] },
@@ -85,6 +87,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'broker.ts': { value: [], type: ['audit', 'credentials'] },
   'killswitch.ts': { value: [], type: [] },
   'reconsider.ts': { value: [], type: [] },
+  'afford.ts': { value: [], type: ['tasks', 'approvals'] },
   'acts.ts': { value: ['broker.ts'], type: [] },
   'start-task.ts': { value: [], type: [] },
   'home.ts': { value: [], type: [] },

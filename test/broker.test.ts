@@ -84,6 +84,8 @@ function play(changes: Partial<BrokerVerbs<string>> = {}, attemptChanges: Partia
     open: () => flow,
     request: () => request,
     decide: () => allow,
+    charge: () => undefined,
+    refund: () => {},
     consent: async ({ decision }) => decision,
     answered: async () => false,
     touch: () => {},
@@ -115,7 +117,7 @@ describe('the request', () => {
     const { steps, served } = play()
     assert.deepEqual(await served, { outcome: done })
     assert.deepEqual(steps, [
-      ...['verify', 'liveTask', 'describe', 'open', 'request', 'decide', 'touch', 'record'],
+      ...['verify', 'liveTask', 'describe', 'open', 'request', 'decide', 'charge', 'touch', 'record'],
       ...['keepTouched', 'obtain', 'carryOut', 'settle', 'close'],
     ])
   })
@@ -173,8 +175,29 @@ describe('the request', () => {
     )
     assert.ok('outcome' in (await served))
     assert.equal(asked, exact)
-    const between = ['decide', 'consent', 'touch', 'record', 'keepTouched']
+    const between = ['decide', 'charge', 'consent', 'touch', 'record', 'keepTouched']
     assert.deepEqual(steps.slice(steps.indexOf('decide'), steps.indexOf('obtain')), between)
+  })
+
+  test('what a budget has too little left for is refused as such, and no consent is used up', async () => {
+    const over: Decision = { ...allow, effect: 'needs-approval', code: 'budget_exceeded', approver: 'owner' }
+    for (const charge of [() => over, async () => over]) {
+      const { served, steps } = play({ decide: () => needed, charge })
+      assert.equal(codeOf(await served), 'budget_exceeded')
+      assert.ok(!['consent', 'refund', 'touch', 'obtain'].some((one) => steps.includes(one)))
+    }
+  })
+
+  test('what waits for a person is not counted; what is denied never was', async () => {
+    const waiting = play({ decide: () => needed })
+    assert.equal(codeOf(await waiting.served), 'needs_approval')
+    assert.deepEqual(
+      waiting.steps.filter((one) => one === 'charge' || one === 'refund'),
+      ['charge', 'refund'],
+    )
+    const denied = play({ decide: () => ({ ...allow, effect: 'deny' }) })
+    await denied.served
+    assert.ok(!denied.steps.includes('charge'))
   })
 
   test('what is revoked while it is read uses no consent up', async () => {

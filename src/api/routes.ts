@@ -49,6 +49,7 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/tasks/:id', 'stint:Task::show', 'read', OWN_TASK, tasks.show),
   row('POST', '/v1/tasks/:id/end', 'stint:Task::end', 'write', OWN_TASK, tasks.end),
   row('POST', '/v1/tasks/:id/token', 'stint:Task::renew', 'write', OWN_TASK, tasks.renew),
+  row('POST', '/v1/tasks/:id/budget', 'stint:Task::raise', 'write', OPERATOR, tasks.raise),
   row('POST', '/v1/tasks/:id/children', 'stint:Task::delegate', 'write', OWN_TASK, tasks.startChild),
   row('GET', '/v1/tasks/:id/approvals/:approval', 'stint:Task::approval', 'read', OWN_TASK, approvals.showOfTask),
   row('GET', '/v1/tasks/:id/presence', 'stint:Task::attend', 'read', OPERATOR, tasks.presence),

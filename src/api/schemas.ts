@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { EntryFilter } from '../audit/search.ts'
+import { UNITS } from '../budget.ts'
 import { DETECTIONS } from '../config.ts'
+import type { BudgetUnit } from '../model.ts'
 import { Secret } from '../secret.ts'
 
 /** A line of words for people: no control characters, so that it cannot write into a terminal or a log. */
@@ -74,6 +76,14 @@ export const task = z
   })
   .meta({ id: 'Task' })
 
+const amount = z.number().int().min(0).max(999_999_999_999_999)
+const units = { requests: amount.exactOptional(), writes: amount.exactOptional() } satisfies Record<BudgetUnit, z.ZodType>
+/** What a task may use. */
+const budget = z.strictObject(units).meta({ id: 'Budget' })
+export const raiseBudget = z
+  .strictObject({ raise: budget.describe('By how much each is raised.'), reason: words(500).exactOptional() })
+  .meta({ id: 'RaiseBudget' })
+
 export const startTask = z
   .strictObject({
     purpose: words(500),
@@ -87,6 +97,7 @@ export const startTask = z
     labels: labels.exactOptional(),
     supervised: z.boolean().exactOptional().describe('A runner must stay connected to `presence`; its silence ends the task.'),
     proof: z.enum(['sandbox', 'process-tree', 'run-secret']).exactOptional(),
+    budget: budget.exactOptional().describe('What is not named is bounded as the settings say, and by the tasks above it.'),
     keyThumbprint: z.string().regex(/^[\w-]{43}$/, 'takes an RFC 7638 SHA-256 thumbprint, base64url'),
   })
   .meta({ id: 'StartTask' })
@@ -96,6 +107,17 @@ export const shownTask = task
   .extend({
     ancestors: z.array(z.string()).readonly().describe('The tasks above it, nearest first.'),
     children: z.array(z.string()).readonly().describe('The tasks it started, newest first, 500 at most.'),
+    budgets: z
+      .array(
+        z.object({
+          unit: z.enum(UNITS),
+          limit: amount,
+          used: amount.describe('With what other gateways hold to use.'),
+          isPaused: z.boolean().describe('A request needed more than was left: the task does nothing until it is raised.'),
+        }),
+      )
+      .readonly()
+      .describe('Its own; those of the tasks above bound it too.'),
   })
   .meta({ id: 'ShownTask' })
 
@@ -204,6 +226,7 @@ const issuerShape = {
         targets: scopeNames,
         actions: scopeNames,
         maxTtlSeconds: z.number().int().min(1).max(31_536_000),
+        maxBudget: budget.exactOptional(),
       }),
     )
     .min(1)

@@ -9,6 +9,7 @@ import {
   DONE,
   done,
   pageOf,
+  raiseBudget,
   shownTask,
   startedTask,
   startTask,
@@ -78,6 +79,14 @@ export const end = endpoint({
   body: because.partial(),
   response: task,
   handle: (verbs, { params, body }, asking) => verbs.tasks.end(params.id, body.reason ?? 'ended by request', callerOf(asking)),
+})
+
+export const raise = endpoint({
+  summary: 'Raises budgets of a task; where one had paused it, it goes on.',
+  params: byName,
+  body: raiseBudget,
+  response: shownTask,
+  handle: (verbs, { params, body }) => verbs.tasks.raise(params.id, body.raise),
 })
 
 export const renew = endpoint({

@@ -14,7 +14,20 @@ import type { Finding } from '../detections/finding.ts'
 import type { FindingFilter } from '../detections/finding-rows.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
-import type { Access, Caller, ChildWish, IssuerRule, Preset, Revocation, Selector, Target, Task, TaskWish } from '../model.ts'
+import type {
+  Access,
+  Budget,
+  BudgetState,
+  Caller,
+  ChildWish,
+  IssuerRule,
+  Preset,
+  Revocation,
+  Selector,
+  Target,
+  Task,
+  TaskWish,
+} from '../model.ts'
 import type { Secret } from '../secret.ts'
 
 /** A minted credential as anyone may see it: never its material. */
@@ -85,6 +98,8 @@ export interface ShownTask extends Task {
   readonly ancestors: readonly string[]
   /** Newest first, 500 at most. */
   readonly children: readonly string[]
+  /** Its own; those of the tasks above bound it too. */
+  readonly budgets: readonly BudgetState[]
 }
 
 export interface TaskFilter extends PageRequest {
@@ -209,6 +224,8 @@ export interface ApiVerbs {
     get(id: string): Promise<Task>
     show(id: string): Promise<ShownTask>
     end(id: string, reason: string, caller: Caller): Promise<Task>
+    /** Throws `task_not_live`, `not_found` for a budget it does not have, `invalid_argument`. */
+    raise(id: string, by: Budget): Promise<ShownTask>
     /** A new token for the task's key. Throws `task_not_live`. */
     renew(id: string): Promise<TaskToken>
     /** The runner is present until the answer is called; `onEnd` runs once if the task ends meanwhile. Throws `task_not_live`. */

@@ -1,7 +1,9 @@
 import { X509Certificate } from 'node:crypto'
 import { BlockList, isIP } from 'node:net'
 import { z } from 'zod'
+import { BUDGET_TAKES, isBudget } from '../budget.ts'
 import { StintError } from '../errors.ts'
+import type { Budget } from '../model.ts'
 import { isGrantableId } from './caller-id.ts'
 import { canonicalClaimName } from './claims.ts'
 import type { IssuerConfig } from './issuer.ts'
@@ -25,6 +27,7 @@ const rule = z.strictObject({
   targets: z.array(id).min(1).max(64).readonly(),
   actions: z.array(words).min(1).max(64).readonly(),
   maxTtlSeconds: z.int().min(1).max(31_536_000),
+  maxBudget: z.custom<Budget>(isBudget, BUDGET_TAKES).exactOptional(),
 })
 
 const schema = z.strictObject({

@@ -8,6 +8,7 @@ import { rotations } from './migrations/0005-rotations.ts'
 import { approvals } from './migrations/0006-approvals.ts'
 import { taskLabels } from './migrations/0007-task-labels.ts'
 import { findings } from './migrations/0008-findings.ts'
+import { taskBudgets } from './migrations/0009-task-budgets.ts'
 import type { Tables } from './tables.ts'
 
 /** Makes a column a primary key that counts up and never uses a number twice; each dialect says it its own way. */
@@ -21,7 +22,17 @@ export const numberedInPostgres: Numbered = (column) => column.primaryKey().gene
 type Migration = (tx: Transaction<Tables>, numbered: Numbered) => Promise<void>
 
 /** In order; the schema version is how many have run. Once released, an entry never changes. */
-const MIGRATIONS: readonly Migration[] = [initial, usedTokens, leases, gateways, rotations, approvals, taskLabels, findings]
+const MIGRATIONS: readonly Migration[] = [
+  initial,
+  usedTokens,
+  leases,
+  gateways,
+  rotations,
+  approvals,
+  taskLabels,
+  findings,
+  taskBudgets,
+]
 
 /** Under this key of `meta`: the schema’s version. */
 export const SCHEMA = 'schema'

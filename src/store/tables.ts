@@ -4,6 +4,7 @@ import type { ColumnType, Generated, Selectable } from 'kysely'
 export interface Tables {
   tasks: TasksTable
   task_labels: TaskLabelsTable
+  task_budgets: TaskBudgetsTable
   targets: TargetsTable
   tunnels: TunnelsTable
   credentials: CredentialsTable
@@ -26,6 +27,7 @@ export interface Tables {
 export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> = {
   tasks: ['id'],
   task_labels: ['root_id', 'label'],
+  task_budgets: ['task_id', 'unit'],
   targets: ['id'],
   tunnels: ['host', 'port'],
   credentials: ['id'],
@@ -78,6 +80,19 @@ interface TaskLabelsTable {
   target_id: string
   correlation_id: string
   at: number
+}
+
+/** What tasks may use: a row for each budget that a task has. */
+interface TaskBudgetsTable {
+  task_id: string
+  unit: string
+  /** The limit at first. */
+  step: number
+  most: number
+  /** What gateways took to use. */
+  taken: number
+  /** While it is paused: how much more is asked for. */
+  wants: Nullable<number>
 }
 
 interface TargetsTable {
@@ -226,6 +241,7 @@ interface MetaTable {
 }
 
 export type TaskRow = Selectable<TasksTable>
+export type BudgetRow = Selectable<TaskBudgetsTable>
 export type TargetRow = Selectable<TargetsTable>
 export type CredentialRow = Selectable<CredentialsTable>
 export type ApprovalRow = Selectable<ApprovalsTable>

@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import type { Scope, Task, WorkloadProof } from '../model.ts'
+import type { Budget, Scope, Task, WorkloadProof } from '../model.ts'
 import { widens } from './narrow.ts'
 import { newTaskId } from './task-id.ts'
 
@@ -16,6 +16,7 @@ export interface StartTask {
   readonly labels?: readonly string[]
   readonly parentId?: string
   readonly supervised?: boolean
+  readonly budget?: Budget
 }
 
 /** Bounds on how long a task lives, and the clock. */

@@ -1,9 +1,11 @@
 import { setImmediate as immediate } from 'node:timers/promises'
+import { exceeds } from '../budget.ts'
 import { createDeadlines } from '../deadlines.ts'
 import { StintError } from '../errors.ts'
-import type { Selector, Task, TaskState } from '../model.ts'
+import type { Budget, Selector, Task, TaskState } from '../model.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskRow } from '../store/tables.ts'
+import { type Budgets, createBudgets } from './budgets.ts'
 import { createEnds } from './ends.ts'
 import { listTasks, readTasks, type TaskFilter } from './list.ts'
 import { createLiveTasks } from './live.ts'
@@ -62,7 +64,9 @@ export interface Tasks {
   onEnd(listener: (task: Task) => void): void
   /** Marks the runner of a task present until the answer is called. Throws `task_not_live`. */
   attend(id: string): () => void
-  close(): void
+  readonly budgets: Budgets
+  /** Throws `store_unavailable`. */
+  close(): Promise<void>
 }
 
 /** Opens the tasks of the store. What expired while nothing ran is expired now; a supervised task has the grace to be attended again. */
@@ -70,6 +74,7 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
   const { now, gateways = ALONE, report = () => undefined } = options
   const live = createLiveTasks(now)
   const ends = createEnds(store, report)
+  const budgets = createBudgets(store, report)
   const deadlines = createDeadlines(now, endDue)
   const runners = createRunners({ ...options, gateways }, (task) => deadlines.set(task.id, runners.deadline(task)))
   /** Being written by this process. */
@@ -80,6 +85,7 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
   store.watch('task', hearStarts)
   store.watch('task_end', hearEnds)
   const stored = await store.db.selectFrom('tasks').selectAll().where('state', '=', 'live').orderBy('id').execute()
+  await budgets.load()
   for (const row of stored) admitRow(row)
   deadlines.sweep()
   for (const orphan of live.orphans()) keep(finish(orphan, 'ended', 'its parent ended'))
@@ -95,30 +101,40 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     under: live.under,
     onEnd,
     attend,
+    budgets,
     close() {
       deadlines.close()
       ends.close()
+      return budgets.close()
     },
   }
 
   async function start(input: StartTask): Promise<Task> {
-    const task = draftTask(input, parentOf(input), options)
-    await write(task)
+    const parent = parentOf(input)
+    const task = draftTask(input, parent, options)
+    const { budget = {} } = input
+    const excess = parent && exceeds(budget, budgets.limits([parent.id, ...live.ancestors(parent)]))
+    if (excess !== undefined) throw new StintError('scope_exceeded', `${excess}, which its parents have`)
+    await write(task, budget)
     if (live.get(task.id) !== undefined) return task
     await ends.write(finish(task, 'ended', 'its parent ended'))
     throw new StintError('task_not_live', 'the parent ended meanwhile')
   }
 
-  async function write(task: Task): Promise<void> {
+  /** Its budget is known before it is live. */
+  async function write(task: Task, budget: Budget): Promise<void> {
     starting.set(task.id, task)
+    budgets.begin(task.id, budget)
     try {
       await store.write(async (tx, changed) => {
         await tx.insertInto('tasks').values(toRow(task, gateways.self)).execute()
+        await budgets.insert(tx, task.id, budget)
         changed('task', task.id)
       })
       if (starting.has(task.id)) admit(task)
     } finally {
       starting.delete(task.id)
+      if (live.known(task.id) === undefined) budgets.forget(task.id)
     }
   }
 
@@ -128,7 +144,13 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     for (const task of own) admit(task)
     for (const task of own) starting.delete(task.id)
     const isNew = (id: string): boolean => live.known(id) === undefined && ends.unwritten(id) === undefined
-    for (const row of await readTasks(store, ids.filter(isNew))) if (row.state === 'live' && isNew(row.id)) admitRow(row)
+    const rows = await readTasks(store, ids.filter(isNew))
+    await budgets.load(rows.filter(({ state }) => state === 'live').map(({ id }) => id))
+    for (const row of rows) {
+      if (row.state !== 'live') continue
+      if (isNew(row.id)) admitRow(row)
+      else if (live.known(row.id) === undefined) budgets.forget(row.id)
+    }
   }
 
   /** Ends that were written here or in another process; those of this one are known. */
@@ -228,6 +250,7 @@ export async function createTasks(store: Store, options: TaskOptions): Promise<T
     for (const one of ended) {
       runners.forget(one)
       deadlines.delete(one.id)
+      budgets.forget(one.id)
     }
     for (const one of ended) announce(one)
     return ended

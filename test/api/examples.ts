@@ -7,6 +7,7 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
     path: '/v1/tasks/task_1/children',
     body: { purpose: 'read', targets: ['orders'], actions: ['*'], keyThumbprint: THUMBPRINT },
   },
+  'POST /v1/tasks/:id/budget': { path: '/v1/tasks/task_1/budget', body: { raise: { writes: 10 } } },
   'GET /v1/tasks/:id': { path: '/v1/tasks/task_1' },
   'POST /v1/tasks/:id/end': { path: '/v1/tasks/task_1/end', body: { reason: 'done' } },
   'POST /v1/tasks/:id/token': { path: '/v1/tasks/task_1/token' },

@@ -181,7 +181,8 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
         fake.tasks.set(started.id, started)
         return { task: started, gateway: '127.0.0.1:7401', ...token() }
       },
-      show: async (id) => ({ ...find(fake.tasks, id), ancestors: [], children: [] }),
+      show: async (id) => ({ ...find(fake.tasks, id), ancestors: [], children: [], budgets: [] }),
+      raise: async (id) => did('tasks.raise', { ...find(fake.tasks, id), ancestors: [], children: [], budgets: [] }),
       list: async () => did('tasks.list', { items: [...fake.tasks.values()] }),
       get: async (id) => find(fake.tasks, id),
       async end(id, endReason) {

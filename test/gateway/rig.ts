@@ -144,6 +144,8 @@ export async function startRig(options: RigOptions) {
     verify,
     liveTask: () => (options.isOver ? undefined : task),
     open: (about) => flows.open(about),
+    charge: () => undefined,
+    refund: () => undefined,
     request: (_caller, _task, target, action) => ({
       principal: { type: 'Workload', id: caller.id },
       action: action.id,

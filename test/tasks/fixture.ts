@@ -25,14 +25,16 @@ export async function openTasks(
   t: TestContext,
 ): Promise<{ tasks: Tasks; store: Store; reopen(): Promise<Tasks>; pass(ms: number): Promise<void> }> {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_700_000_000_000 })
+  let tasks: Tasks | undefined
+  t.after(() => tasks?.close())
   const { store } = await temporaryStore(t)
-  let tasks = await createTasks(store, OPTIONS)
-  t.after(() => tasks.close())
+  const opened = await createTasks(store, OPTIONS)
+  tasks = opened
   return {
-    tasks,
+    tasks: opened,
     store,
     async reopen() {
-      tasks.close()
+      await tasks?.close()
       tasks = await createTasks(store, OPTIONS)
       return tasks
     },

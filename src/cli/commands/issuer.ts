@@ -5,6 +5,7 @@ import type { Page } from '../../api/verbs.ts'
 import { StintError } from '../../errors.ts'
 import type { IssuerRule } from '../../model.ts'
 import { parseDuration } from '../../run/duration.ts'
+import { readBudget } from '../budget.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
 
@@ -27,6 +28,7 @@ interface AddOptions {
   readonly target: readonly string[]
   readonly action: readonly string[]
   readonly maxTtl: string
+  readonly maxBudget?: string
   readonly allowReuse?: true
   readonly privateNetwork: readonly string[]
   readonly trustedCa?: string
@@ -69,6 +71,7 @@ function registerAdd(issuer: Command, context: CommandContext): void {
     .option('--target <id>', 'a target its tasks may name; repeatable', append, [])
     .option('--action <id>', 'an action its tasks may name; * at its end means any that starts so; repeatable', append, [])
     .option('--max-ttl <duration>', 'longest life of its tasks', '15m')
+    .option('--max-budget <amounts>', 'most that its tasks may use: requests=100,writes=5')
     .option('--allow-reuse', 'accept a token again until it expires; for tokens that are files, as in Kubernetes')
     .option('--private-network <cidr>', 'a private network it may live in; repeatable', append, [])
     .option('--trusted-ca <path>', 'PEM file of the CA that signed its certificate')
@@ -97,6 +100,7 @@ async function fromOptions(id: string | undefined, options: AddOptions): Promise
     targets,
     actions,
     maxTtlSeconds: parseDuration(options.maxTtl, '--max-ttl'),
+    ...(options.maxBudget !== undefined && { maxBudget: readBudget(options.maxBudget, '--max-budget') }),
   }
   const trustedCa = options.trustedCa === undefined ? {} : { trustedCa: await readText(options.trustedCa) }
   return { id, kind, issuer, audience, allowReuse, privateNetworks: options.privateNetwork, ...trustedCa, rules: [rule] }
@@ -130,9 +134,9 @@ function describe({ id, issuer, audience, rules }: ShownIssuer): string {
   return [`${id}  ${issuer}  audience ${audience}`, ...lines].join('\n')
 }
 
-function describeRule({ claims, owner, targets, actions, maxTtlSeconds }: IssuerRule): string {
+function describeRule({ claims, owner, targets, actions, maxTtlSeconds, maxBudget = {} }: IssuerRule): string {
   const wanted = Object.entries(claims).map(([name, value]) => `${name} = ${value}`)
-  return `${wanted.join(', ')}; owner ${owner}; targets ${targets.join(' ')}; actions ${actions.join(' ')}; at most ${maxTtlSeconds} s`
+  return `${wanted.join(', ')}; owner ${owner}; targets ${targets.join(' ')}; actions ${actions.join(' ')}; at most ${[`${maxTtlSeconds} s`, ...Object.entries(maxBudget).map(([unit, amount]) => `${amount} ${unit}`)].join(', ')}`
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -4,6 +4,7 @@ import { StintError } from '../../errors.ts'
 import { parseDuration } from '../../run/duration.ts'
 import { HIDDEN } from '../../run/hide.ts'
 import type { ProofKey } from '../../run/task-session.ts'
+import { readBudget } from '../budget.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { NotStarted } from '../failure.ts'
 
@@ -14,6 +15,7 @@ interface Options {
   readonly owner?: string
   readonly ttl?: string
   readonly ticket?: string
+  readonly budget?: string
   readonly label?: string[]
   readonly sandbox: 'auto' | 'require' | 'off'
   readonly allow?: string[]
@@ -46,6 +48,7 @@ export const register: Register = (program, context) => {
     )
     .option('--owner <person>', 'who answers for it (default: you)')
     .option('--ttl <duration>', 'how long at most, such as 15m')
+    .option('--budget <amounts>', 'what it may use, such as requests=100,writes=5; after that you are asked for more')
     .option('--ticket <reference>', 'the ticket it belongs to')
     .option('--label <label>', 'a label for policies to match; repeatable', each)
     .addOption(new Option('--sandbox <when>', 'confine the command').choices(['auto', 'require', 'off']).default('auto'))
@@ -63,12 +66,13 @@ export const register: Register = (program, context) => {
 
 async function run(command: readonly string[], options: Options, context: CommandContext): Promise<number> {
   const { runTask } = await import('../../run/run.ts')
-  const { task: purpose, target: targets, action: actions = ['*'], label: labels = [], owner, ticket, ttl } = options
+  const { task: purpose, target: targets, action: actions = ['*'], label: labels = [], owner, ticket, ttl, budget } = options
   if (purpose.trim() === '') throw new StintError('invalid_argument', '--task says in words what the command is for')
   const wanted = {
     ...{ purpose, targets, labels, actions },
     ...(owner !== undefined && { owner }),
     ...(ticket !== undefined && { ticket }),
+    ...(budget !== undefined && { budget: readBudget(budget, '--budget') }),
     ...(ttl !== undefined && { ttlSeconds: parseDuration(ttl, '--ttl') }),
   }
   const { sandbox, allow: allowed = [], show: shown = [], env: passed = [] } = options

@@ -4,6 +4,7 @@ import type { Page, ShownTask, StartedTask } from '../../api/verbs.ts'
 import type { FoundEntry } from '../../audit/search.ts'
 import type { Task } from '../../model.ts'
 import { parseDuration } from '../../run/duration.ts'
+import { describeBudget, readBudget } from '../budget.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
@@ -18,6 +19,7 @@ interface StartOptions {
   readonly owner?: string
   readonly ticket?: string
   readonly label: readonly string[]
+  readonly budget?: string
   readonly key: string
   readonly parent?: string
 }
@@ -28,6 +30,7 @@ export const register: Register = (program, context) => {
   registerList(task, context)
   registerShow(task, context)
   registerStart(task, context)
+  registerBudget(task, context)
   task
     .command('end <task>')
     .description('end a task; everything under it stops at once')
@@ -35,6 +38,21 @@ export const register: Register = (program, context) => {
     .action(async (id: string, { reason }: { reason: string }) => {
       const ended = await context.call<Task>('POST', `${pathOf(id)}/end`, { reason })
       context.output.print(ended, (one) => `${one.id} is ${one.state}.`)
+    })
+}
+
+function registerBudget(task: Command, { call, output }: CommandContext): void {
+  task
+    .command('budget <task>')
+    .description('show what a task may use and has used, or raise it: a task that was paused goes on')
+    .option('--raise <amounts>', 'by how much: writes=+10, or several with commas between')
+    .option('--reason <text>', 'why, for the log')
+    .action(async (id: string, { raise, reason }: { raise?: string; reason?: string }) => {
+      const body = raise && { raise: readBudget(raise.replaceAll('=+', '='), '--raise'), ...(reason !== undefined && { reason }) }
+      const shown = body ? await call<ShownTask>('POST', `${pathOf(id)}/budget`, body) : await call<ShownTask>('GET', pathOf(id))
+      output.print({ task: shown.id, budgets: shown.budgets }, ({ budgets }) =>
+        budgets.length === 0 ? 'It has no budget of its own.' : budgets.map(describeBudget).join('\n'),
+      )
     })
 }
 
@@ -87,6 +105,7 @@ function registerStart(task: Command, { call, output }: CommandContext): void {
     .option('--ttl <duration>', 'its life: 90s, 15m, 2h')
     .option('--owner <person>', 'the human who answers for it')
     .option('--parent <task>', 'the task it is a part of: it narrows what that one may do, and ends with it')
+    .option('--budget <amounts>', 'what it may use: requests=100,writes=5; after that its owner is asked for more')
     .option('--ticket <text>', 'the ticket it is done for')
     .option('--label <text>', 'a label for policies; repeatable', append, [])
     .addHelpText(
@@ -104,7 +123,7 @@ Example:
     })
 }
 
-function wish({ task, target, action, ttl, owner, ticket, label }: StartOptions) {
+function wish({ task, target, action, ttl, owner, ticket, label, budget }: StartOptions) {
   return {
     purpose: task,
     targets: target,
@@ -113,6 +132,7 @@ function wish({ task, target, action, ttl, owner, ticket, label }: StartOptions)
     ...(ttl !== undefined && { ttlSeconds: parseDuration(ttl, '--ttl') }),
     ...(owner !== undefined && { owner }),
     ...(ticket !== undefined && { ticket }),
+    ...(budget !== undefined && { budget: readBudget(budget, '--budget') }),
   }
 }
 
@@ -146,6 +166,7 @@ function describe(task: ShownTask): string {
     ['ticket', task.ticket],
     ['labels', task.labels.join(' ') || undefined],
     ['chain', task.ancestors.length === 0 ? undefined : [task.owner, ...task.ancestors.toReversed(), task.id].join(' › ')],
+    ...task.budgets.map((one): [string, string] => ['budget', describeBudget(one)]),
     ['children', task.children.join(' ') || undefined],
     ['started', new Date(task.startedAt).toISOString()],
     ['expires', new Date(task.expiresAt).toISOString()],

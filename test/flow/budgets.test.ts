@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Page, ShownTask } from '../../src/api/verbs.ts'
+import type { Approval } from '../../src/approvals/approval.ts'
+import type { FoundEntry } from '../../src/audit/search.ts'
+import { createClient } from '../../src/cli/client.ts'
+import type { Task } from '../../src/model.ts'
+import { AGENT, type Agent, speakWith } from '../fakes/asking.ts'
+import { finish, type Installation, startStint } from '../fakes/stint.ts'
+import { startUpstream, type Upstream } from '../fakes/upstream.ts'
+import { declared, succeed } from '../fakes/world.ts'
+
+describe('a task with a budget', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'stint-budget-'))
+  let stint: Installation
+  let shop: Upstream
+  let agent: Agent
+  let arrived = 0
+  const call: ReturnType<typeof createClient>['call'] = (...asked) => createClient(() => stint.home).call(...asked)
+  const ask = async (method: string) => {
+    const { status, text } = await agent.ask({ url: `https://localhost:${shop.port}/orders`, method, headers: {} })
+    return status === 200 ? 'let through' : JSON.parse(text)
+  }
+  const taskOf = async (): Promise<string> => (await call<Page<Task>>('GET', '/v1/tasks?state=live')).items[0]?.id ?? ''
+  const questions = async () => (await call<Page<Approval>>('GET', '/v1/approvals?state=pending')).items
+
+  before(async () => {
+    shop = await startUpstream(directory, 'upstream-key-of-the-shop', (request, response) => {
+      arrived += 1
+      request.resume().on('end', () => response.end('sold'))
+    })
+    stint = await startStint({ STINT_MAX_TASK_BUDGET: 'requests=10', STINT_TASK_BUDGET: 'requests=4' })
+    await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'development', ...declared(shop)]))
+    await succeed(stint.cli(['credential', 'add', 'key'], 'upstream-key-of-the-shop'))
+    const wish = ['run', '--task', 'sell kettles', '--target', 'shop', '--budget', 'writes=1']
+    agent = speakWith(stint.spawn([...wish, '--', ...AGENT], { stdio: ['pipe', 'pipe', 'pipe'], cwd: directory }))
+  })
+  after(async () => {
+    await agent?.end()
+    await stint?.stop()
+    await shop?.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  test('is paused by the request that needs more than is left, and its owner is asked once', async () => {
+    assert.equal(await ask('POST'), 'let through')
+    for (const method of ['POST', 'GET', 'POST']) {
+      const refusal = await ask(method)
+      assert.deepEqual([refusal.code, refusal.approver], ['budget_exceeded', 'owner'])
+      assert.match(refusal.detail, /1 writes, has too little left/)
+    }
+    assert.equal(arrived, 1)
+    const asked = await questions()
+    assert.deepEqual(
+      asked.map(({ action, resource, taskId }) => [action, resource, taskId]),
+      [['stint:Task::raise', 'writes by 1', await taskOf()]],
+    )
+    const { stdout } = await succeed(stint.cli(['approvals', 'list']))
+    assert.match(stdout, /raise the budget of task_\S+ by 1 writes, from 1/)
+  })
+
+  test('goes on with the next request when its owner said yes, once', async () => {
+    const [question] = await questions()
+    await succeed(stint.cli(['approvals', 'grant', question?.id ?? '']))
+    assert.equal(await ask('POST'), 'let through')
+    assert.equal((await ask('POST')).code, 'budget_exceeded')
+    assert.equal(arrived, 2)
+  })
+
+  test('stays paused where they said no, and goes on when it is raised', async () => {
+    const [question] = await questions()
+    await succeed(stint.cli(['approvals', 'deny', question?.id ?? '', '--reason', 'enough kettles']))
+    const refusal = await ask('GET')
+    assert.equal(refusal.code, 'budget_exceeded')
+    assert.match(refusal.reasons.join(' '), /enough kettles/)
+    const task = await taskOf()
+    const { stdout } = await succeed(stint.cli(['task', 'budget', task, '--raise', 'writes=+1']))
+    assert.equal(stdout, 'requests: 2 of 4 used\nwrites: 2 of 3 used\n')
+    assert.equal(await ask('POST'), 'let through')
+    assert.match((await succeed(stint.cli(['task', 'show', task]))).stdout, /budget +writes: 3 of 3 used/)
+  })
+
+  test('has the usual budget for what it does not name; its pauses and raises are in the log', async () => {
+    assert.equal(await ask('GET'), 'let through')
+    assert.match((await ask('GET')).detail, /4 requests/)
+    const { budgets, id } = await call<ShownTask>('GET', `/v1/tasks/${await taskOf()}`)
+    assert.deepEqual(budgets[0], { unit: 'requests', limit: 4, used: 4, isPaused: true })
+    const acts = async (action: string) =>
+      (await call<Page<FoundEntry>>('GET', `/v1/audit/entries?action=${action}&task=${id}`)).items.length
+    assert.equal(await acts('stint:Task::pause'), 3)
+    assert.equal(await acts('stint:Task::raise'), 1)
+  })
+
+  test('cannot ask for more than the settings allow, nor for what nobody counts', async () => {
+    for (const [budget, words] of [
+      ['requests=11', 'its budget of 11 requests is more than 10'],
+      ['miracles=1', '--budget takes whole numbers by name'],
+      ['writes=-1', '--budget takes whole numbers by name'],
+    ] as const) {
+      const wish = ['run', '--task', 'x', '--target', 'shop', '--budget', budget, '--', 'true']
+      const { code: exit, stderr } = await finish(stint.spawn(wish))
+      assert.equal(exit, 125)
+      assert.ok(stderr.includes(words), stderr)
+    }
+  })
+})
