@@ -17,6 +17,7 @@ interface Output {
 const OUTPUTS: readonly Output[] = [
   index('src/credentials/connectors', 'CONNECTORS', 'Connector', '../connector.ts', 'Every connector, by kind.'),
   index('src/identity/issuers', 'ISSUERS', 'Issuer', '../issuer.ts', 'Every kind of issuer.'),
+  index('src/scanner/rules', 'RULES', 'readonly Rule[]', '../rule.ts', 'Every rule, by the file it stands in.'),
   { path: 'src/cli/commands/index.ts', make: commands },
   { path: 'docs/reference/errors.md', make: errors },
   { path: 'docs/reference/config.md', make: config },
@@ -52,7 +53,7 @@ function index(folder: string, name: string, type: string, contract: string, abo
     const entries = kinds.map((kind) => (camel(kind) === kind ? kind : `'${kind}': ${camel(kind)}`))
     return [
       `// ${NOTICE} from the files in this folder. Do not edit.`,
-      ...[`import type { ${type} } from '${contract}'`, ...imports],
+      ...[`import type { ${type.replace(/^readonly |\[\]$/g, '')} } from '${contract}'`, ...imports],
       '',
       `/** ${about} */`,
       list(`export const ${name}: Readonly<Record<string, ${type}>> = {`, entries, '}', ' '),

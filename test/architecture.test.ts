@@ -110,6 +110,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   },
   run: { value: ['host'], type: [] },
   backup: { value: [], type: [] },
+  scanner: { value: [], type: [] },
 }
 /** These join the rooms, so they may see all of them. */
 const JOINERS = [

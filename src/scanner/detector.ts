@@ -1,0 +1,115 @@
+import { createAutomaton, type Hits } from './automaton.ts'
+import { entropyOf, isStandIn } from './likeness.ts'
+import type { Confidence, Reach, Rule } from './rule.ts'
+
+/** One match of a rule. It holds the secret: it stays where it was made. */
+export interface Match {
+  readonly rule: Rule
+  /** Offsets of the secret in the bytes that were read. */
+  readonly start: number
+  readonly end: number
+  /** The secret, each byte as one character. */
+  readonly secret: string
+}
+
+/** Finds what the rules know in `bytes[from … to)`, in the order of the places. */
+export type Detect = (bytes: Buffer, from: number, to: number) => Match[]
+
+const REACH: Reach = { before: 64, after: 512 }
+const WORTH: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 }
+
+/** How far before a match its pattern may look. */
+const LOOK_BEHIND = 3
+
+/** A rule as it is tried where one of its keywords stands. */
+interface Trial {
+  readonly rule: Rule
+  readonly pattern: RegExp
+  readonly reach: Reach
+  /** Up to where its last match goes: what begins before is known. */
+  knownTo: number
+}
+
+/** How many bytes a match and what it is known by take at most: what a reader of parts has to keep of the part before. */
+export function reachOf(rules: readonly Rule[]): number {
+  return Math.max(0, ...rules.map(({ reach = REACH }) => LOOK_BEHIND + reach.before + reach.after))
+}
+
+/**
+ * A detector by these rules. Of matches that overlap one is kept: of the rule that is surer, else the longer one, else that of the earlier
+ * rule. Throws RangeError for a keyword that is none.
+ */
+export function createDetector(rules: readonly Rule[]): Detect {
+  const keywords = [...new Set(rules.flatMap((rule) => rule.keywords))]
+  const trials = rules.map((rule): Trial => {
+    return { rule, pattern: new RegExp(rule.pattern.source, 'dg'), reach: rule.reach ?? REACH, knownTo: 0 }
+  })
+  const trialsOf = keywords.map((keyword) => trials.filter(({ rule }) => rule.keywords.includes(keyword)))
+  const findKeywords = createAutomaton(keywords)
+
+  return (bytes, from, to) => {
+    const hits = findKeywords(bytes, from, to)
+    if (hits.count === 0) return []
+    for (const trial of trials) trial.knownTo = from
+    const found: Match[] = []
+    for (const [keyword, end] of inOrder(hits)) {
+      const start = end - (keywords[keyword] ?? '').length
+      for (const trial of trialsOf[keyword] ?? []) {
+        if (trial.knownTo <= start) tryAt(trial, { bytes, from, to, start, end }, found)
+      }
+    }
+    return withoutOverlaps(found)
+  }
+}
+
+/** A keyword at `start … end` of the bytes that are read. */
+interface Place {
+  readonly bytes: Buffer
+  readonly from: number
+  readonly to: number
+  readonly start: number
+  readonly end: number
+}
+
+/** Finds the matches that begin before the keyword or with it; those that begin later have a keyword of their own. */
+function tryAt(trial: Trial, { bytes, from, to, start, end }: Place, found: Match[]): void {
+  const { rule, pattern, reach } = trial
+  const first = Math.max(trial.knownTo, start - reach.before)
+  const base = Math.max(from, first - LOOK_BEHIND)
+  const text = bytes.toString('latin1', base, Math.min(to, end + reach.after))
+  pattern.lastIndex = first - base
+  for (let match = pattern.exec(text); match !== null && base + match.index <= start; match = pattern.exec(text)) {
+    const [secretAt, secretEnd] = match.indices?.groups?.secret ?? match.indices?.[0] ?? [0, 0]
+    const secret = text.slice(secretAt, secretEnd)
+    if (isSecret(rule, secret)) {
+      found.push({ rule, start: base + secretAt, end: base + secretEnd, secret })
+      trial.knownTo = base + pattern.lastIndex
+    } else pattern.lastIndex = match.index + 1 // a shorter way to begin may hold
+  }
+}
+
+function isSecret({ check, entropy }: Rule, secret: string): boolean {
+  if (secret === '' || (entropy !== undefined && entropyOf(secret) < entropy)) return false
+  return check === undefined ? !isStandIn(secret) : check(secret)
+}
+
+/** Hits by the ends of their keywords. */
+function inOrder({ keywords, ends, count }: Hits): (readonly [keyword: number, end: number])[] {
+  const all = Array.from({ length: count }, (_, i) => [keywords[i] as number, ends[i] as number] as const)
+  return all.sort(([, one], [, other]) => one - other)
+}
+
+function withoutOverlaps(found: Match[]): Match[] {
+  const kept: Match[] = []
+  for (const match of found.sort((one, other) => one.start - other.start)) {
+    const last = kept.at(-1)
+    if (last === undefined || match.start >= last.end) kept.push(match)
+    else if (isBetter(match, last)) kept[kept.length - 1] = match
+  }
+  return kept
+}
+
+function isBetter(one: Match, other: Match): boolean {
+  const [mine, theirs] = [WORTH[one.rule.confidence], WORTH[other.rule.confidence]]
+  return mine === theirs ? one.end - one.start > other.end - other.start : mine > theirs
+}
