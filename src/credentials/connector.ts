@@ -83,6 +83,8 @@ export interface AnswerVerbs {
   setChanged(action: Pick<Action, 'id' | 'resource'>, isChanged: boolean): void
   /** Tells the operator what did not reach the caller. */
   noteHeldBack(what: string): void
+  /** Tells the target something of Stint's own in place of its client, such as that what it asked is refused. */
+  answerBack(message: Uint8Array): void
 }
 
 /** An answer's bytes on their way back. `push` throws `upstream_failed` for what cannot be read: the answer is broken off. */

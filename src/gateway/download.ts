@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Transform } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { createDecoder } from './decode.ts'
-import type { Order } from './forward.ts'
+import type { Order, ReadStart } from './forward.ts'
 import type { Plan } from './inject.ts'
 import type { Reply } from './reply.ts'
 import type { Rewrite } from './rewrite.ts'
@@ -23,14 +23,14 @@ type Controller = Pick<Dispatcher.DispatchController, 'pause' | 'resume'>
 export function createDownload(
   order: Order,
   plan: Plan,
-  status: number,
-  headers: IncomingHttpHeaders,
+  start: Omit<ReadStart, 'headers'> & { readonly headers: IncomingHttpHeaders },
   controller: Controller,
   onBroken: (error: Error) => void,
 ): Download {
   const { reply } = order.arrival
+  const { status, headers } = start
   const length = headers['content-length']
-  const reader = order.readAnswer?.({ status, headers })
+  const reader = order.readAnswer?.(start)
   if (reader === undefined && plan.scrubber.isEmpty) return new DirectDownload(reply, controller, undefined, length)
   const encoding = headers['content-encoding']
   const isPlain = encoding === undefined || encoding.toLowerCase() === 'identity'

@@ -6,6 +6,7 @@ import type { Lease } from '../credentials/lease.ts'
 import { asStintError, StintError } from '../errors.ts'
 import type { Flow, HostRule, Operation, Outcome } from '../model.ts'
 import { headersBack, trailersBack } from './answer.ts'
+import { type AnswerBack, createAnswerBack } from './answer-back.ts'
 import type { Arrival } from './arrival.ts'
 import { createDownload, type Download, mayHaveBody } from './download.ts'
 import { countGarbage } from './garbage.ts'
@@ -23,7 +24,12 @@ export interface Order {
   readonly hasBody: boolean
   readonly prefix: Prefix
   /** Reads the answer before the client does; undefined, also for one answer, where its bytes pass as they are. */
-  readonly readAnswer?: ((start: Omit<AnswerStart, 'asked'>) => AnswerReader | undefined) | undefined
+  readonly readAnswer?: ((start: ReadStart) => AnswerReader | undefined) | undefined
+}
+
+/** An answer as it starts, and a way to tell its target something. */
+export interface ReadStart extends Omit<AnswerStart, 'asked'> {
+  readonly answerBack: AnswerBack
 }
 
 /** Sends an order to its target and the answer back. Throws `StintError` only while the client has been told nothing. */
@@ -159,7 +165,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200 || this.#over) return // interim answers are for the hop that asked
     this.#tally.status = status
     const { reply } = this.#order.arrival
-    this.#download = createDownload(this.#order, this.#plan, status, headers, controller, (error) => this.#onBroken(error))
+    const { operation } = this.#order
+    const enter = () => this.#pools.enter(this.#plan.lease, operation)
+    const answerBack = createAnswerBack(operation, this.#plan, this.#flow, enter)
+    const start = { status, headers, answerBack }
+    this.#download = createDownload(this.#order, this.#plan, start, controller, (error) => this.#onBroken(error))
     const { scrubber } = this.#plan
     const phrase = scrubber.isEmpty ? reason : scrubber.text(reason)
     const takesTrailers = reply.takesTrailers && mayHaveBody(this.#order.operation.method, status)

@@ -151,12 +151,14 @@ export function createHandle(
     const { target, task, correlationId } = decided
     const { readAnswer, sessionField } = target === undefined ? {} : verbs.connectorOf(target)
     if (target === undefined || task === undefined || (readAnswer === undefined && sessionField === undefined)) return undefined
+    const noteHeldBack = (what: string): void => verbs.noteHeldBack(correlationId, what)
     return (start) => {
       if (sessionField !== undefined && start.status < 300) sessions.bind(start.headers[sessionField], { target, task })
       return readAnswer?.({ ...start, asked }, target, {
         foresee: (action) => verbs.foresee(decided, action),
         setChanged: (action, isChanged) => changedTools.set(target, action, isChanged),
-        noteHeldBack: (what) => verbs.noteHeldBack(correlationId, what),
+        noteHeldBack,
+        answerBack: (message) => start.answerBack(message, (why) => noteHeldBack(`its server could not be told so: ${why}`)),
       })
     }
   }

@@ -43,7 +43,7 @@ const begun = (protocolVersion: string, capabilities: object = { tools: {} }) =>
   serverInfo: {},
 })
 
-async function openMany(servers: Readonly<Record<string, number>>, denies = (_: { resource: string }) => false) {
+async function openMany(servers: Readonly<Record<string, number>>, denies = (_: { id: string; resource: string }) => false) {
   const targets: Target[] = Object.entries(servers).map(([id, port]) => ({
     ...targetAt({ id, host: `${id.replaceAll('_', '-')}.test`, port }),
     connector: 'mcp',
@@ -276,6 +276,27 @@ describe('the address of many MCP servers', () => {
     assert.equal((message.error as { data: { code: string } }).data.code, 'denied')
     assert.deepEqual(rig.decided().at(-1), { kind: 'decide', action: 'mcp:Tool::call', resource: 'one tool/bad' })
     assert.equal(one.got.length, 1)
+  })
+
+  test('lets no server wait for a question that policy keeps from the client: it is told so, in its session', async () => {
+    let asked: ServerResponse | undefined
+    const one = await startServer({
+      initialize: begun('2025-11-25'),
+      'tools/call'(response) {
+        asked = response.writeHead(200, { 'content-type': 'text/event-stream' })
+        response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 'q', method: 'elicitation/create', params: {} })}\n\n`)
+      },
+      answer(response) {
+        response.writeHead(202).end()
+        asked?.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [] } })}\n\n`)
+      },
+    })
+    const { rig } = await openMany({ one: one.port }, ({ id }) => id === 'mcp:Client::elicit')
+    const call = { id: 1, method: 'tools/call', params: { name: 'one__a' } }
+    const { text } = await send(rig.port, call, await begin(rig.port))
+    assert.ok(!text.includes('elicitation') && text.includes('"content":[]'), text)
+    const { id, error, headers } = one.got.at(-1) as (typeof one.got)[number]
+    assert.deepEqual([id, (error as { code: number }).code, headers?.['mcp-session-id']], ['q', -32010, 'own-1'])
   })
 
   test('refuses a session that it never gave, one that ended, a page in a browser, and a caller who proves nothing', async () => {

@@ -3,7 +3,7 @@ import type { Target } from '../../model.ts'
 import type { AnswerReader, AnswerStart, AnswerVerbs } from '../connector.ts'
 import { createEventReader } from './event-stream.ts'
 import { readRequest } from './mcp-action.ts'
-import { McpFault, RPC } from './mcp-fault.ts'
+import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { isDisguised, showUsable } from './mcp-lists.ts'
 import { isMembers, type McpMessage, messageOf } from './mcp-message.ts'
 import { isServerNotification, serverRequestNamed } from './mcp-methods.ts'
@@ -48,7 +48,7 @@ function passMessage(text: string, target: Target, verbs: AnswerVerbs): string |
   if (message === undefined) return held('what is no message of MCP')
   if (message.kind === 'notification')
     return isServerNotification(message.method) ? text : held('a notification of no known method')
-  if (message.kind === 'request') return mayAsk(message.method) ? text : undefined
+  if (message.kind === 'request') return mayAsk(message.method) ? text : refuseIt(message.id)
   const { result } = message
   if (result !== undefined && isDisguised(result)) return held('a result whose member is spelled in another case')
   if (!Object.values(result?.inputRequests ?? {}).every(isAllowedInput)) return undefined
@@ -66,6 +66,12 @@ function passMessage(text: string, target: Target, verbs: AnswerVerbs): string |
     else if (verbs.foresee({ ...action, resource: '', parameters: { method } }) === 'allow') return true
     else held(`${action.id}, which policy does not allow`)
     return false
+  }
+
+  /** So that its server does not wait for who never hears of it. */
+  function refuseIt(id: RpcId): undefined {
+    const error = { code: RPC.refused, message: 'Stint: the client is not asked this under the task’s policy.' }
+    verbs.answerBack(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error })))
   }
 
   function held(what: string): undefined {

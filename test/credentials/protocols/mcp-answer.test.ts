@@ -17,16 +17,18 @@ const ASKED: Operation = {
 /** What the client gets of an answer, where policy says `effect` to an action; and what the operator hears. */
 function readAs(type: string, text: string, { status = 200, effect = (_: Action): Effect => 'allow', target = OPEN } = {}) {
   const held: string[] = []
+  const told: { id: unknown; error: { code: number } }[] = []
   const changed = new Map<string, boolean>()
   const verbs = {
     foresee: effect,
     noteHeldBack: (what: string) => void held.push(what),
+    answerBack: (message: Uint8Array) => void told.push(JSON.parse(Buffer.from(message).toString())),
     setChanged: ({ resource }: Pick<Action, 'resource'>, is: boolean) => void changed.set(resource, is),
   }
   const reader = mcp.readAnswer?.({ asked: ASKED, status, headers: { 'content-type': type } }, target, verbs)
-  if (reader === undefined) return { text, held, changed }
+  if (reader === undefined) return { text, held, changed, told }
   const read = Buffer.concat([reader.push(Buffer.from(text)), reader.end()])
-  return { text: read.toString(), held, changed }
+  return { text: read.toString(), held, changed, told }
 }
 
 const only =
@@ -111,10 +113,11 @@ describe('an answer of an MCP server', () => {
 
   test('asks of the client what policy would allow, and else the operator hears of it', () => {
     const text = 'id: 1\ndata: {"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}\n\n'
-    assert.equal(readAs(EVENTS, text).text, text)
+    assert.deepEqual([readAs(EVENTS, text).text, readAs(EVENTS, text).told], [text, []])
     for (const effect of ['deny', 'needs-approval'] as const) {
-      const { text: given, held } = readAs(EVENTS, text, { effect: () => effect })
+      const { text: given, held, told } = readAs(EVENTS, text, { effect: () => effect })
       assert.deepEqual([given, held], ['id: 1\n\n', ['mcp:Client::sample, which policy does not allow']])
+      assert.deepEqual([told.length, told[0]?.id, told[0]?.error.code], [1, 1, -32010], 'the server does not wait')
     }
   })
 
