@@ -12,15 +12,18 @@ import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import type { LeaseRecord } from './credentials/lease-record.ts'
-import type { PlugPoint } from './credentials/minting.ts'
+import type { Io, PlugPoint } from './credentials/minting.ts'
+import { injectionsOf } from './credentials/protocols/placement.ts'
 import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
 import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
 import { createIo } from './gateway/io.ts'
+import { createProgramIo } from './gateway/program-io.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
 import type { Rooms } from './rooms.ts'
+import type { Secret } from './secret.ts'
 import { admit, type BudgetBounds, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
 import { PRESETS, presetVariables } from './targets/presets.ts'
 import type { Tasks } from './tasks/tasks.ts'
@@ -130,12 +133,20 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     if (connector?.readPins === undefined)
       throw new StintError('invalid_argument', `a target of ${target.connector} has no tools to pin`)
     const standing = target.credentialId === undefined ? undefined : vault.open(target.credentialId)
-    const pins = await connector.readPins({ target, standing }, createIo(parts.dial, target.hosts, target, Date.now))
+    const pins = await connector.readPins({ target, standing }, ioFor(target, standing))
     await targets.replace(target, {
       ...target,
       settings: { ...target.settings, pinned_tools: pins.map(({ setting }) => setting) },
     })
     return pins.map(({ name, digest, change }) => ({ name, digest, change }))
+  }
+
+  /** The way of Stint itself to a target. */
+  function ioFor(target: Target, standing: Secret | undefined): Io {
+    const program = CONNECTORS[target.connector]?.programOf?.(target)
+    if (program === undefined) return createIo(parts.dial, target.hosts, target, Date.now)
+    const injections = injectionsOf(target.placement, standing)
+    return createProgramIo(parts.programs, { targetId: target.id, program, injections }, Date.now)
   }
 
   /** Without it nothing that it minted could be revoked. */
@@ -309,6 +320,9 @@ async function storeState({ tasks, gateways }: Parts): Promise<string> {
 
 /** Reaches each exact host of the target, without a credential. */
 async function probe(target: Target, dial: Dial): Promise<readonly ProbeStep[]> {
+  const program = CONNECTORS[target.connector]?.programOf?.(target)
+  if (program !== undefined)
+    return [{ step: `start ${program.command}`, ok: true, detail: 'a program: `stint mcp pin` starts it and asks for its tools' }]
   return Promise.all(target.hosts.map((host) => probeHost(host, target, dial)))
 }
 

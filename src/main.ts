@@ -257,7 +257,7 @@ function joinGateway(
   { config, log, report }: Pick<Opening, 'config' | 'log' | 'report'>,
   { serve, refuseUndecided }: ReturnType<typeof joinRequest>,
 ): Gateway {
-  const { targets, identity, flows, ca, dial, policy } = rooms
+  const { targets, identity, flows, ca, dial, programs, policy } = rooms
   return createGateway(
     {
       ...{ serve, refuseUndecided, report },
@@ -293,7 +293,7 @@ function joinGateway(
       },
     },
     {
-      ...{ host: config.host, port: config.gatewayPort, maxConnections: config.maxConnections, ca, dial },
+      ...{ host: config.host, port: config.gatewayPort, maxConnections: config.maxConnections, ca, dial, programs },
       approvalBodyBytes: config.approvalBodyBytes,
       approvalWaitSeconds: config.approvalWaitSeconds,
       headersTimeoutMs: config.headersTimeoutSeconds * 1000,

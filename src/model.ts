@@ -120,6 +120,17 @@ export type Placement =
   | { readonly kind: 'query'; readonly name: string }
   /** The workload writes `placeholder` where the secret belongs; it is replaced in headers, and in bodies when `body`. */
   | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean }
+  /** An environment variable of the program that Stint starts to be the target. */
+  | { readonly kind: 'env'; readonly name: string }
+
+/** A program that Stint starts to be a target, with the operator's rights (docs/decisions/0023). Never a secret. */
+export interface Program {
+  readonly command: string
+  readonly args: readonly string[]
+  /** Beside what every program is given (src/programs/start-process.ts). */
+  readonly environment: Readonly<Record<string, string>>
+  readonly directory: string
+}
 
 /** A well-known system, ready to add. `asks` names what its user must give: `host` for one that has its own, `username` for basic auth. */
 export interface Preset {

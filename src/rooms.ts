@@ -40,9 +40,11 @@ import { digestOf } from './policy/digest.ts'
 import { openPolicy } from './policy/policy.ts'
 import { findStarterChanges, installStarter } from './policy/starter.ts'
 import { readPrivate } from './private-file.ts'
+import { createPrograms } from './programs/programs.ts'
 import { createFlows } from './revocations/flows.ts'
 import { openRevocations } from './revocations/revocations.ts'
 import { createInsideCheck } from './run/inside.ts'
+import { findServerCell, type Wrap } from './run/server-cell.ts'
 import type { Membership } from './store/gateways.ts'
 import { createIdempotency } from './store/idempotency.ts'
 import { openState } from './store/open-state.ts'
@@ -94,6 +96,7 @@ export async function openRooms(opening: Opening) {
   const dial = createDial({ connectTimeoutMs: config.connectTimeoutSeconds * 1000 })
   const vault = await openVault(store, await openKeySources(config, dial, opening.log))
   const flows = createFlows(tasks.ancestors)
+  let cell: Promise<Wrap> | undefined
   const revocations = await openRevocations(store, now, tasks.ancestors)
   const targets = await createTargets(store, CONNECTORS)
   const approvals = await openApprovals(store, {
@@ -116,6 +119,18 @@ export async function openRooms(opening: Opening) {
   const isAllowed = (about: About): boolean =>
     tasks.live(about.task.id) !== undefined && revocations.covering(about) === undefined
   const credentials = createObtain({ vault, connectors: CONNECTORS, leases, isAllowed, now, report: opening.report })
+  const programs = createPrograms({
+    ...{ now, silenceMs: config.headersTimeoutSeconds * 1000, findConfine: () => (cell ??= serverCell(opening)) },
+    note: ({ taskId: task, targetId: target }, what) => opening.log.info({ task, target }, `a target’s program: ${what}`),
+    openFlow({ taskId, targetId }) {
+      const task = tasks.live(taskId)
+      if (task === undefined) return undefined
+      const { workload: id, proof } = task
+      const caller = { id, proof, issuer: 'stint', actors: [...tasks.ancestors(task)], claims: {} }
+      return flows.open({ caller, task, target: targets.get(targetId) })
+    },
+  })
+  onClose(programs.close)
   metrics.watch({
     openFlows: () => flows.size,
     pausedBudgets: () => tasks.budgets.paused,
@@ -144,6 +159,7 @@ export async function openRooms(opening: Opening) {
       revocations,
       approvals,
       dial,
+      programs,
     },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
@@ -209,6 +225,14 @@ function rotationVerbs({ now, report }: Opening, recorder: Pick<Recorder, 'recor
       await recorder.recordAct(act).catch((thrown) => Promise.reject(catalogued(thrown)))
     },
   }
+}
+
+/** Where no sandbox is to be had, the operator's log says so, and a program has what the operator has. */
+async function serverCell({ config, log }: Opening): Promise<Wrap> {
+  const found = await findServerCell(process.env.PATH ?? '', config.home)
+  if (typeof found !== 'string') return found
+  log.warn(`programs that are targets run without a sandbox and could read Stint's data directory: ${found}`)
+  return (command) => command
 }
 
 async function openStore({ config, log, onClose }: Opening): Promise<{ store: Store; gateways: Membership }> {

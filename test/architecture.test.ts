@@ -103,6 +103,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   credentials: { value: ['store'], type: ['audit'] },
   revocations: { value: ['store'], type: [] },
   approvals: { value: ['store'], type: [] },
+  programs: { value: [], type: [] },
   gateway: { value: [], type: ['broker.ts', 'audit', 'credentials'] },
   api: {
     value: ['config.ts'],

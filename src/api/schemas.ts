@@ -149,6 +149,7 @@ const placement = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('basic'), username: z.string().max(200) }),
   z.strictObject({ kind: z.literal('query'), name: words(100) }),
   z.strictObject({ kind: z.literal('placeholder'), placeholder: words(200), body: z.boolean() }),
+  z.strictObject({ kind: z.literal('env'), name: words(100) }),
 ])
 
 const hostRule = z.strictObject({ scheme: z.enum(['http', 'https', 'postgres', 'mysql', 'redis', 'ssh']), host, port })

@@ -24,9 +24,11 @@ export interface TargetOptions {
 /** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
 export async function targetFrom(name: string, options: TargetOptions): Promise<Target> {
   const preset = presetOf(name, options)
-  const hosts = options.host?.map(readHost) ?? preset?.hosts ?? []
+  const isProgram = options.set?.some((pair) => pair.startsWith('command=')) === true
+  const hosts = options.host?.map(readHost) ?? preset?.hosts ?? (isProgram ? [readHost(`${name}.mcp.internal`)] : [])
   if (hosts.length === 0) throw missing('--host', preset)
-  const credentialId = credentialOf(name, options, preset)
+  const credentialId =
+    isProgram && options.inject === undefined && !options.credential ? undefined : credentialOf(name, options, preset)
   const labels = [...(options.label ?? []), ...(preset === undefined ? [] : [presetLabel(preset.id)])]
   return {
     id: name,
@@ -94,7 +96,11 @@ function readPlacement(text: string): Placement {
   if (kind === 'header' && value !== '') return { kind, name: value, prefix: '' }
   if (kind === 'query' && value !== '') return { kind, name: value }
   if (kind === 'placeholder' && value !== '') return { kind, placeholder: value, body: true }
-  throw new StintError('invalid_argument', '--inject takes bearer, header:NAME, basic:USERNAME, query:NAME or placeholder:TEXT')
+  if (kind === 'env' && value !== '') return { kind, name: value }
+  throw new StintError(
+    'invalid_argument',
+    '--inject takes bearer, header:NAME, basic:USERNAME, query:NAME, placeholder:TEXT or env:NAME',
+  )
 }
 
 /** The port that an address without one means. */

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { Action, Effect, HostRule, Operation, Placement, Scheme, Target, Task } from '../model.ts'
+import type { Action, Effect, HostRule, Operation, Placement, Program, Scheme, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
 import type { Io, Minting, Setting } from './minting.ts'
 
@@ -9,6 +9,8 @@ export type Injection =
   | { readonly kind: 'basic'; readonly username: string; readonly value: Secret }
   | { readonly kind: 'query'; readonly name: string; readonly value: Secret }
   | { readonly kind: 'placeholder'; readonly placeholder: string; readonly body: boolean; readonly value: Secret }
+  /** An environment variable of the program that is the target. */
+  | { readonly kind: 'env'; readonly name: string; readonly value: Secret }
   /** For wire protocols: whom the entrance logs in as. */
   | { readonly kind: 'login'; readonly username: string; readonly value: Secret }
   /** For SSH: the certificate, one line as in a .pub file, and the Ed25519 key it is for (PKCS #8, PEM), which signs in the gateway. */
@@ -142,6 +144,8 @@ export interface Connector {
   readPins?(asked: { readonly target: Target; readonly standing: Secret | undefined }, io: Io): Promise<readonly ToolPin[]>
   /** The header field, in lower case, that names a session of its server. Only the task that was given a session may name it. */
   readonly sessionField?: string
+  /** The program that is the target, where it is one: nothing is dialled then. Throws `invalid_argument` for settings that do not go together. */
+  programOf?(target: Target): Program | undefined
   /** Wraps the standing secret. There is this, or `minting`. */
   obtain?(input: ObtainInput): Promise<Obtained>
   /** Makes a credential for each task instead of wrapping the standing one. */

@@ -1,4 +1,4 @@
-import type { HostRule } from '../model.ts'
+import type { HostRule, Program } from '../model.ts'
 import type { Injection } from './connector.ts'
 
 export type LeaseState = 'minting' | 'active' | 'revoking' | 'dead' | 'irrevocable'
@@ -15,6 +15,8 @@ export interface Lease {
   readonly privateNetworks: readonly string[]
   readonly trustedCa: string | undefined
   readonly injections: readonly Injection[]
+  /** What answers for its hosts instead of them. */
+  readonly program?: Program | undefined
   /** Epoch milliseconds. */
   readonly expiresAt: number
   readonly state: LeaseState

@@ -189,7 +189,8 @@ export function createObtain({
   function leaseOf({ task, target }: Allowed, id: string, injections: Lease['injections'], expiresAt: number): Lease {
     const { credentialId, hosts, privateNetworks, trustedCa } = target
     const places = { credentialId, hosts, privateNetworks, trustedCa }
-    return { id, taskId: task.id, targetId: target.id, ...places, injections, expiresAt, state: 'active' }
+    const program = connectorOf(target).programOf?.(target)
+    return { id, taskId: task.id, targetId: target.id, ...places, injections, program, expiresAt, state: 'active' }
   }
 
   function lasts(lease: Lease, decision: Decision): boolean {

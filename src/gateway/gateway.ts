@@ -14,6 +14,7 @@ import { createHandle, type HttpVerbs } from './http.ts'
 import { createMysql } from './mysql.ts'
 import { createPools } from './pools.ts'
 import { createPostgres, type PostgresVerbs } from './postgres.ts'
+import { NO_PROGRAMS, type ProgramServers } from './program-route.ts'
 import { createRedis } from './redis.ts'
 import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { Http1Reply } from './reply-http1.ts'
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   readonly approvalWaitSeconds: number
   readonly ca: Ca
   readonly dial: Dial
+  /** What answers for targets that are programs. */
+  readonly programs?: ProgramServers
 }
 
 /** The forward proxy that workloads reach the world through. */
@@ -63,7 +66,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   const sockets = new Set<Socket>()
   let stopping = false
   const isStopping = () => stopping
-  const pools = createPools({ dial: options.dial, headersTimeoutMs: options.headersTimeoutMs })
+  const pools = createPools({ programs: NO_PROGRAMS, ...options })
   const handle = createHandle(verbs, createForward(pools), { ...options, isStopping })
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options, connections)

@@ -2,8 +2,9 @@ import type { Socket } from 'node:net'
 import { type Dispatcher, Pool } from 'undici'
 import type { Lease } from '../credentials/lease.ts'
 import { StintError } from '../errors.ts'
-import type { Operation } from '../model.ts'
+import type { Operation, Program } from '../model.ts'
 import type { Dial } from './dial.ts'
+import { createProgramRoute, type ProgramServers, tenantOf } from './program-route.ts'
 
 /** Kept-alive connections to one place of one target. */
 export interface Route {
@@ -35,13 +36,15 @@ const MAX_HEADER_BYTES = 64 * 1024
 /** One for all, as for BROKEN_OFF in forward.ts. */
 const NOBODY_WAITS = new StintError('revoked', 'nobody waits for this connection')
 
-/** Pools over `dial`. */
-export function createPools(options: { dial: Dial; headersTimeoutMs: number }): Pools {
+/** Pools over `dial`; a lease of a program goes to `programs`. */
+export function createPools(options: { dial: Dial; headersTimeoutMs: number; programs: ProgramServers }): Pools {
   const ways = new Map<string, Way>()
   const prefixes = new WeakMap<Lease, string>()
+  const programs = new WeakMap<Lease, Route>()
   return { enter, dial, close }
 
   function enter(lease: Lease, { scheme, host, port }: Place): Route {
+    if (lease.program !== undefined) return programs.get(lease) ?? routeTo(lease, lease.program)
     const origin = `${scheme}://${host}:${port}`
     const key = prefixOf(lease) + origin
     let way = ways.get(key)
@@ -52,6 +55,12 @@ export function createPools(options: { dial: Dial; headersTimeoutMs: number }): 
     }
     way.exchanges += 1
     return way
+  }
+
+  function routeTo(lease: Lease, program: Program): Route {
+    const route = createProgramRoute(options.programs, tenantOf(program, lease))
+    programs.set(lease, route)
+    return route
   }
 
   function prefixOf(lease: Lease): string {
@@ -85,7 +94,8 @@ export function createPools(options: { dial: Dial; headersTimeoutMs: number }): 
     return way
   }
 
-  function dial({ trustedCa, privateNetworks }: Lease, { scheme, host, port }: Place): Promise<Socket> {
+  async function dial({ trustedCa, privateNetworks, program }: Lease, { scheme, host, port }: Place): Promise<Socket> {
+    if (program !== undefined) throw new StintError('upstream_failed', 'a program takes no trailers')
     return options.dial.dial({ host, port, tls: scheme === 'https', trustedCa, privateNetworks })
   }
 

@@ -9,6 +9,8 @@ const SENSITIVITIES: readonly Sensitivity[] = ['public', 'internal', 'confidenti
 const ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
 const CREDENTIAL_ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
 const LABEL = /^[a-z0-9][a-z0-9._:/-]{0,63}$/
+/** Stint's own say to programs what they run under. */
+const VARIABLE = /^(?!STINT_)[A-Za-z_][A-Za-z0-9_]{0,99}$/
 const PRINTABLE = /^[\x20-\x7e]*$/
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
@@ -28,6 +30,8 @@ export interface Kind {
   }
   /** What one that does not mint may be told. */
   readonly settings?: Settings
+  /** There for one whose targets can be programs. Throws `invalid_argument`. */
+  programOf?(target: Target): unknown
 }
 
 type Settings = Readonly<Record<string, { readonly required: boolean; readonly isList: boolean; readonly pattern: RegExp }>>
@@ -61,6 +65,7 @@ export function checkTarget(target: Target, kinds: Kinds | undefined): Target {
   }
   if (checked.handsOut === true && kinds !== undefined) refuseKept(checked, kind)
   if (kinds !== undefined) checkSettings(checked, kind)
+  if (kinds !== undefined) checkProgram(checked, kind)
   if (kind.minting !== undefined) refusePlacement(checked)
   else refuseHalfCredential(checked)
   if (kind.minting !== undefined || checked.credentialId !== undefined) refuseClear(checked)
@@ -90,6 +95,15 @@ function checkSettings(target: Target, { minting, settings }: Kind): void {
       if (!pattern.test(one)) throw invalid(`settings.${name}`, `takes what matches ${pattern.source}`)
   }
   minting?.checkTarget?.(target)
+}
+
+/** A program is shown its credential when it is started, and nothing else is shown one so. */
+function checkProgram(target: Target, kind: Kind): void {
+  const isProgram = kind.programOf?.(target) !== undefined
+  const { kind: placed } = target.placement
+  if (placed === 'env' && !isProgram) throw invalid('placement', 'takes env:NAME where Stint starts a program to be the target')
+  if (isProgram && placed !== 'env' && placed !== 'none')
+    throw invalid('placement', 'takes env:NAME where Stint starts a program: it is told its credential in its environment')
 }
 
 /** A standing key is never handed out. */
@@ -131,8 +145,11 @@ function checkPlacement(placement: Placement): Placement {
       if (!/^[A-Za-z0-9._~-]{8,200}$/.test(placement.placeholder))
         throw invalid('placement.placeholder', 'takes 8 to 200 of A-Z a-z 0-9 . _ ~ -')
       return { kind: 'placeholder', placeholder: placement.placeholder, body: placement.body }
+    case 'env':
+      if (!VARIABLE.test(placement.name)) throw invalid('placement.name', `takes a variable that matches ${VARIABLE.source}`)
+      return { kind: 'env', name: placement.name }
     default:
-      throw invalid('placement.kind', 'takes none, header, basic, query or placeholder')
+      throw invalid('placement.kind', 'takes none, header, basic, query, placeholder or env')
   }
 }
 

@@ -13,7 +13,8 @@ Examples:
   $ stint target add github                          the preset of that name
   $ stint target add work --preset gitlab-self-managed --host gitlab.example.com
   $ stint target add orders --host api.example.com --inject header:X-Api-Key --environment production
-  $ stint target add local --host https://127.0.0.1:8443 --private-network 127.0.0.1/32 --ca-file ca.pem`
+  $ stint target add local --host https://127.0.0.1:8443 --private-network 127.0.0.1/32 --ca-file ca.pem
+  $ stint target add notes --connector mcp --set command=npx args=-y args=@modelcontextprotocol/server-memory`
 
 /** `stint target add | list | show | remove | presets`. */
 export const register: Register = (program, context) => {
@@ -55,7 +56,10 @@ function registerAdd(target: Command, context: CommandContext): void {
     .option('--credential <name>', 'the credential to inject (default: the name of the target)')
     .option('--no-credential', 'inject nothing')
     .option('--username <name>', 'the username beside the credential, for basic auth')
-    .option('--inject <where>', 'where the credential goes: bearer, header:NAME, basic:USERNAME, query:NAME, placeholder:TEXT')
+    .option(
+      '--inject <where>',
+      'where the credential goes: bearer, header:NAME, basic:USERNAME, query:NAME, placeholder:TEXT, env:NAME',
+    )
     .addOption(new Option('--environment <kind>', 'for policies').choices(['production', 'staging', 'development', 'unknown']))
     .addOption(new Option('--sensitivity <kind>', 'for policies').choices(['public', 'internal', 'confidential', 'restricted']))
     .option('--label <text>', 'a label for policies; repeatable', append)
@@ -150,6 +154,8 @@ function injected(placement: Placement): string {
       return `query parameter ${placement.name}`
     case 'placeholder':
       return `in place of ${placement.placeholder}`
+    case 'env':
+      return `environment variable ${placement.name} of its program`
   }
 }
 

@@ -5,6 +5,7 @@ import { refuseOverride } from '../protocols/disguise.ts'
 import { describeMessage, MAX_MESSAGE } from '../protocols/mcp-action.ts'
 import { readMcpAnswer } from '../protocols/mcp-answer.ts'
 import { changeOf, pinOf, spellPin } from '../protocols/mcp-pins.ts'
+import { PROGRAM_SETTINGS, programOf } from '../protocols/mcp-program.ts'
 import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
 import { fetchTools } from '../protocols/mcp-tools.ts'
 import { obtainPlaced } from '../protocols/placement.ts'
@@ -28,11 +29,11 @@ function asked(message: object, headers: Record<string, string> = {}): Connector
   return { method: 'POST', path: '/mcp', headers: { 'content-type': 'application/json', ...headers }, body }
 }
 
-/** An MCP server over streamable HTTP: each tool call, resource and prompt is an action of its own. */
+/** An MCP server over streamable HTTP, or a program that speaks MCP over stdio: each tool call, resource and prompt is an action of its own. */
 export const mcp: Connector = {
   kind: 'mcp',
   summary:
-    'An MCP server over streamable HTTP, revisions 2025-03-26 to 2026-07-28: each tool call, resource and prompt is an action of its own, with its arguments as parameters.',
+    'An MCP server over streamable HTTP, or a program that Stint starts and speaks to over stdio, revisions 2025-03-26 to 2026-07-28: each tool call, resource and prompt is an action of its own, with its arguments as parameters.',
   defaultHosts: [],
   defaultPlacement: { kind: 'header', name: 'authorization', prefix: 'Bearer ' },
   placeholderVariables: [],
@@ -62,6 +63,7 @@ export const mcp: Connector = {
       pattern: /^[\x21-\x7e]{1,200}=[0-9a-f]{64}$/,
     },
     destructive_tools: { summary: 'A tool that destroys.', required: false, isList: true, pattern: TOOL },
+    ...PROGRAM_SETTINGS,
   },
   bodyPrefix: ({ method }) => (method === 'POST' ? MAX_MESSAGE : 0),
   describe,
@@ -73,6 +75,7 @@ export const mcp: Connector = {
     return pins.map((pin) => ({ ...pin, setting: spellPin(pin), change: changeOf(pin, target) }))
   },
   obtain: obtainPlaced,
+  programOf,
   example: {
     target: {
       id: 'tools',

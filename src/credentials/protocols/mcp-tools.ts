@@ -77,11 +77,12 @@ export function urlOf(target: Target): string {
   return `${rule.scheme}://${rule.host}:${rule.port}${settingOf(target, 'path') || '/mcp'}`
 }
 
-/** The credential in a header, as the gateway would show it. */
+/** The credential in a header, as the gateway would show it; nothing for a program, which was given it when it was started. */
 function shown({ placement }: Target, standing: Secret | undefined): Record<string, string> {
   const fields: Record<string, string> = {}
   for (const one of injectionsOf(placement, standing)) {
     if (one.kind === 'header') fields[one.name] = one.prefix + one.value.reveal()
+    else if (one.kind === 'env') continue
     else if (one.kind === 'basic')
       fields.authorization = `Basic ${Buffer.from(`${one.username}:${one.value.reveal()}`).toString('base64')}`
     else throw new StintError('invalid_argument', 'tools are pinned where the credential goes into a header')
