@@ -273,7 +273,7 @@ function joinGateway(
         if (task === undefined || target === undefined) return 'deny'
         return policy.decide(policy.request(caller, task, target, action, historyOf(rooms, task))).effect
       },
-      manyServers: manyMcp,
+      ...{ manyServers: manyMcp, issuer: config.issuer },
       serversOf(caller) {
         const task = liveTask(rooms, caller)
         if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')

@@ -10,7 +10,7 @@ import { createChangedTools } from './changed-tools.ts'
 import { exactOf } from './exact.ts'
 import type { Forward, Order } from './forward.ts'
 import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
-import { createMany, MANY_PATH, type ManyVerbs } from './many.ts'
+import { createMany, type ManyVerbs } from './many.ts'
 import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
@@ -52,7 +52,7 @@ export function createHandle(
     const target = verbs.match(scheme, host, port)
     return target !== undefined && verbs.connectorOf(target).takesSlash?.(path) === true
   }
-  const serveMany = createMany(verbs, handleOne)
+  const many = createMany(verbs, handleOne)
   return handleOne
 
   async function handleOne(arrival: Arrival): Promise<void> {
@@ -78,8 +78,7 @@ export function createHandle(
     }
     const target = verbs.match(operation.scheme, operation.host, operation.port)
     const isOwn = operation.scheme === 'http' && operation.host === OWN_HOST
-    if (isOwn && operation.path === MANY_PATH)
-      return serveMany({ arrival, operation, proof: proofOf(arrival, operation), correlationId })
+    if (isOwn && many.has(operation)) return many.serve({ arrival, operation, correlationId })
     const { served, seen } = isOwn
       ? {
           served: await handOut(verbs, { arrival, operation, proof: proofOf(arrival, operation), correlationId }),

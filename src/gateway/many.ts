@@ -6,16 +6,19 @@ import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Caller, Operation, Target } from '../model.ts'
 import type { Arrival } from './arrival.ts'
 import type { AttachVerbs } from './attach.ts'
-import type { OwnRequest } from './hand-out.ts'
+import { OWN_HOST, type OwnRequest } from './hand-out.ts'
 import { createInnerArrival, type InnerRequest, type Sink } from './inner-arrival.ts'
 import { type Collected, collect, joinStreams, passOn } from './many-answers.ts'
-import type { GatewayProof } from './proof.ts'
+import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
 import { readPrefix } from './upload.ts'
 
 /** Where the gateway speaks for all MCP servers of a task, below its own name. */
-export const MANY_PATH = '/mcp'
+const MANY_PATH = '/mcp'
+const METADATA_PATH = `/.well-known/oauth-protected-resource${MANY_PATH}`
+/** Where the address says what it wants to be shown. */
+const METADATA_URL = `http://${OWN_HOST}${METADATA_PATH}`
 /** How long one of several servers may take before the others are answered without it. */
 const PATIENCE_MS = 10_000
 /** Sessions of two generations. */
@@ -28,6 +31,8 @@ const PASSED =
 export interface ManyVerbs extends Pick<AttachVerbs, 'attach'> {
   readonly refuseUndecided: Broker<GatewayProof>['refuseUndecided']
   readonly manyServers: ManyServers
+  /** Who gives out the tokens that are shown here: the URL that its metadata is found by (RFC 8414). */
+  readonly issuer: string
   /** The MCP servers of the caller's task, each with one place. Throws `task_not_live`. */
   serversOf(caller: Caller): readonly Target[]
 }
@@ -48,7 +53,11 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
   const { manyServers: many } = verbs
   const sessions = createCache<Session>(REMEMBERED)
 
-  return async function serveMany({ arrival, operation, proof, correlationId }: OwnRequest): Promise<void> {
+  return { has: ({ path }: Operation): boolean => path === MANY_PATH || path === METADATA_PATH, serve }
+
+  async function serve({ arrival, operation, correlationId }: Omit<OwnRequest, 'proof'>): Promise<void> {
+    if (operation.path === METADATA_PATH && operation.method === 'GET') return answerMetadata(arrival, verbs.issuer)
+    const proof = proofOf(arrival, operation)
     let caller: Caller | undefined
     let seen = operation
     let isRead = false
@@ -74,7 +83,12 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
       const refusal = await verbs.refuseUndecided(correlationId, caller, error)
       const isChallenge = CATALOGUE[error.code][0] === 401
       const spoken = isChallenge ? undefined : many.speakRefusal(seen, refusalText(refusal), thrown)
-      await refuse(arrival, refusal, { headers: operation.headers, hasRest: operation.method === 'POST' && !isRead, spoken })
+      await refuse(arrival, refusal, {
+        headers: operation.headers,
+        hasRest: operation.method === 'POST' && !isRead,
+        spoken,
+        resourceMetadata: METADATA_URL,
+      })
     }
   }
 
@@ -147,6 +161,26 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
     arrival.reply.whenClosed(() => made.abandon())
     return made
   }
+}
+
+/** What the address wants to be shown: a token bound to a key, with a proof of it, and never a bearer's (RFC 9728, section 2). Public. */
+function answerMetadata(arrival: Arrival, issuer: string): void {
+  const document = {
+    resource: `http://${OWN_HOST}${MANY_PATH}`,
+    resource_name: 'Stint: the MCP servers of a task',
+    authorization_servers: [issuer],
+    bearer_methods_supported: [],
+    dpop_bound_access_tokens_required: true,
+    dpop_signing_alg_values_supported: ['ES256'],
+  }
+  answer(arrival, 200, Buffer.from(JSON.stringify(document)))
+}
+
+/** As to the proxy, or as to an origin, which this address is. */
+function proofOf({ connection: { caller } }: Arrival, { method, headers }: Operation): GatewayProof {
+  if (caller !== undefined) return { kind: 'attached', caller }
+  const field = headers['proxy-authorization'] === undefined ? 'authorization' : 'proxy-authorization'
+  return readDpop(headers, field, method, `http://${OWN_HOST}${MANY_PATH}`)
 }
 
 const ENDED: Session = { taskId: '', places: new Map(), going: new Map() }

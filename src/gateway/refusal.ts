@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Refusal } from '../broker.ts'
 import type { RefusalText, SpokenRefusal } from '../credentials/connector.ts'
 import { CATALOGUE, type ErrorCode, problem, StintError } from '../errors.ts'
-import { CHALLENGE } from './proof.ts'
+import { challengeOf } from './proof.ts'
 
 /** A refusal as an HTTP answer; `headers` is flat: name, value, name, value. */
 export interface Page {
@@ -42,15 +42,20 @@ export function malformed(detail: string): StintError {
 }
 
 /** Writes a refusal for its reader: RFC 9457 problem JSON, or plain text for tools that show a body to people as it is. */
-export function renderRefusal(refusal: Refusal, request: Readonly<Record<string, string>>, role: Role): Page {
+export function renderRefusal(
+  refusal: Refusal,
+  request: Readonly<Record<string, string>>,
+  role: Role,
+  resourceMetadata?: string,
+): Page {
   const { code, detail, reasons, correlationId } = refusal
   const status = statusOf(code, role)
   const plain = wantsText(request)
   const document = problem(code, detail, { correlationId, ...(reasons.length > 0 && { reasons }) })
   const body = plain ? textOf(refusal) : `${JSON.stringify({ ...document, status, ...consentOf(refusal) })}\n`
   const headers = fieldsOf(refusal, plain ? 'text/plain; charset=utf-8' : 'application/problem+json', body)
-  if (status === 407) headers.push('proxy-authenticate', CHALLENGE)
-  if (status === 401) headers.push('www-authenticate', CHALLENGE)
+  if (status === 407) headers.push('proxy-authenticate', challengeOf(code))
+  if (status === 401) headers.push('www-authenticate', challengeOf(code, resourceMetadata))
   return { status, reason: STATUS_CODES[status] ?? 'Refused', headers, body }
 }
 

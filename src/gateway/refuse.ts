@@ -21,15 +21,21 @@ export interface Refused {
   readonly hasRest: boolean
   /** How its target would say it, if at all. */
   readonly spoken?: SpokenRefusal | undefined
+  /** It is the gateway's own resource, which says there what it wants to be shown (RFC 9728). */
+  readonly resourceMetadata?: string
 }
 
 /** Answers a refusal. Breaks off where an answer has begun. */
-export async function refuse(arrival: Arrival, refusal: Refusal, { headers, hasRest, spoken }: Refused): Promise<void> {
+export async function refuse(
+  arrival: Arrival,
+  refusal: Refusal,
+  { headers, hasRest, spoken, resourceMetadata }: Refused,
+): Promise<void> {
   const isError = spoken === undefined || spoken.status >= 400
   const isThrough = !hasRest || (!isError && (await drop(arrival.body, SPOKEN)))
-  const role = arrival.connection.inside === undefined ? 'proxy' : 'origin'
+  const role = arrival.connection.inside === undefined && resourceMetadata === undefined ? 'proxy' : 'origin'
   if (spoken !== undefined && (isError || isThrough)) answer(arrival, renderSpoken(refusal, spoken), !isThrough)
-  else answer(arrival, renderRefusal(refusal, headers, role), hasRest)
+  else answer(arrival, renderRefusal(refusal, headers, role, resourceMetadata), hasRest)
 }
 
 function answer(arrival: Arrival, page: Page, hasRest: boolean): void {

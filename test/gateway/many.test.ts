@@ -299,7 +299,32 @@ describe('the address of many MCP servers', () => {
     assert.deepEqual([id, (error as { code: number }).code, headers?.['mcp-session-id']], ['q', -32010, 'own-1'])
   })
 
-  test('refuses a session that it never gave, one that ended, a page in a browser, and a caller who proves nothing', async () => {
+  test('wants a token with a proof of its key, says so by RFC 9728 and RFC 9449, and takes it as an origin or as a proxy', async () => {
+    const one = await startServer({ initialize: begun('2025-11-25') })
+    const { rig } = await openMany({ one: one.port })
+    const well = '/.well-known/oauth-protected-resource/mcp'
+    const challenge = `resource_metadata="http://stint.invalid${well}"`
+    const proof = { dpop: 'POST http://stint.invalid/mcp' }
+    const shown = async (fields: Record<string, string>) => {
+      const { status, headers } = await askBare(rig.port, 'POST', '/mcp', fields)
+      return [status, headers['www-authenticate']]
+    }
+    assert.deepEqual(await shown({}), [401, `DPoP algs="ES256", error="invalid_token", ${challenge}`])
+    for (const fields of [
+      { authorization: 'Bearer good' },
+      { authorization: 'Bearer good', ...proof },
+      { authorization: 'DPoP good' },
+    ])
+      assert.equal((await shown(fields))[0], 401, JSON.stringify(fields))
+    assert.equal(one.got.length, 0)
+    for (const field of ['authorization', 'proxy-authorization'])
+      assert.deepEqual(await shown({ [field]: 'DPoP good', ...proof }), [404, undefined], 'proved, and no session yet')
+    const { status, body } = await askBare(rig.port, 'GET', well, {})
+    const { resource, authorization_servers: servers, dpop_bound_access_tokens_required: isBound } = JSON.parse(body)
+    assert.deepEqual([status, resource, servers, isBound], [200, 'http://stint.invalid/mcp', ['https://stint.example.com'], true])
+  })
+
+  test('refuses a session that it never gave, one that ended, and a page in a browser', async () => {
     const one = await startServer({ initialize: begun('2025-11-25'), DELETE: (response) => void response.writeHead(200).end() })
     const { rig } = await openMany({ one: one.port })
     const session = await begin(rig.port)
@@ -315,20 +340,22 @@ describe('the address of many MCP servers', () => {
       one.got.map(({ method }) => method),
       ['initialize', 'DELETE'],
     )
-    const stranger = await fetchBare(rig.port)
-    assert.equal(stranger, 407)
   })
 })
 
-function fetchBare(port: number): Promise<number> {
+/** Not attached: what the header fields say is all that is shown. */
+function askBare(
+  port: number,
+  method: string,
+  path: string,
+  fields: Record<string, string>,
+): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
   return new Promise((done, fail) => {
-    const asked = request(
-      { port, method: 'POST', path: 'http://stint.invalid/mcp', headers: { host: 'stint.invalid' } },
-      (answer) => {
-        answer.resume()
-        done(answer.statusCode ?? 0)
-      },
-    )
-    asked.on('error', fail).end('{}')
+    const headers = { host: 'stint.invalid', 'content-type': 'application/json', ...fields }
+    const asked = request({ port, method, path: `http://stint.invalid${path}`, headers }, async (answer) => {
+      const body = Buffer.concat(await answer.toArray()).toString()
+      done({ status: answer.statusCode ?? 0, headers: answer.headers, body })
+    })
+    asked.on('error', fail).end(method === 'POST' ? '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' : undefined)
   })
 }

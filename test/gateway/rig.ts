@@ -198,7 +198,7 @@ export async function startRig(options: RigOptions) {
       isTunnel: (host, port) => options.tunnels?.includes(`${host}:${port}`) ?? false,
       connectorOf: () => options.connector ?? connector,
       foresee: (_decided, action) => (options.denies?.(action) ? 'deny' : 'allow'),
-      manyServers: manyMcp,
+      ...{ manyServers: manyMcp, issuer: 'https://stint.example.com' },
       serversOf: () => options.targets,
       noteHeldBack: (_, detail) => void events.push({ kind: 'report', detail }),
       report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
