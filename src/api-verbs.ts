@@ -5,6 +5,7 @@ import type {
   PinnedTool,
   ProbeStep,
   RotationListing,
+  SealOrder,
   ShownTask,
   StartedTask,
 } from './api/verbs.ts'
@@ -19,6 +20,7 @@ import { asStintError, StintError } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
 import { createIo } from './gateway/io.ts'
 import { createProgramIo } from './gateway/program-io.ts'
+import type { Seal } from './glass/seal.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, HostRule, Target, Task } from './model.ts'
@@ -58,7 +60,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       presets: () => PRESETS,
       probe: (id) => probe(targets.get(id), parts.dial),
       pin,
-      discover: async (id) => parts.leases.discover(targets.get(id)),
+      async discover(id) {
+        const target = targets.get(id)
+        parts.glass.refuseSealed(target.credentialId)
+        return parts.leases.discover(target)
+      },
     },
     tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
     credentials: {
@@ -83,8 +89,22 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       grant: (id, caller, said) => parts.approvals.grant(id, { ...said, ...answererOf(caller, parts.user) }),
       deny: (id, caller, said) => parts.approvals.deny(id, { ...said, ...answererOf(caller, parts.user) }),
     },
+    glass: {
+      ...parts.glass,
+      seal: (order, caller) => sealCredential(parts, order, answererOf(caller, parts.user).person),
+      ask: (id, wish, caller) => parts.glass.ask(id, wish, answererOf(caller, parts.user)),
+      review: (id, caller, note) => parts.glass.review(id, answererOf(caller, parts.user), note),
+    },
     rotations: {
       ...parts.rotations,
+      async declare(id, ...declared) {
+        parts.glass.refuseSealed(id) // a recipe says where the value is sent
+        return parts.rotations.declare(id, ...declared)
+      },
+      async forget(id) {
+        parts.glass.refuseSealed(id)
+        return parts.rotations.forget(id)
+      },
       begin: async (id, by) => shown(await parts.rotations.begin(id, by)),
       list: async (id, limit) => (await parts.rotations.list(id, limit)).map(shown),
     },
@@ -129,6 +149,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
   /** The target is another from then on, so that what is open to it is cut. */
   async function pin(id: string): Promise<readonly PinnedTool[]> {
     const target = targets.get(id)
+    parts.glass.refuseSealed(target.credentialId)
     const connector = CONNECTORS[target.connector]
     if (connector?.readPins === undefined)
       throw new StintError('invalid_argument', `a target of ${target.connector} has no tools to pin`)
@@ -154,8 +175,10 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     const count = await parts.leases.dependingOn(id)
     if (count > 0)
       throw new StintError('conflict', `${count} leases are revoked with it; end their tasks first, and see \`stint lease list\``)
+    parts.glass.refuseRemoval(id)
     await parts.rotations.forget(id)
     await vault.remove(id)
+    await parts.glass.forget(id)
   }
 
   function toolsOf(target: Target): ReturnType<ApiVerbs['targets']['tools']> {
@@ -336,6 +359,37 @@ async function probeHost({ scheme, host, port }: HostRule, target: Target, dial:
   } catch (thrown) {
     return { step, ok: false, detail: asStintError(thrown).detail }
   }
+}
+
+/** Sealed first, then in the vault: there is no moment at which a policy reaches a new one. */
+async function sealCredential({ glass, vault, targets, rotations }: Parts, order: SealOrder, by: string): Promise<Seal> {
+  const { targetId, value, byHand, ...wish } = order
+  const { credentialId } = wish
+  const isThere = vault.list().some(({ id }) => id === credentialId)
+  if (value === undefined && !isThere) throw new StintError('not_found', `there is no credential ${credentialId}; give its value`)
+  if (value !== undefined && isThere)
+    throw new StintError('conflict', `credential ${credentialId} exists; seal it without a value, or remove it first`)
+  const isRotated = isThere && (await rotations.recipe(credentialId).then(() => true, falseWhereMissing))
+  if (!isRotated && byHand !== true)
+    throw new StintError(
+      'invalid_argument',
+      `no recipe rotates ${credentialId}: declare one first with \`stint credential recipe\`, or say --no-rotation and replace it by hand after each opening`,
+    )
+  if (!isThere) await glass.forget(credentialId) // which a crash left behind
+  const sealed = await glass.seal(wish, targets.get(targetId), by)
+  if (value === undefined) return sealed
+  try {
+    await vault.add(credentialId, value)
+  } catch (thrown) {
+    await glass.forget(credentialId)
+    throw thrown
+  }
+  return sealed
+}
+
+function falseWhereMissing(thrown: unknown): false {
+  if (thrown instanceof StintError && thrown.code === 'not_found') return false
+  throw thrown
 }
 
 function listed({ target, grant, coveredBy: _, ...record }: LeaseRecord): LeaseListing {

@@ -209,7 +209,7 @@ const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = {
 }
 
 /** Reasons of Stint itself, which a refusal names as they are. */
-const OWN_CODES = ['revoked', 'cut_off', 'budget_exceeded'] as const
+const OWN_CODES = ['revoked', 'cut_off', 'budget_exceeded', 'sealed'] as const
 
 /** The refusal that a decision other than allow becomes. */
 export function refuse(correlationId: string, decision: Decision): Refusal {

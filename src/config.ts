@@ -66,7 +66,14 @@ function oneOf<const T extends string>(...choices: readonly T[]) {
 }
 
 /** What is looked for in what tasks do. */
-export const DETECTIONS = ['rejected-proof', 'denied-burst', 'privilege-chain', 'new-target', 'use-after-end'] as const
+export const DETECTIONS = [
+  'rejected-proof',
+  'denied-burst',
+  'privilege-chain',
+  'new-target',
+  'use-after-end',
+  'break-glass',
+] as const
 export type Detection = (typeof DETECTIONS)[number]
 /** What happens when it is found; where nothing is said, it is reported. */
 export type Detections = { readonly [D in Detection]?: { readonly action: 'report' | 'revoke' } }

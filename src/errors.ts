@@ -64,6 +64,11 @@ export const CATALOGUE = {
     'The tool is not the one that was approved',
     'An operator looks at what its server says of it now, and takes it: `stint mcp pin TARGET`.',
   ],
+  sealed: [
+    403,
+    'The credential is sealed for emergencies',
+    'Only an opening uses it: an operator asks with `stint break-glass open`, and the people it names say yes.',
+  ],
   revoked: [403, 'It has been revoked', 'A revocation covers it; `stint revoke list` shows which and why.'],
   address_refused: [
     403,

@@ -17,6 +17,7 @@ import type { Cause } from './credentials/lease-record.ts'
 import { manyMcp } from './credentials/protocols/many-mcp.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
+import type { Passage } from './glass/glass.ts'
 import { holdHome } from './hold-home.ts'
 import { placesIn, prepareHome } from './home.ts'
 import { becomeUndumpable, descriptorOf, peerPid } from './host/native.ts'
@@ -60,6 +61,7 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
     await rooms.gateways.join(await sharedNames(rooms, config))
     rooms.leases.start((taskId) => rooms.tasks.live(taskId) !== undefined)
     await rooms.rotations.start()
+    await rooms.glass.start()
     return { ...(await listen(rooms, opening)), close }
   } catch (thrown) {
     await close()
@@ -69,12 +71,13 @@ export async function startServer(config: Config, log: Log): Promise<Server> {
 
 /** When a task ends, however it ends, what it had open and held is gone in the same tick. */
 function endWithTheTask(
-  { tasks, labels, approvals, findings, flows, credentials, inside, recorder }: Rooms,
+  { tasks, labels, approvals, findings, flows, credentials, glass, inside, recorder }: Rooms,
   report: (thrown: unknown) => void,
 ): void {
   tasks.onEnd(({ id, owner, workload, state, endReason: reason }) => {
     flows.cut({ kind: 'task', id })
     credentials.drop({ kind: 'task', id }, { why: reason ?? `the task ${state}` })
+    glass.closeUnder({ kind: 'task', id }, reason ?? `the task ${state}`)
     inside.forget(id)
     labels.forget(id)
     findings.forget(id)
@@ -93,7 +96,7 @@ function tellPauses({ tasks, recorder }: Rooms, { log, report }: Opening): void 
 }
 
 /** What a target or a revocation that another process wrote takes away is gone here before it counts as heard of; and all, if none can be. */
-function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials }: Rooms): void {
+function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials, glass }: Rooms): void {
   const withdraw = (selector: Selector, cause: Cause): void => {
     flows.cut(selector)
     credentials.drop(selector, cause)
@@ -102,6 +105,7 @@ function cutWhatIsWithdrawn({ targets, revocations, gateways, flows, credentials
   revocations.onHeard(({ selector, number, reason }) =>
     withdraw(selector, { why: `revocation ${number}: ${reason}`, revocation: number }),
   )
+  glass.onShut((id, why) => withdraw({ kind: 'credential', id }, { why }))
   gateways.onCutOff(() => flows.cut({ kind: 'all' }))
 }
 
@@ -153,6 +157,7 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 function joinRequest(rooms: Rooms, log: Log) {
   const { identity, flows, policy, labels, findings, revocations, approvals, gateways, recorder, credentials, settle, metrics } =
     rooms
+  const { glass } = rooms
   const deny = (code: string, reason: string): Decision => {
     return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
   }
@@ -164,7 +169,13 @@ function joinRequest(rooms: Rooms, log: Log) {
     decide(request, about) {
       if (!gateways.isCurrent()) return deny('cut_off', 'this gateway has not heard about revocations for too long')
       const revocation = revocations.covering(about)
-      if (revocation === undefined) return timed(metrics.decisionSeconds, () => policy.decide(request))
+      const passage = glass.look(about)
+      if (revocation === undefined && passage?.isOpen === false) return deny('sealed', passage.why)
+      if (revocation === undefined)
+        return noting(
+          passage,
+          timed(metrics.decisionSeconds, () => policy.decide(request)),
+        )
       return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
     ...joinAfford(rooms),
@@ -209,6 +220,14 @@ function joinAfford({ tasks, approvals, recorder }: Rooms): Afford {
   })
 }
 
+/** What is decided under an opening says so in the log. */
+function noting(passage: Passage | undefined, decision: Decision): Decision {
+  if (passage?.isOpen !== true) return decision
+  const note = `Break-glass: ${passage.openingId}.`
+  const reasons = decision.effect === 'allow' ? [note, ...decision.reasons] : [...decision.reasons, note]
+  return { ...decision, reasons }
+}
+
 /** The target took what it was shown for no credential of its own, or did not get as far. */
 function isRefusedThere({ status, code }: Outcome): boolean {
   return status === 401 || status === 403 || code === 'upstream_failed'
@@ -216,7 +235,7 @@ function isRefusedThere({ status, code }: Outcome): boolean {
 
 /** THE STOP: killswitch.ts over the rooms. */
 function joinStop(
-  { revocations, gateways, recorder, flows, tasks, credentials }: Rooms,
+  { revocations, gateways, recorder, flows, tasks, credentials, glass }: Rooms,
   report: (thrown: unknown) => void,
 ): Killswitch {
   return createKillswitch({
@@ -224,7 +243,10 @@ function joinStop(
     lift: revocations.lift,
     recordAct: (act) => written(recorder.recordAct(act)),
     gateways,
-    cut: flows.cut,
+    cut(selector) {
+      glass.closeUnder(selector, 'it was revoked')
+      return flows.cut(selector)
+    },
     tasksUnder: tasks.under,
     endTasks: (ids, reason) => tasks.endAll(ids, 'revoked', reason),
     dropLeases: credentials.drop,
@@ -270,7 +292,7 @@ function joinGateway(
       },
       connectorOf,
       foresee({ caller, task, target }, action) {
-        if (task === undefined || target === undefined) return 'deny'
+        if (task === undefined || target === undefined || rooms.glass.look({ task, target })?.isOpen === false) return 'deny'
         return policy.decide(policy.request(caller, task, target, action, historyOf(rooms, task))).effect
       },
       ...{ manyServers: manyMcp, issuer: config.issuer },

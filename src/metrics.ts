@@ -32,6 +32,7 @@ export interface Levels {
   lateLeases(): number
   rotations(): { readonly late: number; readonly overdueSeconds: number }
   revocationsInForce(): number
+  openGlasses(): number
   audit(): Counters
 }
 
@@ -116,6 +117,7 @@ function watchLevels(levels: Levels, registers: Registry[]): void {
     () => levels.rotations().overdueSeconds,
   )
   level('stint_revocations_in_force', 'Revocations in force now.', levels.revocationsInForce)
+  level('stint_glasses_open', 'Sealed credentials that are open now.', levels.openGlasses)
   level('stint_audit_waiting', 'Audit entries that are not durable yet.', () => levels.audit().waiting)
   const total = (name: string, help: string, read: () => number): Counter =>
     new Counter({

@@ -11,7 +11,7 @@ import type { LeaseRecord } from './credentials/lease-record.ts'
 import { createLeaseSeal } from './credentials/lease-seal.ts'
 import { openLeases } from './credentials/leases.ts'
 import type { Minting } from './credentials/minting.ts'
-import { createObtain } from './credentials/obtain.ts'
+import { createObtain, type ObtainVerbs } from './credentials/obtain.ts'
 import { placesOf } from './credentials/rotation/check-recipe.ts'
 import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
 import { openRotations } from './credentials/rotation/rotations.ts'
@@ -20,10 +20,13 @@ import type { LeaseStep } from './credentials/undertaker.ts'
 import { openVault } from './credentials/vault.ts'
 import type { Finding } from './detections/finding.ts'
 import { openFindings } from './detections/findings.ts'
+import { StintError } from './errors.ts'
 import { openCa } from './gateway/ca.ts'
 import { createDial, type Dial } from './gateway/dial.ts'
 import { createGetJson } from './gateway/get-json.ts'
 import { createIo } from './gateway/io.ts'
+import { openGlass } from './glass/glass.ts'
+import { glassVerbs } from './glass-verbs.ts'
 import { gatewayId, openAuditKey, placesIn, refuseToMakeKeys } from './home.ts'
 import { createDpop } from './identity/dpop.ts'
 import { ISSUERS } from './identity/issuers/index.ts'
@@ -116,9 +119,25 @@ export async function openRooms(opening: Opening) {
     ...{ vault, target: targets.get, self: gateways.self, others: gateways.others, everyoneHas: gateways.confirm },
   })
   onClose(() => rotations.close())
+  const glass = await openGlass(
+    store,
+    glassVerbs({
+      ...{ approvals, roles: config.approvers, findings, gateways, log: opening.log, recorder: happened.recorder },
+      ...{ rotations, targets, tasks, vault, now, report: opening.report },
+    }),
+  )
+  store.watch('approval', glass.heardAnswers)
+  onClose(() => glass.stop())
+  const usableUntil: ObtainVerbs['usableUntil'] = (about) => {
+    const passage = glass.look(about)
+    if (passage?.isOpen === false) throw new StintError('sealed', passage.why)
+    return passage?.closesAt ?? Number.POSITIVE_INFINITY
+  }
   const isAllowed = (about: About): boolean =>
     tasks.live(about.task.id) !== undefined && revocations.covering(about) === undefined
-  const credentials = createObtain({ vault, connectors: CONNECTORS, leases, isAllowed, now, report: opening.report })
+  const credentials = createObtain({
+    ...{ vault, connectors: CONNECTORS, leases, isAllowed, usableUntil, now, report: opening.report },
+  })
   const programs = createPrograms({
     ...{ now, silenceMs: config.headersTimeoutSeconds * 1000, findConfine: () => (cell ??= serverCell(opening)) },
     note: ({ taskId: task, targetId: target }, what) => opening.log.info({ task, target }, `a target’s program: ${what}`),
@@ -139,6 +158,7 @@ export async function openRooms(opening: Opening) {
     lateLeases: () => leases.counts().late,
     rotations: rotations.lateness,
     revocationsInForce: () => revocations.size,
+    openGlasses: glass.countOpen,
     audit: () => happened.audit.counters(),
   })
   return {
@@ -158,6 +178,7 @@ export async function openRooms(opening: Opening) {
       flows,
       revocations,
       approvals,
+      glass,
       dial,
       programs,
     },

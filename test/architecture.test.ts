@@ -104,10 +104,11 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   revocations: { value: ['store'], type: [] },
   approvals: { value: ['store'], type: [] },
   programs: { value: [], type: [] },
+  glass: { value: ['store'], type: [] },
   gateway: { value: [], type: ['broker.ts', 'audit', 'credentials'] },
   api: {
     value: ['config.ts'],
-    type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials', 'approvals', 'detections'],
+    type: ['broker.ts', 'killswitch.ts', 'metrics.ts', 'log.ts', 'audit', 'credentials', 'approvals', 'detections', 'glass'],
   },
   run: { value: ['host'], type: [] },
   backup: { value: [], type: [] },
@@ -115,7 +116,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
 }
 /** These join the rooms, so they may see all of them. */
 const JOINERS = [
-  ...['main.ts', 'rooms.ts', 'key-sources.ts', 'hold-home.ts', 'api-verbs.ts'],
+  ...['main.ts', 'rooms.ts', 'key-sources.ts', 'hold-home.ts', 'api-verbs.ts', 'glass-verbs.ts'],
   ...['take-backup.ts', 'restore-backup.ts', 'move-state.ts', 'cli'],
 ]
 
@@ -240,6 +241,7 @@ describe('gates that types alone cannot hold', () => {
       'src/gateway/',
       'src/credentials/',
       'src/cli/commands/credential.ts',
+      'src/cli/seal-credential.ts',
       'src/cli/commands/backup.ts',
       'src/backup/age.ts',
       'src/run/',

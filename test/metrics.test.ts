@@ -12,6 +12,7 @@ const levels = {
   lateLeases: () => 12,
   rotations: () => ({ late: 13, overdueSeconds: 14 }),
   revocationsInForce: () => 5,
+  openGlasses: () => 1,
 }
 
 describe('the metrics', () => {

@@ -44,7 +44,13 @@ export async function openLeaseWorld(
     standing: () => new Secret(standing),
     io: ({ hosts, privateNetworks, trustedCa }) => createIo(dial, hosts, { privateNetworks, trustedCa }, Date.now),
   })
-  const { obtain, drop } = createObtain({ ...shared, vault, leases, isAllowed: () => true })
+  const { obtain, drop } = createObtain({
+    ...shared,
+    vault,
+    leases,
+    isAllowed: () => true,
+    usableUntil: () => Number.POSITIVE_INFINITY,
+  })
   return {
     ...{ leases, obtain, drop },
     async close() {

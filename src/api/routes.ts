@@ -5,6 +5,7 @@ import * as backups from './backups.ts'
 import * as credentials from './credentials.ts'
 import type { Endpoint } from './endpoint.ts'
 import * as findings from './findings.ts'
+import * as glass from './glass.ts'
 import * as installation from './installation.ts'
 import * as issuers from './issuers.ts'
 import * as leases from './leases.ts'
@@ -92,6 +93,14 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/approvals/:id', 'stint:Approval::show', 'read', PEOPLE, approvals.show),
   row('POST', '/v1/approvals/:id/grant', 'stint:Approval::grant', 'admin', PEOPLE, approvals.grant),
   row('POST', '/v1/approvals/:id/deny', 'stint:Approval::deny', 'write', PEOPLE, approvals.deny),
+
+  row('POST', '/v1/seals', 'stint:Seal::add', 'admin', OPERATOR, glass.add),
+  row('GET', '/v1/seals', 'stint:Seal::list', 'read', OPERATOR, glass.list),
+  row('POST', '/v1/seals/:id/openings', 'stint:Opening::ask', 'admin', OPERATOR, glass.ask),
+  row('GET', '/v1/openings', 'stint:Opening::list', 'read', OPERATOR, glass.openings),
+  row('GET', '/v1/openings/:id', 'stint:Opening::show', 'read', OPERATOR, glass.show),
+  row('POST', '/v1/openings/:id/close', 'stint:Opening::close', 'write', OPERATOR, glass.close),
+  row('POST', '/v1/openings/:id/review', 'stint:Opening::review', 'admin', PEOPLE, glass.sign),
 
   row('GET', '/v1/leases', 'stint:Lease::list', 'read', OPERATOR, leases.list),
   row('GET', '/v1/leases/:id', 'stint:Lease::show', 'read', OPERATOR, leases.show),

@@ -13,6 +13,10 @@ import type { RotationRecord } from '../credentials/rotation/rotation-record.ts'
 import type { Finding } from '../detections/finding.ts'
 import type { FindingFilter } from '../detections/finding-rows.ts'
 import type { ErrorCode } from '../errors.ts'
+import type { OpeningWish, SealListing } from '../glass/glass.ts'
+import type { Opening } from '../glass/opening.ts'
+import type { OpeningFilter } from '../glass/rows.ts'
+import type { Seal, SealWish } from '../glass/seal.ts'
 import type { Demand, Receipt } from '../killswitch.ts'
 import type {
   Access,
@@ -35,6 +39,15 @@ export interface LeaseListing extends Omit<LeaseRecord, 'target' | 'grant' | 'co
   readonly targetId: string
   readonly connector: string
   readonly reach: readonly string[]
+}
+
+/** A credential to seal. */
+export interface SealOrder extends SealWish {
+  readonly targetId: string
+  /** Of a new credential; absent for one that is in the vault. */
+  readonly value?: Secret
+  /** A person gives it a new value after each opening, since no recipe does. */
+  readonly byHand?: boolean
 }
 
 /** What was noticed about a task. */
@@ -281,6 +294,19 @@ export interface ApiVerbs {
     get(id: string): Promise<LeaseListing>
     /** Revokes it at its provider, from now on. Throws `not_found`. */
     end(id: string, why: string): Promise<LeaseListing>
+  }
+  readonly glass: {
+    /** Throws `invalid_argument`, `not_found`, `conflict`. */
+    seal(wish: SealOrder, caller: Caller): Promise<Seal>
+    seals(): Promise<readonly SealListing[]>
+    /** Throws `not_found`, `task_not_live`, `scope_exceeded`, `conflict`. */
+    ask(credentialId: string, wish: OpeningWish, caller: Caller): Promise<Opening>
+    list(filter: OpeningFilter): Promise<Page<Opening>>
+    /** Throws `not_found`. */
+    get(id: string): Promise<Opening>
+    close(id: string, why: string): Promise<Opening>
+    /** Throws `not_found`, `conflict`, `not_approver`. */
+    review(id: string, caller: Caller, note: string): Promise<Opening>
   }
   readonly approvals: {
     list(filter: ApprovalFilter): Promise<Page<Approval>>

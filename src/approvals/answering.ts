@@ -51,9 +51,10 @@ function grantOf({ answers, expiresAt, taskExpiresAt }: Approval, now: number): 
 
 /** Nobody consents to what they ask for themselves, nor twice, nor to more than the settings allow. */
 function refuseAnswer(approval: Approval, { callerId, person, times = 1, minutes = 1 }: Answerer, { roles, most }: Rules): void {
-  const { id, state, answers } = approval
+  const { id, state, answers, barred = [] } = approval
   if (state !== 'pending') throw new StintError('conflict', `approval ${id} is ${state} already`)
-  if (callerId === approval.callerId) throw new StintError('not_approver', 'nobody consents to what they ask for themselves')
+  if (callerId === approval.callerId || barred.includes(callerId) || barred.includes(person))
+    throw new StintError('not_approver', 'nobody consents to what they ask for themselves')
   if (!mayAnswer(person, approval, roles))
     throw new StintError('not_approver', `${person} is not asked; it takes ${approval.approver}`)
   if (answers.some(({ by }) => by === person)) throw new StintError('conflict', `${person} has answered approval ${id} already`)

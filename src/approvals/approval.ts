@@ -15,6 +15,8 @@ export interface Shown {
   /** Epoch milliseconds: no consent outlives it. */
   readonly taskExpiresAt: number
   readonly callerId: string
+  /** Who else does not answer: identities or people that have a part in what is asked. */
+  readonly barred?: readonly string[]
   readonly targetId: string
   readonly action: string
   readonly access: Access

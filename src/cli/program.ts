@@ -24,6 +24,7 @@ const GROUPS: readonly (readonly [heading: string, commands: readonly string[]])
   ['Every day:', ['start', 'run', 'status', 'doctor']],
   ['What may be reached, with what:', ['target', 'credential', 'tunnel', 'issuer', 'helper']],
   ['Tasks, and stopping them:', ['task', 'revoke']],
+  ['When it burns:', ['break-glass']],
   ['Rules and records:', ['policy', 'audit']],
   ['Keeping it:', ['backup', 'state']],
 ]

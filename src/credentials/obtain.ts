@@ -41,6 +41,11 @@ export interface ObtainVerbs {
   readonly leases: Pick<Leases, 'issue' | 'end' | 'endOne' | 'doubt'>
   /** Whether the task lives and no revocation covers what it asks for. */
   isAllowed(about: About): boolean
+  /**
+   * Epoch milliseconds until which the target's credential may be used; Infinity for one that is not sealed. Throws `sealed` where it
+   * is and no opening is for this task: no policy reaches it. From memory.
+   */
+  usableUntil(about: Pick<About, 'task' | 'target'>): number
   now(): number
   /** Leases held at once; 150,000 unless given. */
   readonly maxLeases?: number
@@ -73,6 +78,7 @@ export function createObtain({
   connectors,
   leases: minted,
   isAllowed,
+  usableUntil,
   now,
   report,
   maxLeases = MAX_LEASES,
@@ -84,6 +90,7 @@ export function createObtain({
 
   function obtain(permit: Permit<Decided>): Lease | Promise<Lease> {
     const allowed = allowedBy(permit)
+    usableUntil(allowed)
     const connector = connectorOf(allowed.target)
     const grant = connector.minting && grantFor(connector.minting, allowed)
     const variant = grant?.key ?? connector.variant?.(allowed.action) ?? ''
@@ -164,7 +171,7 @@ export function createObtain({
   async function make(connector: Connector, allowed: Allowed, holding: Holding, instead?: string): Promise<Lease> {
     const { task, target, caller, action, decision } = allowed
     const { grant } = holding
-    const latestEnd = Math.min(task.expiresAt, latest(decision))
+    const latestEnd = Math.min(task.expiresAt, latest(decision), usableUntil(allowed))
     if (grant !== undefined) {
       const { record, injections } = await minted.issue({ caller, task, target, grant, expiresAt: latestEnd, instead })
       if (holding.isDropped || !isAllowed(allowed)) {

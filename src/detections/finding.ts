@@ -22,5 +22,6 @@ export const KINDS: Readonly<Record<Detection, { readonly points: number; readon
     'denied-burst': { points: 20, because: 'it was refused many times in a row', minutes: 10 },
     'privilege-chain': { points: 20, because: 'it changed several production targets', minutes: 15 },
     'new-target': { points: 5, because: 'its workload is new to a target', minutes: 5 },
+    'break-glass': { points: 0, because: 'a sealed credential was opened to it', minutes: 0 },
     'use-after-end': { points: 0, because: 'it was used after its end', minutes: 0 },
   }

@@ -23,6 +23,8 @@ export interface Findings {
   decided: (...seen: Parameters<Detectors['decided']>) => void
   usedAfterEnd(taskId: string): void
   rejectedProof(taskId: string, why: string): void
+  /** A credential that is sealed for emergencies was opened to the task. */
+  brokeGlass(taskId: string, targetId: string, detail: string): void
   /** What raises the risk of the task's tree now, from memory. */
   raising(root: string): readonly Raise[]
   /** The same, as of then. Throws `store_unavailable`. */
@@ -69,6 +71,7 @@ export async function openFindings(store: Store, verbs: FindingVerbs): Promise<F
     decided: (seen) => take(detectors.decided(seen)),
     usedAfterEnd: (taskId) => take(detectors.usedAfterEnd(taskId)),
     rejectedProof: (taskId, why) => take(verbs.live(taskId) === undefined ? [] : detectors.rejectedProof(taskId, why)),
+    brokeGlass: (taskId, targetId, detail) => take([{ kind: 'break-glass', taskId, targetId, detail }]),
     raising(root) {
       const known = raises.size === 0 ? undefined : raises.get(root)
       return known === undefined ? NONE : sayOnce(root, known)

@@ -9,6 +9,7 @@ import { approvals } from './migrations/0006-approvals.ts'
 import { taskLabels } from './migrations/0007-task-labels.ts'
 import { findings } from './migrations/0008-findings.ts'
 import { taskBudgets } from './migrations/0009-task-budgets.ts'
+import { glass } from './migrations/0011-glass.ts'
 import type { Tables } from './tables.ts'
 
 /** Makes a column a primary key that counts up and never uses a number twice; each dialect says it its own way. */
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly Migration[] = [
   taskLabels,
   findings,
   taskBudgets,
+  glass,
 ]
 
 /** Under this key of `meta`: the schema’s version. */

@@ -18,6 +18,8 @@ export interface Tables {
   approvals: ApprovalsTable
   findings: FindingsTable
   reached_targets: ReachedTargetsTable
+  seals: SealsTable
+  openings: OpeningsTable
   gateways: GatewaysTable
   changes: ChangesTable
   meta: MetaTable
@@ -41,6 +43,8 @@ export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> =
   approvals: ['id'],
   findings: ['id'],
   reached_targets: ['workload', 'target_id'],
+  seals: ['credential_id'],
+  openings: ['id'],
   meta: ['key'],
   gateways: 'own',
   changes: 'own',
@@ -212,6 +216,24 @@ interface ReachedTargetsTable {
   workload: string
   target_id: string
   at: number
+}
+
+/** Credentials that no policy reaches. */
+interface SealsTable {
+  credential_id: string
+  /** What glass/seal.ts has of it. */
+  record_json: string
+}
+
+interface OpeningsTable {
+  id: string
+  credential_id: string
+  state: string
+  /** 1 while Stint still has something to do about it. */
+  unsettled: number
+  created_at: number
+  /** What glass/opening.ts has of it. */
+  record_json: string
 }
 
 /** The processes that share this state. Times are those of the database’s clock. */

@@ -21,6 +21,23 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
     body: { reason: 'looked at it', times: 3, minutes: 10 },
   },
   'POST /v1/approvals/:id/deny': { path: '/v1/approvals/approval_1/deny', body: { reason: 'not today' } },
+  'POST /v1/seals': {
+    body: {
+      credentialId: 'orders',
+      targetId: 'orders',
+      openBy: '2 of role:oncall',
+      seconds: 60,
+      value: 'hunter2-hunter2',
+      byHand: true,
+    },
+  },
+  'POST /v1/seals/:id/openings': {
+    path: '/v1/seals/orders/openings',
+    body: { taskId: 'task_1', reason: 'it burns', ticket: 'INC-1' },
+  },
+  'GET /v1/openings/:id': { path: '/v1/openings/opening_1' },
+  'POST /v1/openings/:id/close': { path: '/v1/openings/opening_1/close', body: { reason: 'over' } },
+  'POST /v1/openings/:id/review': { path: '/v1/openings/opening_1/review', body: { note: 'two restarts, nothing else' } },
   'GET /v1/leases/:id': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa' },
   'POST /v1/leases/:id/revoke': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa/revoke', body: { reason: 'over' } },
   'GET /v1/targets/:id': { path: '/v1/targets/orders' },

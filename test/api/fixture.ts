@@ -16,6 +16,7 @@ import type {
 import type { Approval } from '../../src/approvals/approval.ts'
 import type { Recipe } from '../../src/credentials/rotation/recipe.ts'
 import { StintError } from '../../src/errors.ts'
+import type { Opening } from '../../src/glass/opening.ts'
 import { createLog } from '../../src/log.ts'
 import type { Caller, Revocation, Selector, Target, Task, TaskWish } from '../../src/model.ts'
 import type { Secret } from '../../src/secret.ts'
@@ -251,6 +252,17 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       end: async (id, why) => did(`revoke ${id}`, { ...find(new Map([[LEASE.id, LEASE]]), id), state: 'revoking', why }),
     },
     findings: { list: async ({ limit }) => ({ items: [FINDING].slice(0, limit) }) },
+    glass: {
+      seal: async ({ value: _, byHand: __, ...wish }) =>
+        did('glass.seal', { ...wish, targetDigest: '0'.repeat(64), sealedBy: 'ana', sealedAt: 1 }),
+      seals: async () => [],
+      ask: async () => did('glass.ask', OPENING),
+      list: async ({ limit }) => ({ items: [OPENING].slice(0, limit) }),
+      get: async (id) => find(new Map([[OPENING.id, OPENING]]), id),
+      close: async (_, why) => did('glass.close', { ...OPENING, state: 'closed', why, endedAt: 3, renewal: 'due' }),
+      review: async (_, caller, note) =>
+        did('glass.review', { ...OPENING, state: 'closed', review: { by: caller.id, at: 4, note } }),
+    },
     approvals: {
       list: async ({ limit }) => ({ items: [APPROVAL].slice(0, limit) }),
       get: async (id) => find(new Map([[APPROVAL.id, APPROVAL]]), id),
@@ -302,6 +314,19 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
     metrics: async () => '# HELP stint_live_tasks x\n',
   }
   return Object.assign(fake, { verbs })
+}
+
+const OPENING: Opening = {
+  ...{
+    id: 'opening_1',
+    state: 'asked',
+    credentialId: 'orders',
+    targetId: 'orders',
+    taskId: 'task_1',
+    openBy: '2 of role:oncall',
+  },
+  ...{ workload: 'spiffe://stint.local/run/1', owner: 'alice', requestedBy: 'ana', reason: 'it burns', ticket: 'INC-1' },
+  ...{ seconds: 60, createdAt: 1, approvalId: 'approval_1' },
 }
 
 const FINDING: FindingListing = {

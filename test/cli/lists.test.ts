@@ -64,6 +64,8 @@ describe('every command that lists', () => {
     const known = [
       'approvals list',
       'audit search',
+      'break-glass list',
+      'break-glass openings',
       'credential list',
       'finding list',
       'issuer list',
@@ -132,6 +134,19 @@ async function keepOldState(path: string): Promise<void> {
     const row = { id: `approval_${id.repeat(30)}`, binding: id.repeat(64), task_id: 'task_1', state: 'denied', uses_left: 0 }
     const approval = { ...row, created_at: 1, expires_at: 2, record_json: JSON.stringify(kept) }
     await store.db.insertInto('approvals').values(approval).execute()
+  }
+  for (const id of ['a', 'b', 'c']) {
+    const seal = { credentialId: `sealed-${id}`, targetId: 'one', targetDigest: '', openBy: 'role:oncall', seconds: 60 }
+    const sealed = JSON.stringify({ ...seal, sealedBy: 'ana', sealedAt: 1 })
+    await store.db.insertInto('seals').values({ credential_id: seal.credentialId, record_json: sealed }).execute()
+    const about = { credentialId: seal.credentialId, targetId: 'one', taskId: 'task_1', workload: 'w', owner: 'ana' }
+    const asked = { requestedBy: 'ana', reason: 'r', openBy: 'role:oncall', seconds: 60, createdAt: 1 }
+    const opening = JSON.stringify({ ...about, ...asked, endedAt: 2, why: 'nobody said yes' })
+    const row = { id: `opening_${id.repeat(30)}`, credential_id: seal.credentialId, state: 'lapsed', unsettled: 0, created_at: 1 }
+    await store.db
+      .insertInto('openings')
+      .values({ ...row, record_json: opening })
+      .execute()
   }
   for (const id of ['a', 'b', 'c']) {
     const record: LeaseRecord = {

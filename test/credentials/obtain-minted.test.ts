@@ -19,7 +19,19 @@ async function setup(t: TestContext, quirks: Quirks = {}, isAllowed: ObtainVerbs
   const vault = { open: () => assert.fail('it is not asked here'), onChange: () => undefined }
   const connectors = { directory: directoryConnector('/nowhere') }
   const report = (thrown: unknown): void => void failures.push(thrown)
-  return { rig, failures, ...createObtain({ vault, connectors, leases: rig.leases, isAllowed, now: Date.now, report }) }
+  return {
+    rig,
+    failures,
+    ...createObtain({
+      vault,
+      connectors,
+      leases: rig.leases,
+      isAllowed,
+      usableUntil: () => Number.POSITIVE_INFINITY,
+      now: Date.now,
+      report,
+    }),
+  }
 }
 
 describe('a minted lease', () => {

@@ -65,6 +65,22 @@ describe('a lease', () => {
     assert.doesNotMatch(inspect(lease, { depth: null }) + JSON.stringify(lease), /the value/)
   })
 
+  test('of a sealed credential is none, whatever was permitted; one of an opening ends with it, and is not given out after it', async () => {
+    const { vault } = setup()
+    let until = 0
+    const usableUntil = (): number => {
+      if (until === 0) throw new StintError('sealed', 'it is sealed')
+      return until
+    }
+    const { obtain } = createObtain({ ...NOTHING_MINTED, vault, connectors: CONNECTORS, now: () => 0, usableUntil })
+    assert.throws(() => obtain(permitOf()), { code: 'sealed' })
+    assert.equal(vault.opened, 0)
+    until = 1000
+    assert.equal((await obtain(permitOf())).expiresAt, 1000)
+    until = 0
+    assert.throws(() => obtain(permitOf()), { code: 'sealed' })
+  })
+
   test('is the same one for the same task and target, answered at once and without the vault', async () => {
     const { obtain, vault } = setup()
     const first = await obtain(permitOf())

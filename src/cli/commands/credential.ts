@@ -5,13 +5,14 @@ import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { readSecret, type SecretSource } from '../read-secret.ts'
 import { addRotation } from '../rotation.ts'
+import { addSeal } from '../seal-credential.ts'
 import { fromNow, table } from '../table.ts'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,63}$/
 /** How well-known tokens begin: somebody typed the value where its name belongs. */
 const TOKEN_LIKE = /^(?:gh[a-z]_|github_pat_|glpat-|sk-|sk_|pk_|rk_|xox|npm_|pypi-|hf_|AKIA|ASIA|AIza|eyJ)|^[A-Za-z0-9_-]{36,}$/
 
-/** `stint credential add | replace | recipe | rotate | rotation | list | remove | rotate-key`. A value is asked for, read from a file, a variable or a pipe; never an argument. */
+/** `stint credential add | replace | seal | recipe | rotate | rotation | list | remove | rotate-key`. A value is asked for, read from a file, a variable or a pipe; never an argument. */
 export const register: Register = (program, context) => {
   const credential = program.command('credential').description('the standing credentials in the vault, never shown again')
   withSource(credential.command('add <name>'))
@@ -31,6 +32,7 @@ export const register: Register = (program, context) => {
       context.output.print({ id }, () => `${id} has a new value. Now revoke the old one where it was made.`)
     })
   addRotation(credential, context, checkName)
+  addSeal(withSource(credential.command('seal <name>')), context, checkName)
   registerList(credential, context)
   credential
     .command('rotate-key')

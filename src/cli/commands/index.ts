@@ -3,6 +3,7 @@ import type { Register } from '../command.ts'
 import { register as approvals } from './approvals.ts'
 import { register as audit } from './audit.ts'
 import { register as backup } from './backup.ts'
+import { register as breakGlass } from './break-glass.ts'
 import { register as credential } from './credential.ts'
 import { register as credentialHelper } from './credential-helper.ts'
 import { register as doctor } from './doctor.ts'
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Register[] = [
   approvals,
   audit,
   backup,
+  breakGlass,
   credential,
   credentialHelper,
   doctor,
