@@ -55,6 +55,8 @@ export function checkHost(lease: Lease, { scheme, host, port }: HostRule): void 
 }
 
 const RETRIED_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** A stream of events may have none for hours, and its client waits for the head (WHATWG HTML, section 9.2.3). */
+const EVENTS = /^text\/event-stream\b/i
 const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /** One for all, since a revocation may break off thousands at once and nobody looks at where. */
@@ -175,6 +177,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const takesTrailers = reply.takesTrailers && mayHaveBody(this.#order.operation.method, status)
     const manner = { decodes: this.#download.decodes, takesTrailers }
     reply.start(status, phrase || (STATUS_CODES[status] ?? ''), headersBack(headers, this.#plan, manner))
+    if (EVENTS.test(String(headers['content-type']))) reply.sendHead()
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -59,6 +59,7 @@ function createInnerReply(sink: Sink): { reply: Reply; abandon(): void } {
       started = true
       if (open) sink.start(status, headers)
     },
+    sendHead: () => undefined, // `start` has given it to the sink
     write: (chunk) => !open || sink.write(chunk),
     end(_trailers, last) {
       if (!open) return

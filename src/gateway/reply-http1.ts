@@ -37,6 +37,10 @@ export class Http1Reply implements Reply {
     this.#response.writeHead(status, reason, headers)
   }
 
+  sendHead(): void {
+    if (!this.#response.destroyed) this.#response.flushHeaders()
+  }
+
   write(chunk: Uint8Array): boolean {
     return this.#response.destroyed || this.#response.write(chunk)
   }

@@ -21,6 +21,7 @@ export function createHttp2Reply(stream: ServerHttp2Stream): Reply {
       stream.respond({ ...fieldsOf(headers), ':status': status }, { waitForTrailers: true })
       stream.once('wantTrailers', () => stream.sendTrailers(fieldsOf(trailers)))
     },
+    sendHead() {}, // `respond` has sent it
     write(chunk) {
       return stream.destroyed || stream.write(chunk)
     },

@@ -10,6 +10,8 @@ export interface Reply {
   sendContinue(): void
   /** Throws when the head cannot be written as HTTP. */
   start(status: number, reason: string, headers: string[]): void
+  /** Sends what `start` was given now, where the body may be long in coming; else it waits for the first of it. */
+  sendHead(): void
   /** False asks to wait for `whenDrained`. */
   write(chunk: Uint8Array): boolean
   /** `last` is the whole rest of the body: a small one leaves together with the head. */

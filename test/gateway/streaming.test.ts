@@ -256,7 +256,7 @@ describe('an exchange that breaks off', () => {
   })
 })
 
-describe('a server-sent event stream', () => {
+describe('a server-sent event stream', { timeout: 30_000 }, () => {
   for (const [name, given] of [
     ['with nothing injected', []],
     ['while looking for an injected secret', injections],
@@ -282,6 +282,16 @@ describe('a server-sent event stream', () => {
       request.destroy()
     })
   }
+
+  test('is known to have begun before its first event, which may be hours away', async () => {
+    const { rig, host } = await play((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+    })
+    const request = await ask(rig, host)
+    const response = await answered(request.end())
+    assert.equal(response.headers['content-type'], 'text/event-stream')
+    request.destroy()
+  })
 })
 
 describe('trailers', () => {
