@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TaskSession } from '../src/run/task-session.ts'
 import { createExchange, requestFor } from '../test/fakes/exchange.ts'
-import { latencies, requestsPerSecond } from './rig/load.ts'
+import { lanesOver, latencies, requestsPerSecond } from './rig/load.ts'
 import { openWorld, rssMiB, type World } from './rig/world.ts'
 import { quantile, type Row } from './row.ts'
 
@@ -42,8 +42,9 @@ async function throughput(world: World): Promise<Row[]> {
   let best = 0
   for (let round = 0; round < 4; round += 1) {
     const seconds = round === 0 ? 6 : 4 // the first warms up
-    const plain = await over(world.plain(CONNECTIONS), (sockets) => requestsPerSecond(sockets, bytes, seconds))
-    const ours = await over(world.attached(session, CONNECTIONS), (sockets) => requestsPerSecond(sockets, bytes, seconds))
+    const measure = (sockets: Socket[]): Promise<number> => requestsPerSecond(lanesOver(sockets, bytes), seconds)
+    const plain = await over(world.plain(CONNECTIONS), measure)
+    const ours = await over(world.attached(session, CONNECTIONS), measure)
     if (round > 0) ratios.push(ours / plain)
     best = Math.max(best, ours)
   }
@@ -58,7 +59,7 @@ async function throughput(world: World): Promise<Row[]> {
 async function latency(world: World): Promise<Row[]> {
   const session = await world.startTask()
   const bytes = requestFor(`${world.origin}/`)
-  const measure = (sockets: Socket[]): Promise<number[]> => latencies(sockets, bytes, 500, 6)
+  const measure = (sockets: Socket[]): Promise<number[]> => latencies(lanesOver(sockets, bytes), 500, 6)
   const plain = await over(world.plain(CONNECTIONS), measure)
   const ours = await over(world.attached(session, CONNECTIONS), measure)
   await session.end('measured')

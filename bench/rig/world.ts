@@ -52,25 +52,29 @@ export async function openWorld(): Promise<World> {
   }
 }
 
-async function startTask(call: World['call']): Promise<TaskSession> {
+/** A task for one target, not supervised. */
+export async function startTask(call: World['call'], target = 'bench'): Promise<TaskSession> {
   const key = await generateKey()
   const prove = (request: { method: string; url: string; token: string }): Promise<string> => makeProof(key, request)
-  const wish = { purpose: 'measure', targets: ['bench'], actions: ['*'], ttlSeconds: 3600, labels: [] }
+  const wish = { purpose: 'measure', targets: [target], actions: ['*'], ttlSeconds: 3600, labels: [] }
   const supervised = <T>(method: 'GET' | 'POST' | 'DELETE' | 'PUT', path: string, body?: unknown): Promise<T> =>
     call(method, path, path === '/v1/tasks' ? { ...(body as Task), supervised: false } : body)
   return startSession(supervised, wish, 'process-tree', { thumbprint: key.thumbprint, prove })
 }
 
-function start(file: string): ChildProcess {
+/** A file of this folder as a process of its own. */
+export function start(file: string): ChildProcess {
   return fork(join(import.meta.dirname, file), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
-async function portOf(child: ChildProcess): Promise<number> {
+/** Where it listens, as it says itself. */
+export async function portOf(child: ChildProcess): Promise<number> {
   const { port } = await new Promise<{ port: number }>((ready) => child.once('message', (message) => ready(message as never)))
   return port
 }
 
-function open(port: number): Promise<Socket> {
+/** A connection to a loopback port. */
+export function open(port: number): Promise<Socket> {
   return new Promise((ready, failed) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => ready(socket))
     socket.once('error', failed)
