@@ -126,7 +126,7 @@ export interface Connector {
   /** Environment variables tools look for; `stint run` sets them to a placeholder so that the tools start. */
   readonly placeholderVariables: readonly string[]
   /** Bytes of body `describe` must see to name the action; 0 for none. More body than this is never buffered. */
-  bodyPrefix(operation: Operation): number
+  bodyPrefix(operation: Operation, target: Target): number
   describe(operation: Operation, target: Target): Action
   /**
    * True for a path whose one segment with `%2F` this kind of target reads as data, never as structure. All other paths with an

@@ -106,7 +106,9 @@ export function createHandle(
   ): Promise<{ served: Served; seen: Operation }> {
     const proof = proofOf(arrival, bare)
     const bytes =
-      target === undefined || !isShown(proof) || !hasBody(arrival, bare) ? 0 : bytesToRead(verbs.connectorOf(target), bare)
+      target === undefined || !isShown(proof) || !hasBody(arrival, bare)
+        ? 0
+        : bytesToRead(verbs.connectorOf(target), bare, target)
     let prefix = NO_PREFIX
     try {
       if (bytes > 0) prefix = await readFirst(arrival, bytes)
@@ -182,9 +184,9 @@ function isShown(proof: GatewayProof): boolean {
 }
 
 /** A connector that cannot say refuses in `describe`. */
-function bytesToRead(connector: Connector, operation: Operation): number {
+function bytesToRead(connector: Connector, operation: Operation, target: Target): number {
   try {
-    return connector.bodyPrefix(operation)
+    return connector.bodyPrefix(operation, target)
   } catch {
     return 0
   }

@@ -31,7 +31,7 @@ function operationOf({ example }: Connector, sample: ConnectorSample['operation'
 /** As the gateway does it: no more of the body than the connector asked for. */
 function describeAs(connector: Connector, operation: Operation): Action {
   const { body, ...rest } = operation
-  const prefix = connector.bodyPrefix(rest)
+  const prefix = connector.bodyPrefix(rest, connector.example.target)
   assert.ok(Number.isInteger(prefix) && prefix >= 0 && prefix <= 1_048_576, `bodyPrefix ${prefix}`)
   const seen = prefix === 0 ? rest : { ...rest, body: (body ?? new Uint8Array()).subarray(0, prefix) }
   return connector.describe(seen, connector.example.target)
@@ -50,7 +50,7 @@ function actionOrRefusal(connector: Connector, operation: Operation): Action | u
 
 /** Whatever comes, a refusal is said in a bounded answer, or left to HTTP. */
 function checkSpoken(connector: Connector, { body, ...rest }: Operation): void {
-  const prefix = connector.bodyPrefix(rest)
+  const prefix = connector.bodyPrefix(rest, connector.example.target)
   const seen = prefix === 0 || body === undefined ? rest : { ...rest, body: body.subarray(0, prefix) }
   const spoken = connector.speakRefusal?.(seen, {
     status: 403,

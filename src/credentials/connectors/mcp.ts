@@ -2,8 +2,9 @@ import { StintError } from '../../errors.ts'
 import type { Action, Operation, Target } from '../../model.ts'
 import type { Connector, ConnectorSample } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
-import { describeMessage, MAX_MESSAGE } from '../protocols/mcp-action.ts'
+import { describeMessage } from '../protocols/mcp-action.ts'
 import { readMcpAnswer } from '../protocols/mcp-answer.ts'
+import { bodyPrefix, LIMIT_SETTINGS } from '../protocols/mcp-limits.ts'
 import { changeOf, pinOf, spellPin } from '../protocols/mcp-pins.ts'
 import { PROGRAM_SETTINGS, programOf } from '../protocols/mcp-program.ts'
 import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
@@ -64,8 +65,9 @@ export const mcp: Connector = {
     },
     destructive_tools: { summary: 'A tool that destroys.', required: false, isList: true, pattern: TOOL },
     ...PROGRAM_SETTINGS,
+    ...LIMIT_SETTINGS,
   },
-  bodyPrefix: ({ method }) => (method === 'POST' ? MAX_MESSAGE : 0),
+  bodyPrefix,
   describe,
   speakRefusal: speakMcpRefusal,
   readAnswer: readMcpAnswer,

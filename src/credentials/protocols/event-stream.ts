@@ -2,18 +2,18 @@ import { StringDecoder } from 'node:string_decoder'
 import { StintError } from '../../errors.ts'
 import type { AnswerReader } from '../connector.ts'
 
-/** UTF-16 code units of one event. */
+/** UTF-16 code units of one event, unless another limit is given. */
 const MAX_EVENT = 16 * 1024 * 1024
 const FIELDS = new Set(['event', 'id', 'retry'])
 
 /**
  * Reads a stream of server-sent events (HTML, section 9.2.6) and writes it in one spelling, event by event as they come. `read` gets the
  * data of each and answers what its client gets instead, or undefined where it gets none; the event's id passes in any case, so that a
- * stream can be taken up again behind it; `spellId` may write it another way. Attacker-controlled.
+ * stream can be taken up again behind it; `spellId` may write it another way. `maxLength` is in UTF-16 code units. Attacker-controlled.
  */
 export function createEventReader(
   read: (data: string) => string | undefined,
-  spellId: (id: string) => string = (id) => id,
+  { spellId = (id) => id, maxLength = MAX_EVENT }: { spellId?: (id: string) => string; maxLength?: number } = {},
 ): AnswerReader {
   const decoder = new StringDecoder('utf8')
   let rest = ''
@@ -30,11 +30,11 @@ export function createEventReader(
         if (rest.startsWith('\ufeff')) rest = rest.slice(1)
         isStart = false
       }
-      if (size + rest.length > MAX_EVENT && !mayEnd) throw tooLarge()
+      if (size + rest.length > maxLength && !mayEnd) throw tooLarge()
       if (!mayEnd) return Buffer.alloc(0)
       const lines = rest.split(/\r\n|\n|\r(?!$)/) // a CR at the end may be half of a CRLF
       rest = lines.pop() ?? ''
-      if (size + rest.length > MAX_EVENT) throw tooLarge()
+      if (size + rest.length > maxLength) throw tooLarge()
       return Buffer.from(lines.map(takeLine).join(''))
     },
     end: () => Buffer.alloc(0), // an event that is not complete is none
@@ -43,7 +43,7 @@ export function createEventReader(
   function takeLine(line: string): string {
     if (line === '') return endEvent()
     size += line.length
-    if (size > MAX_EVENT) throw tooLarge()
+    if (size > maxLength) throw tooLarge()
     event.push(line)
     return ''
   }

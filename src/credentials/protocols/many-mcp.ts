@@ -8,9 +8,10 @@ import { isUnknownThere, joinLists, mergeAnswers, mergeTaken, splitCursor } from
 import { spellId, splitId, splitName, splitUri } from './many-names.ts'
 import { agreedIn, joinDiscover, joinInitialize } from './many-opening.ts'
 import { type Write, writerFor } from './many-send.ts'
-import { MAX_MESSAGE, readRequest } from './mcp-action.ts'
+import { readRequest } from './mcp-action.ts'
 import { McpFault, RPC } from './mcp-fault.ts'
 import { isStateless } from './mcp-headers.ts'
+import { HIGHEST_MESSAGE } from './mcp-limits.ts'
 import { isMembers, type McpMessage, type Members } from './mcp-message.ts'
 import { speakMcpRefusal } from './mcp-refusal.ts'
 import { urlOf } from './mcp-tools.ts'
@@ -31,7 +32,7 @@ const BY_URI = new Set(['resources/read', 'resources/subscribe', 'resources/unsu
 
 /** Many MCP servers behind one address (docs/decisions/0024). Every message to it becomes messages to targets, and nothing else. */
 export const manyMcp: ManyServers = {
-  maxBytes: MAX_MESSAGE,
+  maxBytes: HIGHEST_MESSAGE,
   placeOf: urlOf,
   read(operation, known) {
     const { message } = readRequest(operation)
@@ -45,7 +46,7 @@ export const manyMcp: ManyServers = {
     if (/^text\/event-stream/i.test(type))
       return createEventReader(
         (data) => spellMessage(data, target),
-        (id) => spellId(target, id),
+        { spellId: (id) => spellId(target, id), maxLength: Number.POSITIVE_INFINITY }, // its target's connector has bounded it
       )
     return /^application\/json/i.test(type) ? wholeText((text) => spellMessage(text, target)) : undefined
   },

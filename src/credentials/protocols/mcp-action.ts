@@ -4,22 +4,21 @@ import { bodyType, isCoded } from './body-type.ts'
 import { flattenArguments } from './mcp-arguments.ts'
 import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { checkFields, checkVersion } from './mcp-headers.ts'
+import { HIGHEST_MESSAGE, messageBytes } from './mcp-limits.ts'
 import { isMembers, type McpMessage, type Members, readMessage } from './mcp-message.ts'
 import { CLIENT_ANSWER, END, LISTEN, type McpMethod, methodNamed } from './mcp-methods.ts'
 import { hasPin } from './mcp-pins.ts'
 import { listOf } from './setting.ts'
 
-/** Bytes of a message that are read to decide: a message is read whole or refused. */
-export const MAX_MESSAGE = 1024 * 1024
 const MAX_NAME = 2048
 
-/** The message that a POST carries. Throws McpFault, and `body_too_large` for one that goes on beyond what is read. */
-export function messageIn(operation: Operation): McpMessage {
+/** The message that a POST carries, of fewer than `most` bytes. Throws McpFault, and `body_too_large` for one that goes on beyond what is read. */
+export function messageIn(operation: Operation, most = HIGHEST_MESSAGE): McpMessage {
   const { body = new Uint8Array() } = operation
   if (bodyType(operation) !== 'application/json' || isCoded(operation))
     throw new McpFault(RPC.notRequest, 'its type is not plain application/json')
-  if (body.length >= MAX_MESSAGE)
-    throw new StintError('body_too_large', `an MCP message has fewer than ${MAX_MESSAGE} bytes; send less at once`)
+  if (body.length >= most)
+    throw new StintError('body_too_large', `an MCP message has fewer than ${most} bytes here; send less at once`)
   return readMessage(body)
 }
 
@@ -32,9 +31,9 @@ export interface McpRequest {
 }
 
 /** Throws McpFault, and `unknown_action` or `body_too_large`. */
-export function readRequest(operation: Operation): McpRequest {
+export function readRequest(operation: Operation, most?: number): McpRequest {
   const { method, headers } = operation
-  if (method === 'POST') return readCall(headers, messageIn(operation))
+  if (method === 'POST') return readCall(headers, messageIn(operation, most))
   checkVersion(headers)
   if (method === 'GET') return { known: LISTEN, resource: '' }
   if (method === 'DELETE') return { known: END, resource: '' }
@@ -54,7 +53,7 @@ function readCall(headers: Operation['headers'], message: McpMessage): McpReques
  * and `tool_changed` for one that no operator has taken.
  */
 export function describeMessage(operation: Operation, target: Target): Action {
-  const { known, message, resource } = readRequest(operation)
+  const { known, message, resource } = readRequest(operation, messageBytes(target))
   const { id, access } = known
   if (message === undefined || message.kind === 'answer') return { id, access, resource, parameters: {} }
   const { method, params } = message

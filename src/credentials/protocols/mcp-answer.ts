@@ -4,12 +4,11 @@ import type { AnswerReader, AnswerStart, AnswerVerbs } from '../connector.ts'
 import { createEventReader } from './event-stream.ts'
 import { readRequest } from './mcp-action.ts'
 import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
+import { answerBytes } from './mcp-limits.ts'
 import { isDisguised, showUsable } from './mcp-lists.ts'
 import { isMembers, type McpMessage, messageOf } from './mcp-message.ts'
 import { isServerNotification, serverRequestNamed } from './mcp-methods.ts'
 
-/** Bytes of an answer that is one JSON text. */
-const MAX_JSON = 16 * 1024 * 1024
 const TYPE = /^(application\/json|text\/event-stream)(?: *; *charset="?utf-8"?)?$/i
 
 /**
@@ -25,9 +24,9 @@ export function readMcpAnswer(
   const type = String(headers['content-type'] ?? '')
   const known = TYPE.exec(type)?.[1]?.toLowerCase()
   const pass = (text: string) => passMessage(text, target, verbs)
-  if (known === 'text/event-stream') return createEventReader(pass)
+  if (known === 'text/event-stream') return createEventReader(pass, { maxLength: answerBytes(target) })
   if (known === 'application/json')
-    return createJsonReader((text) => (status >= 400 && !isMessage(text) ? text : pass(text)), asked)
+    return createJsonReader((text) => (status >= 400 && !isMessage(text) ? text : pass(text)), asked, answerBytes(target))
   if (/application\/json|text\/event-stream/i.test(type))
     throw new StintError('upstream_failed', 'the target’s answer has a type that two readers could read differently')
   return status >= 400 || asked.method === 'DELETE' ? undefined : NOTHING
@@ -80,13 +79,13 @@ function passMessage(text: string, target: Target, verbs: AnswerVerbs): string |
 }
 
 /** The whole text at its end. Where nothing of it gets through its client is told so, under the id that it waits for. */
-function createJsonReader(read: (text: string) => string | undefined, asked: AnswerStart['asked']): AnswerReader {
+function createJsonReader(read: (text: string) => string | undefined, asked: AnswerStart['asked'], most: number): AnswerReader {
   const chunks: Buffer[] = []
   let size = 0
   return {
     push(chunk) {
       size += chunk.length
-      if (size > MAX_JSON) throw new StintError('upstream_failed', 'the target’s answer is too large to be read')
+      if (size > most) throw new StintError('upstream_failed', 'the target’s answer is too large to be read')
       chunks.push(chunk)
       return Buffer.alloc(0)
     },

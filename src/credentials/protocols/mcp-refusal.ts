@@ -21,6 +21,7 @@ export function speakMcpRefusal(
     const error = { code: rpcCode, message: line, data: { code, status: asHttp } }
     return { status, contentType: 'application/json', body: Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, error })) }
   }
+  if (code === 'body_too_large') return answer(null, RPC.refused, asHttp)
   try {
     const { message } = readRequest(operation)
     if (message?.kind !== 'request') return undefined

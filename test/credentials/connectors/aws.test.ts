@@ -203,9 +203,9 @@ describe('a request to AWS is named by what it does', () => {
     })
 
   test('S3’s bodies are not read where they tell their hash; all else is', () => {
-    assert.equal(aws.bodyPrefix(s3('PUT', '/acme/a')), 0)
+    assert.equal(aws.bodyPrefix(s3('PUT', '/acme/a'), aws.example.target), 0)
     for (const operation of [signed('s3', { method: 'PUT' }), json('kms', 'TrentService.Decrypt', {}), bare])
-      assert.equal(aws.bodyPrefix(operation), 1_048_576)
+      assert.equal(aws.bodyPrefix(operation, aws.example.target), 1_048_576)
   })
 })
 

@@ -168,7 +168,7 @@ describe('what a body says of its target', () => {
   test('is read up to 256 KiB, wherever it stands, and refused beyond', () => {
     const large = (length: number) => json({ content: 'a'.repeat(length), branch: 'main' })
     assert.deepEqual(describeIt({ ...put, body: large(262_000) }).parameters.refs, ['refs/heads/main'])
-    const body = large(262_200).subarray(0, github.bodyPrefix(bare(put)))
+    const body = large(262_200).subarray(0, github.bodyPrefix(bare(put), github.example.target))
     assert.throws(() => describeIt({ ...put, body }), code('body_too_large'))
   })
 })
@@ -216,7 +216,8 @@ describe('GitHub’s GraphQL', () => {
   })
 
   test('is asked for a body only where it is needed', () => {
-    const asked = (change: Partial<Operation>): number => github.bodyPrefix(bare({ method: 'POST', ...change }))
+    const asked = (change: Partial<Operation>): number =>
+      github.bodyPrefix(bare({ method: 'POST', ...change }), github.example.target)
     assert.equal(asked({ path: '/graphql' }), 65_536)
     assert.equal(asked({ host: 'github.com', path: '/a/b.git/git-receive-pack' }), 65_536)
     assert.equal(asked({ host: 'github.com', path: '/a/b.git/git-upload-pack' }), 0)

@@ -73,7 +73,10 @@ async function answer(
   }
   try {
     seen.push(
-      connector.describe({ ...operation, body: body.subarray(0, connector.bodyPrefix(operation)) }, connector.example.target),
+      connector.describe(
+        { ...operation, body: body.subarray(0, connector.bodyPrefix(operation, connector.example.target)) },
+        connector.example.target,
+      ),
     )
   } catch (thrown) {
     seen.push(thrown as StintError)

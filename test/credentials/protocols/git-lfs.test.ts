@@ -71,12 +71,12 @@ describe('Git LFS', () => {
   test('is read as far as its batch fits, and refused beyond', () => {
     const large = batch({ operation: 'download', objects: ['x'.repeat(70_000)] })
     const { body, ...bare } = large
-    const prefix = git.bodyPrefix(bare)
+    const prefix = git.bodyPrefix(bare, git.example.target)
     assert.throws(
       () => git.describe({ ...large, body: body?.subarray(0, prefix) ?? Buffer.alloc(0) }, git.example.target),
       code('body_too_large'),
     )
-    assert.equal(git.bodyPrefix({ ...bare, method: 'GET' }), 0)
+    assert.equal(git.bodyPrefix({ ...bare, method: 'GET' }, git.example.target), 0)
   })
 
   test('takes a ref that is none for no ref', () => {
