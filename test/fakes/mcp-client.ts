@@ -1,9 +1,10 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 
-/** One thing the client does: a request by the SDK, or bytes of the test's own. */
+/** One thing the client does: a request by the SDK, bytes of the test's own, or the reading of a page elsewhere. */
 export type Step =
   | { readonly ask: string; readonly params?: Record<string, unknown> }
   | { readonly post: string; readonly headers?: Record<string, string> }
+  | { readonly read: string }
 
 /** What came of it. */
 export interface Done {
@@ -19,8 +20,10 @@ async function main(url: string, steps: readonly Step[]): Promise<void> {
   const client = new Client({ name: 'stint-test', version: '1.0.0' })
   const transport = new StreamableHTTPClientTransport(new URL(url))
   await client.connect(transport)
-  for (const step of steps)
-    console.log(JSON.stringify('ask' in step ? await ask(client, step) : await post(url, transport, step)))
+  for (const step of steps) {
+    if ('ask' in step) console.log(JSON.stringify(await ask(client, step)))
+    else console.log(JSON.stringify('read' in step ? await read(step) : await post(url, transport, step)))
+  }
   await transport.terminateSession()
   await client.close()
 }
@@ -35,6 +38,12 @@ async function ask(client: Client, { ask: method, params = {} }: Extract<Step, {
     const { code, message, data } = thrown as NonNullable<Done['error']>
     return { error: { code, message, ...(data !== undefined && { data }) } }
   }
+}
+
+async function read({ read: url }: Extract<Step, { read: string }>): Promise<Done> {
+  const answer = await fetch(url)
+  await answer.arrayBuffer()
+  return { status: answer.status }
 }
 
 async function post(

@@ -3,34 +3,45 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { Done, Step } from '../fakes/mcp-client.ts'
 import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, openWorld, succeed, type World } from '../fakes/world.ts'
+import { type Everything, relayTo, startEverything } from '../services/mcp-everything.ts'
 
 const WHY = /untrusted input and private data, so it may not reach an external sink/
 
+const ROOT = join(import.meta.dirname, '..', '..')
+const CLIENT = join(ROOT, 'test', 'fakes', 'mcp-client.ts')
+
 let world: World
+let everything: Everything
 const systems = new Map<string, Upstream>()
 const directory = mkdtempSync(join(tmpdir(), 'stint-exfiltration-'))
-/** A web page, the notes of somebody, and two places that the world can read. */
+/** A web page, the notes of somebody, and three places that the world can read. */
 const SYSTEMS: readonly (readonly [string, string, string])[] = [
   ['web', 'http', 'untrusted-input'],
   ['notes', 'http', 'private-data'],
   ['paste', 'http', 'external-sink'],
   ['hub', 'git', 'external-sink'],
+  ['mail', 'mcp', 'external-sink'],
 ]
 before(async () => {
+  everything = await startEverything()
   world = await openWorld()
   for (const [name, connector, label] of SYSTEMS) {
     mkdirSync(join(directory, name))
-    const system = await startUpstream(join(directory, name), world.secret)
+    const played = connector === 'mcp' ? [relayTo(everything)] : []
+    const system = await startUpstream(join(directory, name), world.secret, ...played)
     systems.set(name, system)
     const facts = ['--connector', connector, '--environment', 'development', '--label', label]
     await succeed(world.stint.cli(['target', 'add', name, ...facts, ...declared(system)]))
   }
+  await succeed(world.stint.cli(['mcp', 'pin', 'mail']))
 })
 after(async () => {
   await world.close()
   for (const system of systems.values()) await system.close()
+  await everything.stop()
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -45,6 +56,38 @@ describe('an agent that a web page has told to send private data away', () => {
   test('may send while it has read only one of the two', async () => {
     const script = `${curl('-o note', `${urlOf('notes')}/issues`)}; ${curl('-o sent --data-binary @note', `${urlOf('paste')}/upload`)}`
     assert.equal((await succeed(run(['sh', '-c', script]))).stdout, '200\n200\n')
+  })
+
+  test('is refused the tool that sends out, in a session that it used before it read', async () => {
+    const send: Step = { ask: 'tools/call', params: { name: 'echo', arguments: { message: 'whistle' } } }
+    const steps: Step[] = [send, { read: `${urlOf('web')}/issues` }, send, { read: `${urlOf('notes')}/issues` }, send, send]
+    const client = [process.execPath, CLIENT, `${urlOf('mail')}/mcp`, JSON.stringify(steps)]
+    const before = servedBy('mail').length
+    const { stdout, stderr } = await world.run('web', client, [...EVERYWHERE, '--show', ROOT])
+    const done: Done[] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.equal(done.length, steps.length, `${stdout}${stderr}`)
+    assert.deepEqual([done[1]?.status, done[3]?.status], [200, 200])
+    for (const at of [0, 2]) assert.match(JSON.stringify(done[at]?.result), /Echo: whistle/)
+    for (const at of [4, 5]) {
+      assert.equal(done[at]?.error?.code, -32010, stdout)
+      assert.match(done[at]?.error?.message ?? '', WHY)
+    }
+    const posts = servedBy('mail')
+      .slice(before)
+      .filter((line) => line.startsWith('POST'))
+    assert.equal(posts.length, 4, 'initialize, initialized, and the tool twice')
+    const { items } = await world.call<{ items: Record<string, unknown>[] }>('GET', '/v1/audit/entries?limit=50&target=mail')
+    const refused = items.filter(
+      ({ kind, effect, action }) => kind === 'decision' && effect === 'deny' && action === 'mcp:Tool::call',
+    )
+    assert.equal(refused.length, 2)
+    for (const { resource, reasons } of refused) {
+      assert.equal(resource, 'tool/echo')
+      assert.match(String(reasons), WHY)
+    }
   })
 
   test('is refused every way out, and told why', async () => {

@@ -1,4 +1,5 @@
 import { mkdtempSync } from 'node:fs'
+import { type RequestListener, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -32,4 +33,17 @@ export async function startEverything(triesLeft = 3): Promise<Everything> {
     return startEverything(triesLeft - 1)
   }
   return { port, stop: server.stop }
+}
+
+/** Answers as that server does, each piece of its answers as `rewrite` makes it. */
+export function relayTo({ port }: Everything, rewrite = (text: string): string => text): RequestListener {
+  return (asked, response) => {
+    const { method, url: path, headers } = asked
+    const sent = request({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.on('data', (chunk) => response.write(rewrite(String(chunk))))
+      answer.on('end', () => response.end())
+    })
+    asked.pipe(sent)
+  }
 }
