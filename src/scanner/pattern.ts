@@ -14,11 +14,21 @@ export function token(body: string): RegExp {
  * `new Datadog("…")`, `--dd-token …`. `names` is matched in whatever case.
  */
 export function beside(names: string, body: string): RegExp {
-  const name = `(?<![A-Za-z])(?i:${names})[\\w .-]{0,30}`
+  const name = `(?:(?<![A-Za-z])|(?<=\\\\[nrtbf]))(?i:${names})[\\w .-]{0,30}`
   const sign = '[\'"`\\])]{0,3}[ \\t]{0,4}(?:=>|:=|=|:|,|\\(|\\||>|[ \\t])[ \\t]{0,4}'
   return new RegExp(`${name}${sign}['"\`\\[({]{0,3}(?<secret>${body})${endOf(body)}`)
 }
 
+/**
+ * A value that many things look like, known by the name of its vendor and a word for credentials after it, also where they stand over
+ * lines: `DATADOG_API_KEY=…`, `datadog: { apiKey: "…" }`.
+ */
+export function credentialOf(names: string, body: string): RegExp {
+  return beside(`(?:${names})[\\w\\s.:={('"-]{0,24}?(?:key|token|secret|passw|pwd|auth|credential|pat)`, body)
+}
+
+/** Nothing after it that it could go on with: base 64 and base64url end where their alphabets do. */
 function endOf(body: string): string {
+  if (/\+\/\][^\]]*$/.test(body)) return '(?![0-9A-Za-z+/=])'
   return /_-\][^\]]*$/.test(body) ? RIGHT_OF_BASE64URL : RIGHT
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createDetector } from '../../src/scanner/detector.ts'
-import { beside, token } from '../../src/scanner/pattern.ts'
+import { beside, credentialOf, token } from '../../src/scanner/pattern.ts'
 import type { Rule } from '../../src/scanner/rule.ts'
-import { alnum, hex } from '../../src/scanner/sample.ts'
+import { alnum, base64, hex } from '../../src/scanner/sample.ts'
 
 function rule(id: string, keywords: readonly string[], pattern: RegExp, changes: Partial<Rule> = {}): Rule {
   const source = 'https://example.org/'
@@ -67,5 +67,25 @@ describe('the detector', () => {
     for (const text of texts) assert.deepEqual(find([named], text), [`named ${key}`], text)
     for (const text of [`datadog\n${key}`, `datadog ${key}a`, `xdatadog=${key}`, `add_key=${key}`])
       assert.deepEqual(find([named], text), [], text)
+  })
+
+  test('finds a value of a common look by its vendor and a word for credentials, also over lines', () => {
+    const named = rule('named', ['datadog'], credentialOf('datadog', '[0-9a-f]{32}'), { confidence: 'medium' })
+    const key = hex(32)
+    for (const text of [
+      `DATADOG_API_KEY=${key}`,
+      `datadog:\n  apiKey: "${key}"`,
+      `\\nDATADOG_TOKEN=${key}\\n`,
+      `datadog({ token: '${key}' })`,
+    ])
+      assert.deepEqual(find([named], text), [`named ${key}`], text)
+    for (const text of [`datadog@${key}`, `datadog: ${key}`, `DATADOG_SHA=${key}`, `datadog\n\n${' '.repeat(30)}key: ${key}`])
+      assert.deepEqual(find([named], text), [], text)
+  })
+
+  test('takes no part of a longer text in base 64', () => {
+    const encoded = rule('encoded', ['acme'], beside('acme', '[0-9A-Za-z+/]{40}'))
+    assert.deepEqual(find([encoded], `acme=${base64(40)}`), [`encoded ${base64(40)}`])
+    for (const next of ['/', '+', '=']) assert.deepEqual(find([encoded], `acme=${base64(40)}${next}`), [])
   })
 })
