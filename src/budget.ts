@@ -1,7 +1,7 @@
 import type { Budget, BudgetUnit } from './model.ts'
 
 /** What of a task can be bounded, in the order people are shown it. */
-export const UNITS: readonly BudgetUnit[] = ['requests', 'writes']
+export const UNITS: readonly BudgetUnit[] = ['requests', 'writes', 'bytesOut', 'mintedCredentials', 'spend']
 
 /** How a budget is written, for messages. */
 export const BUDGET_TAKES = `takes whole numbers by name, such as requests=100,writes=5; known are ${UNITS.join(', ')}`

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
-import { type Afford, createAfford } from './afford.ts'
 import { createApi } from './api/server.ts'
 import { apiVerbs } from './api-verbs.ts'
 import { consentDecision } from './approvals/consent.ts'
@@ -155,16 +154,29 @@ async function noteStart({ audit, recorder }: Rooms): Promise<void> {
 
 /** THE REQUEST: broker.ts over the rooms. */
 function joinRequest(rooms: Rooms, log: Log) {
-  const { identity, flows, policy, labels, findings, revocations, approvals, gateways, recorder, credentials, settle, metrics } =
-    rooms
-  const { glass } = rooms
+  const {
+    identity,
+    flows,
+    policy,
+    labels,
+    findings,
+    revocations,
+    approvals,
+    gateways,
+    recorder,
+    credentials,
+    settle,
+    metrics,
+    afford,
+    glass,
+  } = rooms
   const deny = (code: string, reason: string): Decision => {
     return { effect: 'deny', policies: [], policySetHash: policy.status().policySetHash, code, reasons: [reason] }
   }
   return createBroker<GatewayProof>({
     verify: identity.verify,
     liveTask: (caller) => liveTask(rooms, caller),
-    open: flows.open,
+    open: (act) => flows.open(act, afford.countOut(act)),
     request: (caller, task, target, action) => policy.request(caller, task, target, action, historyOf(rooms, task)),
     decide(request, about) {
       if (!gateways.isCurrent()) return deny('cut_off', 'this gateway has not heard about revocations for too long')
@@ -178,7 +190,8 @@ function joinRequest(rooms: Rooms, log: Log) {
         )
       return deny('revoked', `revocation ${revocation.number} is in force: ${revocation.reason}`)
     },
-    ...joinAfford(rooms),
+    charge: afford.charge,
+    refund: afford.refund,
     consent: (decided, exact) => consentDecision(approvals, { ...decided, digest: digestOf(decided.request) }, exact),
     answered: approvals.answered,
     touch({ task, target, action, correlationId }) {
@@ -203,19 +216,6 @@ function joinRequest(rooms: Rooms, log: Log) {
     report(correlationId, thrown) {
       const error = asStintError(thrown)
       log[error.status >= 500 ? 'error' : 'info']({ correlationId, err: error }, 'refused')
-    },
-  })
-}
-
-/** What tasks may use: afford.ts over the rooms. */
-function joinAfford({ tasks, approvals, recorder }: Rooms): Afford {
-  return createAfford({
-    budgets: tasks.budgets,
-    above: tasks.above,
-    consent: approvals.consent,
-    recordRaise({ id: task, owner }, { unit, wants }, reason) {
-      const act = { action: 'stint:Task::raise', task, owner, subject: `tasks/${task}/budget`, reason }
-      return written(recorder.recordAct({ ...act, details: { [unit]: String(wants) } }))
     },
   })
 }

@@ -29,8 +29,11 @@ export interface Scope {
   readonly actions: readonly string[]
 }
 
-/** What of a task can be bounded: acts on targets that were let through, and those of them that change something. */
-export type BudgetUnit = 'requests' | 'writes'
+/**
+ * What of a task can be bounded: acts on targets that were let through, those of them that change something, bytes of bodies and streams
+ * towards targets, credentials made for it, and what acts cost where a target has prices, in the minor unit of a currency.
+ */
+export type BudgetUnit = 'requests' | 'writes' | 'bytesOut' | 'mintedCredentials' | 'spend'
 /** Whole numbers. What is absent is not bounded. */
 export type Budget = { readonly [U in BudgetUnit]?: number }
 /** How far a budget is used. A paused one had less left than a request needed: the task does nothing until it is raised. */
@@ -168,6 +171,8 @@ export interface Target {
   readonly settings?: Readonly<Record<string, string | readonly string[]>>
   /** True where programs that cannot be proxied may be handed what is minted for their task (docs/decisions/0017). */
   readonly handsOut?: boolean
+  /** What an act costs, in the minor unit of a currency, by action pattern; the longest that names it counts. Bounded by budgets of `spend`. */
+  readonly prices?: Readonly<Record<string, number>>
 }
 
 /**
@@ -310,8 +315,15 @@ export interface Act extends About {
   readonly action: Action
 }
 
+/**
+ * Counts bytes before they go to a target: false where a budget has too little left, and they must not. Rejects where it cannot be known.
+ */
+export type CountOut = (bytes: number) => true | Promise<boolean>
+
 /** Something open that a revocation must be able to cut (G3). */
 export interface Flow {
+  /** Present where a budget bounds what is sent. */
+  readonly countOut?: CountOut | undefined
   readonly isCut: boolean
   /** Runs `cut` once, now if it is cut already. */
   onCut(cut: () => void): void

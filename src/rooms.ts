@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createAfford } from './afford.ts'
 import { openApprovals } from './approvals/approvals.ts'
 import { openLog } from './audit/log.ts'
 import { createRecorder, type Recorder } from './audit/record.ts'
@@ -9,7 +10,7 @@ import type { Config } from './config.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
 import type { LeaseRecord } from './credentials/lease-record.ts'
 import { createLeaseSeal } from './credentials/lease-seal.ts'
-import { openLeases } from './credentials/leases.ts'
+import { type Leases, openLeases } from './credentials/leases.ts'
 import type { Minting } from './credentials/minting.ts'
 import { createObtain, type ObtainVerbs } from './credentials/obtain.ts'
 import { placesOf } from './credentials/rotation/check-recipe.ts'
@@ -38,7 +39,7 @@ import { createVerify } from './identity/verify.ts'
 import { openKeySources } from './key-sources.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import type { About, Target } from './model.ts'
+import type { About, Target, Task } from './model.ts'
 import { digestOf } from './policy/digest.ts'
 import { openPolicy } from './policy/policy.ts'
 import { findStarterChanges, installStarter } from './policy/starter.ts'
@@ -53,6 +54,7 @@ import { createIdempotency } from './store/idempotency.ts'
 import { openState } from './store/open-state.ts'
 import type { Store } from './store/store.ts'
 import { createTargets } from './targets/targets.ts'
+import type { Short } from './tasks/budgets.ts'
 import { type Gain, openLabels } from './tasks/labels.ts'
 import { createTasks } from './tasks/tasks.ts'
 
@@ -135,8 +137,17 @@ export async function openRooms(opening: Opening) {
   }
   const isAllowed = (about: About): boolean =>
     tasks.live(about.task.id) !== undefined && revocations.covering(about) === undefined
+  const afford = createAfford({
+    budgets: tasks.budgets,
+    ...{ above: tasks.above, consent: approvals.consent },
+    recordRaise: (task, short, reason) => tellRaise(happened.recorder, task, short, reason),
+  })
+  const issue: Leases['issue'] = async (asking) => {
+    await afford.mint(asking)
+    return leases.issue(asking)
+  }
   const credentials = createObtain({
-    ...{ vault, connectors: CONNECTORS, leases, isAllowed, usableUntil, now, report: opening.report },
+    ...{ vault, connectors: CONNECTORS, leases: { ...leases, issue }, isAllowed, usableUntil, now, report: opening.report },
   })
   const programs = createPrograms({
     ...{ now, silenceMs: config.headersTimeoutSeconds * 1000, findConfine: () => (cell ??= serverCell(opening)) },
@@ -179,6 +190,7 @@ export async function openRooms(opening: Opening) {
       revocations,
       approvals,
       glass,
+      afford,
       dial,
       programs,
     },
@@ -186,6 +198,13 @@ export async function openRooms(opening: Opening) {
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
   }
+}
+
+/** A budget that people raised, in the log before it is. */
+async function tellRaise(recorder: Pick<Recorder, 'recordAct'>, { id: task, owner }: Task, raised: Short, reason: string) {
+  const act = { action: 'stint:Task::raise', task, owner, subject: `tasks/${task}/budget`, reason }
+  const details = { [raised.unit]: String(raised.wants) }
+  await recorder.recordAct({ ...act, details }).catch((thrown) => Promise.reject(catalogued(thrown)))
 }
 
 /** What a task has touched, in the log. */

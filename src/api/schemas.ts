@@ -77,7 +77,13 @@ export const task = z
   .meta({ id: 'Task' })
 
 const amount = z.number().int().min(0).max(999_999_999_999_999)
-const units = { requests: amount.exactOptional(), writes: amount.exactOptional() } satisfies Record<BudgetUnit, z.ZodType>
+const units = {
+  requests: amount.exactOptional().describe('Acts on targets that are let through.'),
+  writes: amount.exactOptional().describe('Those of them that are more than reads.'),
+  bytesOut: amount.exactOptional().describe('Bytes of bodies and streams towards targets.'),
+  mintedCredentials: amount.exactOptional().describe('Credentials made for it.'),
+  spend: amount.exactOptional().describe('What its acts cost where targets have prices, in the minor unit of a currency.'),
+} satisfies Record<BudgetUnit, z.ZodType>
 /** What a task may use. */
 const budget = z.strictObject(units).meta({ id: 'Budget' })
 export const raiseBudget = z
@@ -173,6 +179,11 @@ const targetShape = {
     .readonly()
     .exactOptional()
     .describe('What its connector must know; docs/reference/connectors.md names them.'),
+  prices: z
+    .record(words(200), z.number().int().min(0).max(1_000_000_000))
+    .readonly()
+    .exactOptional()
+    .describe('What an act costs, in the minor unit of a currency, by action pattern; the longest that names it counts.'),
   handsOut: z.boolean().exactOptional().describe('Programs that cannot be proxied may be handed what is minted for their task.'),
 }
 export const addTarget = z.strictObject(targetShape).meta({ id: 'AddTarget' })

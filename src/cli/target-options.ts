@@ -19,6 +19,7 @@ export interface TargetOptions {
   readonly caFile?: string
   readonly set?: readonly string[]
   readonly handOut?: boolean
+  readonly price?: readonly string[]
 }
 
 /** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
@@ -43,7 +44,18 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
     placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset),
     ...(options.set !== undefined && { settings: readSettings(options.set, options.connector ?? preset?.connector ?? 'http') }),
     ...(options.handOut === true && { handsOut: true }),
+    ...(options.price !== undefined && { prices: readPrices(options.price) }),
   }
+}
+
+/** `http:POST=5`; an action's name may hold an equals sign. */
+function readPrices(pairs: readonly string[]): Record<string, number> {
+  const prices = pairs.map((pair) => {
+    const [, action = '', price = ''] = /^(.+)=(\d{1,10})$/.exec(pair) ?? []
+    if (action === '') throw new StintError('invalid_argument', '--price takes ACTION=NUMBER, such as http:POST=5 or *=1')
+    return [action, Number(price)] as const
+  })
+  return Object.fromEntries(prices)
 }
 
 /** `name=value`, and again for a list. Which are lists the connector says; one it does not know is refused by the server. */

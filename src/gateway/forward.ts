@@ -107,7 +107,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#flow.onCut(() => this.#onCut())
     if (hasBody) {
       if (arrival.expectsContinue) arrival.reply.sendContinue()
-      this.#upload = new Upload(arrival.body, prefix, this.#plan.bodyRewrite())
+      this.#upload = new Upload(arrival.body, prefix, this.#plan.bodyRewrite(), this.#flow.countOut)
     }
     this.#dispatch()
   }

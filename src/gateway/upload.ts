@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
-import { StintError } from '../errors.ts'
+import { asStintError, StintError } from '../errors.ts'
+import type { CountOut } from '../model.ts'
 import { countGarbage } from './garbage.ts'
 import { malformed } from './refusal.ts'
 import type { Rewrite } from './rewrite.ts'
@@ -45,17 +46,24 @@ export function readPrefix(source: Readable, bytes: number): Promise<Prefix> {
   })
 }
 
-/** A body on its way to the target: the prefix, then the rest as it comes, with backpressure. Its end is the source's end. */
+/**
+ * A body on its way to the target: the prefix, then the rest as it comes, with backpressure. Its end is the source's end. Where its bytes
+ * are counted each goes on after it was; what a budget has too little left for breaks it off with `budget_exceeded`.
+ */
 export class Upload extends Readable {
   /** Bytes handed on. */
   size = 0
   readonly #source: Readable
   readonly #rewrite: Rewrite | undefined
+  readonly #count: CountOut | undefined
+  /** What came while the bytes before it were being counted; null is the end. */
+  #waiting: (Buffer | null)[] | undefined
 
-  constructor(source: Readable, prefix: Prefix, rewrite: Rewrite | undefined) {
+  constructor(source: Readable, prefix: Prefix, rewrite: Rewrite | undefined, count?: CountOut) {
     super()
     this.#source = source
     this.#rewrite = rewrite
+    this.#count = count
     for (const chunk of prefix.chunks) this.#onData(chunk)
     if (prefix.ended) this.#onEnd()
     else source.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onBreak).on('close', this.#onBreak)
@@ -63,7 +71,7 @@ export class Upload extends Readable {
   }
 
   override _read(): void {
-    this.#source.resume()
+    if (this.#waiting === undefined) this.#source.resume()
   }
 
   /** What the client still sends is read and dropped, so that its connection can end in order. */
@@ -75,18 +83,51 @@ export class Upload extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     const bytes = this.#rewrite === undefined ? chunk : this.#rewrite.push(chunk)
-    this.size += bytes.length
     countGarbage(chunk.length)
-    if (bytes.length > 0 && !this.push(bytes)) this.#source.pause()
+    if (bytes.length > 0) this.#hand(bytes)
   }
 
   readonly #onEnd = (): void => {
     const rest = this.#rewrite?.end()
-    if (rest !== undefined && rest.length > 0) {
-      this.size += rest.length
-      this.push(rest)
+    if (rest !== undefined && rest.length > 0) this.#hand(rest)
+    this.#hand(null)
+  }
+
+  /** In order: nothing overtakes what is being counted. */
+  #hand(bytes: Buffer | null): void {
+    if (this.#waiting !== undefined) {
+      this.#waiting.push(bytes)
+      return
     }
-    this.push(null)
+    const counted = bytes === null ? true : (this.#count?.(bytes.length) ?? true)
+    if (counted === true) this.#pass(bytes)
+    else this.#wait(bytes, counted)
+  }
+
+  #pass(bytes: Buffer | null): void {
+    this.size += bytes?.length ?? 0
+    if (!this.push(bytes) && bytes !== null) this.#source.pause()
+  }
+
+  #wait(bytes: Buffer | null, counted: Promise<boolean>): void {
+    this.#waiting = []
+    this.#source.pause()
+    counted.then(
+      (isAfforded) => {
+        if (this.destroyed) return
+        if (isAfforded) this.#go(bytes)
+        else this.destroy(new StintError('budget_exceeded', 'the body was cut off: the task has used up its budget of bytesOut'))
+      },
+      (thrown) => this.destroy(asStintError(thrown)),
+    )
+  }
+
+  #go(bytes: Buffer | null): void {
+    const waited = this.#waiting ?? []
+    this.#waiting = undefined
+    this.#source.resume()
+    this.#pass(bytes)
+    for (const one of waited) this.#hand(one)
   }
 
   readonly #onBreak = (): void => {

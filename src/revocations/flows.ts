@@ -1,9 +1,9 @@
-import type { Flow, Selector } from '../model.ts'
+import type { CountOut, Flow, Selector } from '../model.ts'
 import { type Ancestors, covers, type Subject } from '../selector.ts'
 
 /** Everything open in this gateway that a revocation must be able to cut at once (G3). */
 export interface Flows {
-  open(subject: Subject): Flow
+  open(subject: Subject, countOut?: CountOut): Flow
   /** Cuts every open flow the selector covers and `isMeant` picks, in this tick; answers how many. */
   cut(selector: Selector, isMeant?: (subject: Subject) => boolean): number
   readonly size: number
@@ -19,9 +19,9 @@ export function createFlows(ancestors: Ancestors): Flows {
     get size() {
       return register.all.size
     },
-    open(subject) {
+    open(subject, countOut) {
       const { task } = subject
-      return new OpenFlow(subject, [task.id, ...ancestors(task)], register)
+      return new OpenFlow(subject, [task.id, ...ancestors(task)], register, countOut)
     },
     cut(selector, isMeant = () => true) {
       let count = 0
@@ -95,12 +95,14 @@ class OpenFlow implements Flow {
   /** Of its task and of those above it, as they were when it was opened. */
   readonly taskIds: readonly string[]
   isCut = false
+  readonly countOut: CountOut | undefined
   readonly #register: Register
   #cuts: (() => void)[] | undefined
 
-  constructor(subject: Subject, taskIds: readonly string[], register: Register) {
+  constructor(subject: Subject, taskIds: readonly string[], register: Register, countOut: CountOut | undefined) {
     this.subject = subject
     this.taskIds = taskIds
+    this.countOut = countOut
     this.#register = register
     register.add(this)
   }

@@ -8,6 +8,8 @@ const ENVIRONMENTS: readonly Environment[] = ['production', 'staging', 'developm
 const SENSITIVITIES: readonly Sensitivity[] = ['public', 'internal', 'confidential', 'restricted']
 const ID = /^[a-z0-9][a-z0-9._-]{0,62}$/
 const CREDENTIAL_ID = /^[A-Za-z0-9][A-Za-z0-9._~:@-]{0,127}$/
+/** An action as a scope names it. */
+const PRICED = /^(?:\*|[\x21-\x29\x2b-\x7e]{1,200}\*?)$/
 const LABEL = /^[a-z0-9][a-z0-9._:/-]{0,63}$/
 /** Stint's own say to programs what they run under. */
 const VARIABLE = /^(?!STINT_)[A-Za-z_][A-Za-z0-9_]{0,99}$/
@@ -62,6 +64,7 @@ export function checkTarget(target: Target, kinds: Kinds | undefined): Target {
     placement: checkPlacement(target.placement),
     ...(target.settings !== undefined && { settings: target.settings }),
     ...(target.handsOut === true && { handsOut: true }),
+    ...(target.prices !== undefined && { prices: checkPrices(target.prices) }),
   }
   if (checked.handsOut === true && kinds !== undefined) refuseKept(checked, kind)
   if (kinds !== undefined) checkSettings(checked, kind)
@@ -104,6 +107,14 @@ function checkProgram(target: Target, kind: Kind): void {
   if (placed === 'env' && !isProgram) throw invalid('placement', 'takes env:NAME where Stint starts a program to be the target')
   if (isProgram && placed !== 'env' && placed !== 'none')
     throw invalid('placement', 'takes env:NAME where Stint starts a program: it is told its credential in its environment')
+}
+
+function checkPrices(prices: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const entries = Object.entries(prices)
+  const wrong = entries.find(([pattern, price]) => !PRICED.test(pattern) || !Number.isSafeInteger(price) || price < 0)
+  if (wrong !== undefined || entries.length > 100)
+    throw invalid('prices', 'takes up to 100 whole numbers by action, or by its beginning and *: http:POST=5')
+  return prices
 }
 
 /** A standing key is never handed out. */

@@ -1,6 +1,6 @@
 import { UNITS } from '../budget.ts'
 import { StintError } from '../errors.ts'
-import type { Budget, BudgetState } from '../model.ts'
+import type { Budget, BudgetState, BudgetUnit } from '../model.ts'
 import type { Store } from '../store/store.ts'
 import { type BudgetKey, giveBack, insertBudget, type KeptBudget, raiseRow, readBudgets, takePortion } from './budget-rows.ts'
 
@@ -25,6 +25,8 @@ export interface Budgets {
    * portions last. Throws `store_unavailable`.
    */
   charge(chain: Chain, cost: Budget): Short | undefined | Promise<Short | undefined>
+  /** Whether any of them is bounded in this unit. */
+  bounds(chain: Chain, unit: BudgetUnit): boolean
   /** What was charged and not done. */
   refund(chain: Chain, cost: Budget): void
   /** Durable when it resolves: they go on, at every gateway. Throws `not_found`, `invalid_argument`, `store_unavailable`. */
@@ -78,6 +80,7 @@ export function createBudgets(store: Store, report: (thrown: unknown) => void): 
       const meters = metersOf(chain)
       return meters.length === 0 ? undefined : pay(meters, cost)
     },
+    bounds: (chain, unit) => metersOf(chain).some(({ kept }) => kept.unit === unit),
     refund(chain, cost) {
       for (const meter of metersOf(chain)) meter.held += cost[meter.kept.unit] ?? 0
     },
@@ -136,9 +139,11 @@ export function createBudgets(store: Store, report: (thrown: unknown) => void): 
     return byTask.get(taskId)?.find(({ kept }) => kept.unit === unit)?.held ?? 0
   }
 
-  /** In one tick where every portion lasts. */
+  /** In one tick where every portion lasts. A request meets every pause; what a request goes on to use, those of its own units. */
   function pay(meters: readonly Meter[], cost: Budget): Short | undefined | Promise<Short | undefined> {
-    const paused = meters.find(({ kept }) => kept.wants !== undefined)
+    const paused = meters.find(
+      ({ kept }) => kept.wants !== undefined && (cost.requests !== undefined || cost[kept.unit] !== undefined),
+    )
     if (paused !== undefined) return shortOf(paused.kept)
     const empty = meters.find(({ kept, held }) => held < (cost[kept.unit] ?? 0))
     if (empty !== undefined) return refill(empty, cost[empty.kept.unit] ?? 0).then(() => pay(meters, cost))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -18,7 +18,10 @@ describe('a task with a budget', () => {
   let stint: Installation
   let shop: Upstream
   let agent: Agent
+  let till: Upstream
   let arrived = 0
+  /** Of the bodies that did not end, at the till. */
+  let most = 0
   const call: ReturnType<typeof createClient>['call'] = (...asked) => createClient(() => stint.home).call(...asked)
   const ask = async (method: string) => {
     const { status, text } = await agent.ask({ url: `https://localhost:${shop.port}/orders`, method, headers: {} })
@@ -32,6 +35,12 @@ describe('a task with a budget', () => {
       arrived += 1
       request.resume().on('end', () => response.end('sold'))
     })
+    mkdirSync(join(directory, 'till'))
+    till = await startUpstream(join(directory, 'till'), 'upstream-key-of-the-shop', (request, response) => {
+      let size = 0
+      request.on('data', (chunk) => (size += chunk.length)).on('end', () => response.end('paid'))
+      request.on('close', () => (most = request.complete ? most : Math.max(most, size)))
+    })
     stint = await startStint({ STINT_MAX_TASK_BUDGET: 'requests=10', STINT_TASK_BUDGET: 'requests=4' })
     await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'development', ...declared(shop)]))
     await succeed(stint.cli(['credential', 'add', 'key'], 'upstream-key-of-the-shop'))
@@ -42,6 +51,7 @@ describe('a task with a budget', () => {
     await agent?.end()
     await stint?.stop()
     await shop?.close()
+    await till?.close()
     rmSync(directory, { recursive: true, force: true })
   })
 
@@ -92,6 +102,34 @@ describe('a task with a budget', () => {
       (await call<Page<FoundEntry>>('GET', `/v1/audit/entries?action=${action}&task=${id}`)).items.length
     assert.equal(await acts('stint:Task::pause'), 3)
     assert.equal(await acts('stint:Task::raise'), 1)
+  })
+
+  test('sends no more bytes than it may, also in the middle of a body; what its acts cost is counted', async (t) => {
+    await succeed(
+      stint.cli(['target', 'add', 'till', '--environment', 'development', '--price', 'http:POST=3', ...declared(till)]),
+    )
+    const wish = ['run', '--task', 'send', '--target', 'till', '--budget', 'bytesOut=100000,spend=100']
+    const sender = speakWith(stint.spawn([...wish, '--', ...AGENT], { stdio: ['pipe', 'pipe', 'pipe'], cwd: directory }))
+    t.after(() => sender.end())
+    const send = (bytes: number) =>
+      sender.ask({ url: `https://localhost:${till.port}/`, method: 'POST', body: 'x'.repeat(bytes) })
+    assert.equal((await send(40_000)).status, 200)
+    const { text } = await send(200_000)
+    assert.equal(JSON.parse(text).code, 'budget_exceeded')
+    assert.ok(most <= 60_000, `${most} bytes arrived of what was cut off`)
+    assert.equal(JSON.parse((await send(1)).text).code, 'budget_exceeded')
+    const { items } = await call<Page<Task>>('GET', '/v1/tasks?state=live')
+    const id = items.find(({ purpose }) => purpose === 'send')?.id
+    const { budgets } = await call<ShownTask>('GET', `/v1/tasks/${id}`)
+    assert.deepEqual(
+      budgets.map(({ unit, isPaused }) => [unit, isPaused]),
+      [
+        ['requests', false],
+        ['bytesOut', true],
+        ['spend', false],
+      ],
+    )
+    assert.deepEqual(budgets[2], { unit: 'spend', limit: 100, used: 6, isPaused: false })
   })
 
   test('cannot ask for more than the settings allow, nor for what nobody counts', async () => {

@@ -66,6 +66,7 @@ function registerAdd(target: Command, context: CommandContext): void {
     .option('--private-network <cidr>', 'a private network it may live in, like 10.1.0.0/16; repeatable', append)
     .option('--ca-file <path>', 'PEM file of the CA that signed its certificate')
     .option('--set <name=value...>', 'a setting of its connector; again for a list')
+    .option('--price <action=number>', 'what an act costs, in cents or the like; * at the end matches more; repeatable', append)
     .option('--hand-out', 'let programs that cannot be proxied be handed what is minted for their task')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, options: TargetOptions) => {
@@ -135,6 +136,7 @@ function describe(target: Target): string {
         ? 'what is made for each task'
         : injected(target.placement),
     ],
+    ...Object.entries(target.prices ?? {}).map(([action, price]): [string, string] => ['price', `${action} costs ${price}`]),
     ['handed out', target.handsOut ? 'what is made for a task, to programs of it' : undefined],
     ['labels', target.labels.join(' ') || undefined],
     ['networks', target.privateNetworks.join(' ') || undefined],
