@@ -1,4 +1,5 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 
 /** One thing the client does: a request by the SDK, bytes of the test's own, or the reading of a page elsewhere. */
 export type Step =
@@ -15,9 +16,18 @@ export interface Done {
   readonly progress?: number
 }
 
-/** A real client of MCP as a program: `node mcp-client.ts URL STEPS`; it writes what came of each step as JSON, one a line. */
-async function main(url: string, steps: readonly Step[]): Promise<void> {
+/**
+ * A real client of MCP as a program: `node mcp-client.ts URL STEPS [BRIDGE ARGUMENTS]`; it writes what came of each step as JSON, one a line.
+ * With a bridge, a program of Node that speaks stdio, it knows no HTTP.
+ */
+async function main(url: string, steps: readonly Step[], bridge: readonly string[]): Promise<void> {
   const client = new Client({ name: 'stint-test', version: '1.0.0' })
+  if (bridge.length > 0) {
+    const env = Object.fromEntries(Object.entries(process.env).map(([name, value = '']) => [name, value]))
+    await client.connect(new StdioClientTransport({ command: process.execPath, args: [...bridge], env, stderr: 'inherit' }))
+    for (const step of steps) if ('ask' in step) console.log(JSON.stringify(await ask(client, step)))
+    return client.close()
+  }
   const transport = new StreamableHTTPClientTransport(new URL(url))
   await client.connect(transport)
   for (const step of steps) {
@@ -57,5 +67,5 @@ async function post(
   return { status: answer.status, body: JSON.parse(await answer.text()) }
 }
 
-const [url = '', steps = '[]'] = process.argv.slice(2)
-await main(url, JSON.parse(steps))
+const [url = '', steps = '[]', ...bridge] = process.argv.slice(2)
+await main(url, JSON.parse(steps), bridge)

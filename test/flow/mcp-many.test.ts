@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import type { Done, Step } from '../fakes/mcp-client.ts'
 import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, openWorld, succeed, type World } from '../fakes/world.ts'
@@ -67,10 +68,14 @@ function startServer(name: string): Promise<Upstream> {
   })
 }
 
-async function play(targets: readonly string[], ...steps: readonly Step[]): Promise<readonly Done[]> {
+function play(targets: readonly string[], ...steps: readonly Step[]): Promise<readonly Done[]> {
+  return run(targets, steps, [])
+}
+
+async function run(targets: readonly string[], steps: readonly Step[], bridge: readonly string[]): Promise<readonly Done[]> {
   const [first = '', ...others] = targets
   const options = ['--show', ROOT, ...others.flatMap((id) => ['--target', id])]
-  const { stdout } = await succeed(world.run(first, [process.execPath, CLIENT, MANY, JSON.stringify(steps)], options))
+  const { stdout } = await succeed(world.run(first, [process.execPath, CLIENT, MANY, JSON.stringify(steps), ...bridge], options))
   return stdout
     .trim()
     .split('\n')
@@ -150,5 +155,18 @@ describe('many MCP servers behind one address', () => {
     const [other, none] = await play(['one'], call('two__echo', { message: 'x' }), call('echo', { message: 'x' }))
     assert.deepEqual([other?.error?.code, none?.error?.code], [-32602, -32602], JSON.stringify(other))
     assert.equal(two.served.length, before)
+  })
+
+  test('and one of them at its own address, are used by an agent that speaks only stdio, through mcp-remote', async () => {
+    const remote = fileURLToPath(import.meta.resolve('mcp-remote/dist/proxy.js'))
+    const bridge = (url: string): string[] => [remote, url, '--enable-proxy', '--allow-http', '--transport', 'http-only']
+    const many = await run(['one', 'two'], [{ ask: 'tools/list' }, call('two__echo', { message: 'far' })], bridge(MANY))
+    const names = namesIn(many[0], 'tools')
+    assert.ok(names.includes('one__echo') && names.includes('two__echo'), String(names))
+    assert.match(JSON.stringify(many[1]?.result), /Echo: far/)
+    const own = `https://localhost:${two.port}/mcp`
+    const [echo, denied] = await run(['two'], [call('echo', { message: 'alone' }), call('get-env')], bridge(own))
+    assert.match(JSON.stringify(echo?.result), /Echo: alone/)
+    assert.deepEqual([denied?.error?.code, denied?.error?.data?.code], [-32010, 'denied'], JSON.stringify(denied))
   })
 })
