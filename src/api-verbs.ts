@@ -9,6 +9,7 @@ import type {
   ShownTask,
   StartedTask,
 } from './api/verbs.ts'
+import type { ApprovalWebhooks } from './approval-webhooks.ts'
 import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
 import { CONNECTORS } from './credentials/connectors/index.ts'
@@ -34,6 +35,7 @@ import type { Tasks } from './tasks/tasks.ts'
 export interface Parts extends Rooms {
   readonly authorize: (asked: Asked) => Promise<Refusal | undefined>
   readonly killswitch: Killswitch
+  readonly webhooks: ApprovalWebhooks
   readonly user: LocalUser
   readonly budgetBounds: BudgetBounds
   /** Filled in when the listeners have their ports. */
@@ -46,7 +48,7 @@ export interface Parts extends Rooms {
 export function apiVerbs(parts: Parts): ApiVerbs {
   const { audit, findings, identity, labels, policy, search, targets, tasks, vault } = parts
   return {
-    authenticate: identity.verify,
+    authenticate: (proof) => (proof.kind === 'webhook' ? parts.webhooks.verify(proof) : identity.verify(proof)),
     authorize: parts.authorize,
     recordAttempt: parts.recorder.recordAttempt,
     idempotency: parts.idempotency,
@@ -88,6 +90,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       get: (id, caller) => parts.approvals.get(id, caller.proof === 'operator-socket' ? undefined : caller.id),
       grant: (id, caller, said) => parts.approvals.grant(id, { ...said, ...answererOf(caller, parts.user) }),
       deny: (id, caller, said) => parts.approvals.deny(id, { ...said, ...answererOf(caller, parts.user) }),
+      answer: parts.webhooks.answer,
     },
     glass: {
       ...parts.glass,

@@ -103,6 +103,45 @@ function budget(value: unknown, key: string): Budget {
   throw new StintError('invalid_config', `${key} ${BUDGET_TAKES}`)
 }
 
+/** Where questions are posted to for one person, and who answers there. */
+export interface ApprovalWebhook {
+  readonly url: string
+  /** A name of `approvers`, or the owner of tasks. */
+  readonly person: string
+  /** The credential that both ends sign with: `whsec_` and a key in base64 (Standard Webhooks 1.0). */
+  readonly credential: string
+  /** CIDRs it may live in although they are not public (G10); clear HTTP is for these alone. */
+  readonly privateNetworks: readonly string[]
+}
+export type ApprovalWebhooks = Readonly<Record<string, ApprovalWebhook>>
+
+const WEBHOOK = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const WEBHOOK_TAKES = '{oncall: {url: "https://…", person: bob, credential: oncall-webhook, privateNetworks: [10.0.0.0/8]}}'
+
+/** A webhook by each name; as text, the same in JSON. */
+function webhooks(value: unknown, key: string): ApprovalWebhooks {
+  const map = typeof value === 'string' ? parseJson(value) : value
+  if (!isMap(map)) throw new StintError('invalid_config', `${key} takes a webhook by each name: ${WEBHOOK_TAKES}`)
+  return Object.fromEntries(Object.entries(map).map(([name, given]) => [name, webhook(name, given, key)]))
+}
+
+function webhook(name: string, given: unknown, key: string): ApprovalWebhook {
+  const { url, person, credential, privateNetworks = [], ...others } = isMap(given) ? given : {}
+  const [first] = Object.keys(others)
+  if (first !== undefined) throw new StintError('invalid_config', `${key}: a webhook has no ${first}; it takes ${WEBHOOK_TAKES}`)
+  if (!WEBHOOK.test(name) || !isName(person) || !isName(credential) || !isList(privateNetworks))
+    throw new StintError('invalid_config', `${key} takes a webhook by each name: ${WEBHOOK_TAKES}`)
+  const { protocol, username, password } = URL.parse(String(url)) ?? {}
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && privateNetworks.length > 0)
+  if (!isSafe || username !== '' || password !== '')
+    throw new StintError('invalid_config', `${key}: ${name} takes an https URL without a user; http in private networks alone`)
+  return { url: String(url), person: String(person), credential: String(credential), privateNetworks }
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isName)
+}
+
 function setting<T>(env: string, fallback: NoInfer<T>, about: string, read: Setting<T>['read']): Setting<T> {
   return { env, default: fallback, about, read }
 }
@@ -213,6 +252,12 @@ export const SETTINGS = {
     1_048_576,
     'Longest body that a person can be asked to consent to.',
     whole(0, 67_108_864),
+  ),
+  approvalWebhooks: setting<ApprovalWebhooks>(
+    'STINT_APPROVAL_WEBHOOKS',
+    {},
+    'Where questions are posted to, signed, and for whom: `{oncall: {url: "https://…", person: bob, credential: oncall-webhook}}`. Answers come back signed with the same credential: docs/approvals.md.',
+    webhooks,
   ),
   detections: setting<Detections | undefined>(
     'STINT_DETECTIONS',

@@ -22,6 +22,11 @@ export const CATALOGUE = {
     'Ask for a new token: each one starts one task. If you did not use it, someone else did.',
   ],
   proof_replayed: [401, 'The DPoP proof was used before', 'Make a fresh proof, with a new jti, for every request.'],
+  signature_invalid: [
+    401,
+    'The webhook’s signature does not hold',
+    'Sign id, timestamp and body with the webhook’s own secret, within five minutes: docs/approvals.md.',
+  ],
   issuer_unknown: [401, 'No configured issuer vouches for this token', 'Add the issuer with `stint issuer add`.'],
   issuer_unavailable: [
     503,

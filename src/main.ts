@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
 import { createApi } from './api/server.ts'
 import { apiVerbs } from './api-verbs.ts'
+import { joinWebhooks } from './approval-webhooks.ts'
 import { consentDecision } from './approvals/consent.ts'
 import { createBroker } from './broker.ts'
 import { catalogued } from './catalogued.ts'
@@ -120,7 +121,8 @@ function cutWhatIsNotAllowedNow(rooms: Rooms): void {
   labels.onGain(({ root, before, now, by }) => void reconsider(verbs, root, { before, now }, by))
 }
 
-async function listen(rooms: Rooms, { config, log, now, report, onClose }: Opening): Promise<{ api: string; gateway: string }> {
+async function listen(rooms: Rooms, opening: Opening): Promise<{ api: string; gateway: string }> {
+  const { config, log, now, report, onClose } = opening
   const { policy, recorder } = rooms
   const gateway = joinGateway(rooms, { config, log, report }, joinRequest(rooms, log))
   onClose(() => gateway.close(config.drainSeconds))
@@ -135,7 +137,8 @@ async function listen(rooms: Rooms, { config, log, now, report, onClose }: Openi
   const { username: name } = userInfo()
   const user = { name, workload: `spiffe://${config.trustDomain}/local/${name}` }
   const budgetBounds = { usual: config.taskBudget, most: config.maxTaskBudget }
-  const more = { authorize, killswitch, user, budgetBounds, addresses, startedAt: now(), version: VERSION }
+  const webhooks = joinWebhooks(rooms, opening)
+  const more = { authorize, killswitch, webhooks, user, budgetBounds, addresses, startedAt: now(), version: VERSION }
   const api = await createApi(apiVerbs({ ...rooms, ...more }), {
     ...{ issuer: config.issuer, version: VERSION, log, now, peerPid: pidOf },
   })

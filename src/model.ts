@@ -1,7 +1,7 @@
 /** The nouns. Types only: nothing here runs, and nothing here imports. See ARCHITECTURE.md, "Words". */
 
 /** How a caller was proved, strongest first. Policies read it as `context.proof`. */
-export type ProofKind = 'operator-socket' | WorkloadProof
+export type ProofKind = 'operator-socket' | 'webhook' | WorkloadProof
 /** What a task's workload can be proved by. No task token speaks for an operator. */
 export type WorkloadProof = 'sandbox' | 'process-tree' | 'run-secret' | 'federated'
 

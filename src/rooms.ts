@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createAfford } from './afford.ts'
+import { webhookPeople } from './approval-webhooks.ts'
 import { openApprovals } from './approvals/approvals.ts'
 import { openLog } from './audit/log.ts'
 import { createRecorder, type Recorder } from './audit/record.ts'
@@ -107,6 +108,7 @@ export async function openRooms(opening: Opening) {
   const approvals = await openApprovals(store, {
     ...{ now, roles: config.approvers, seconds: config.approvalSeconds },
     most: { times: config.approvalMostTimes, minutes: config.approvalMostMinutes },
+    webhooks: webhookPeople(config),
   })
   const leases = await openLeases(store, {
     ...leaseVerbs(opening, happened.recorder, dial),
@@ -193,6 +195,7 @@ export async function openRooms(opening: Opening) {
       afford,
       dial,
       programs,
+      store,
     },
     idempotency: createIdempotency(store, now),
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),

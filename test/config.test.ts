@@ -26,4 +26,24 @@ describe('settings that are maps', () => {
     for (const approvers of [{ 'sec urity': ['ann'] }, { '': ['ann'] }, { security: 'ann' }, { security: [''] }, ['ann'], 5])
       assert.throws(() => read({ approvers }), { code: 'invalid_config' }, JSON.stringify(approvers))
   })
+
+  test('webhooks are named with a place, a person and a credential, and clear HTTP stays in private networks', () => {
+    const webhook = { url: 'https://bot.example/x', person: 'bob', credential: 'key' }
+    const private_ = { ...webhook, url: 'http://10.0.0.1/x', privateNetworks: ['10.0.0.0/8'] }
+    assert.deepEqual(read({ approvalWebhooks: { a: webhook, b: private_ } }).approvalWebhooks, {
+      a: { ...webhook, privateNetworks: [] },
+      b: private_,
+    })
+    for (const wrong of [
+      ...[
+        { ...webhook, url: 'http://bot.example/x' },
+        { ...webhook, url: 'https://ann@bot.example/' },
+        { ...webhook, url: 5 },
+      ],
+      ...[{ ...webhook, person: '' }, { ...webhook, secret: 'whsec_x' }, { ...webhook, privateNetworks: 'all' }, 'https://bot'],
+    ])
+      assert.throws(() => read({ approvalWebhooks: { a: wrong } }), { code: 'invalid_config' }, JSON.stringify(wrong))
+    for (const approvalWebhooks of [{ 'a b': webhook }, [], 'x'])
+      assert.throws(() => read({ approvalWebhooks }), { code: 'invalid_config' })
+  })
 })

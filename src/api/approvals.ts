@@ -30,6 +30,7 @@ export const approval = z
       .array(
         z.object({
           ...{ by: z.string(), said: z.enum(['yes', 'no']), at: millis, reason: z.string().exactOptional() },
+          ...{ via: z.string().exactOptional().describe('The webhook that it came by, where it did.') },
           ...{ times: z.number().exactOptional(), minutes: z.number().exactOptional() },
         }),
       )
@@ -82,4 +83,16 @@ export const deny = endpoint({
   body: said,
   response: approval,
   handle: (verbs, { params, body }, asking) => verbs.approvals.deny(params.id, callerOf(asking), body),
+})
+
+export const answer = endpoint({
+  summary:
+    'The answer of the person of a webhook, signed as the question was (Standard Webhooks), within five minutes and once: docs/approvals.md.',
+  params: byName.extend({ webhook: name }),
+  body: yes.extend({
+    handle: z.string().min(1).max(200).meta({ writeOnly: true }).describe('As it came with the question.'),
+    said: z.enum(['yes', 'no']),
+  }),
+  response: approval,
+  handle: (verbs, { params, body }, asking) => verbs.approvals.answer(params.id, params.webhook, callerOf(asking), body),
 })

@@ -10,6 +10,10 @@ const PROBLEM = '#/components/schemas/Problem'
 const SECURITY: Readonly<Record<string, Json>> = {
   task: { type: 'http', scheme: 'DPoP', description: 'A task token, with a DPoP proof of its key (RFC 9449).' },
   federated: { type: 'http', scheme: 'bearer', description: 'An OIDC token of a configured issuer.' },
+  webhook: {
+    ...{ type: 'apiKey', in: 'header', name: 'webhook-signature' },
+    description: 'A signature over the body with the secret of the webhook (Standard Webhooks).',
+  },
 }
 
 /** The OpenAPI 3.1 document of a route table. */

@@ -7,9 +7,9 @@ import { holdOpen, sendAnswer, sendRefusal } from './answer.ts'
 import type { Asking, Endpoint, Input, Site } from './endpoint.ts'
 import type { Failures } from './failures.ts'
 import type { Repeatable } from './idempotency.ts'
-import { type Entrance, proofOf, single } from './proof.ts'
-import type { Gate, Row } from './routes.ts'
-import type { ApiVerbs } from './verbs.ts'
+import { type Entrance, proofOf, signedHeadOf, single } from './proof.ts'
+import { type Gate, isSigned, type Row } from './routes.ts'
+import type { ApiVerbs, Proof } from './verbs.ts'
 
 /** What every request passes through. */
 export interface Pipeline {
@@ -19,6 +19,8 @@ export interface Pipeline {
   readonly failures: Failures
   readonly once: (request: Repeatable) => Promise<unknown>
   readonly heartbeatMs: number
+  /** The bytes of the body, as text, on a row whose proof is a signature over them. */
+  textOf(request: FastifyRequest): string
   /** Where the request came in, and the URL it is for. Throws `malformed_request`. */
   arrival(request: FastifyRequest): { readonly entrance: Entrance; readonly url: string }
   /** Aborts when the client is gone or the server closes. */
@@ -34,8 +36,25 @@ type Parts = Input<z.ZodObject, z.ZodObject, z.ZodObject>
 export async function authenticate(pipeline: Pipeline, row: Row, request: FastifyRequest): Promise<Caller | undefined> {
   const { entrance, url } = pipeline.arrival(request)
   if (row.gate === undefined) return undefined
+  if (isSigned(row)) {
+    signedHeadOf(request.raw)
+    return undefined
+  }
+  return prove(pipeline, request, proofOf(request.raw, entrance, url, row.gate))
+}
+
+/** Who signed the body, once it is read. */
+function authenticateSigned(pipeline: Pipeline, request: FastifyRequest): Promise<Caller> {
+  const { entrance } = pipeline.arrival(request)
+  const { webhook = '' } = request.params as Readonly<Record<string, string>>
+  const pid = entrance.kind === 'socket' ? entrance.pid : undefined
+  const signed = { head: signedHeadOf(request.raw), body: pipeline.textOf(request) }
+  return prove(pipeline, request, { kind: 'webhook', name: webhook, ...signed, pid })
+}
+
+async function prove(pipeline: Pipeline, request: FastifyRequest, proof: Proof): Promise<Caller> {
   try {
-    return await pipeline.verbs.authenticate(proofOf(request.raw, entrance, url, row.gate))
+    return await pipeline.verbs.authenticate(proof)
   } catch (thrown) {
     if (thrown instanceof StintError && thrown.status === 401) await noteFailure(pipeline, request, thrown)
     throw thrown
@@ -59,11 +78,12 @@ async function noteFailure(
 export async function serve(
   pipeline: Pipeline,
   row: Row,
-  caller: Caller | undefined,
+  known: Caller | undefined,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { gate, endpoint } = row
+  const caller = isSigned(row) ? await authenticateSigned(pipeline, request) : known
   const input = parse(endpoint, request)
   const asking: Asking = { caller, correlationId: request.id, site: pipeline.site, signal: pipeline.signal(reply) }
   if (gate !== undefined) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { SignedHead } from '../credentials/webhook-signature.ts'
 import { StintError } from '../errors.ts'
 import type { Gate, Who } from './routes.ts'
 import type { Proof } from './verbs.ts'
@@ -6,7 +7,12 @@ import type { Proof } from './verbs.ts'
 /** Where a connection came in. Only the operator's socket has a peer whose user the kernel vouches for. */
 export type Entrance = { readonly kind: 'socket'; readonly pid: number | undefined } | { readonly kind: 'tcp' }
 
-const WHO: Readonly<Record<Proof['kind'], Who>> = { operator: 'operator', dpop: 'task', federated: 'federated' }
+const WHO: Readonly<Record<Proof['kind'], Who>> = {
+  operator: 'operator',
+  dpop: 'task',
+  federated: 'federated',
+  webhook: 'webhook',
+}
 
 /**
  * The proof that a request carries, if the gate takes its kind. Attacker-controlled. Throws `unauthenticated`, `not_operator`, or
@@ -18,6 +24,13 @@ export function proofOf(request: IncomingMessage, entrance: Entrance, url: strin
   if (proof === undefined) throw new StintError('unauthenticated', adviceFor(gate))
   if (gate.who.includes(WHO[proof.kind])) return proof
   throw new StintError('not_operator', adviceFor(gate))
+}
+
+/** The head of a signed message (Standard Webhooks 1.0). Attacker-controlled. Throws `unauthenticated`; `malformed_request` for a field given twice. */
+export function signedHeadOf(request: IncomingMessage): SignedHead {
+  const [id, timestamp, signature] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => single(request, name))
+  if (id !== undefined && timestamp !== undefined && signature !== undefined) return { id, timestamp, signature }
+  throw new StintError('unauthenticated', 'sign it: webhook-id, webhook-timestamp and webhook-signature (docs/approvals.md)')
 }
 
 function operatorProof(pid: number | undefined, authorization: string | undefined): Proof {

@@ -10,6 +10,7 @@ is the operator's proof, so what only the operator may do works there alone. \`G
 
 - **Proof.** *operator*: the socket. *task*: \`Authorization: DPoP <task token>\` with a \`DPoP\` proof (RFC 9449), for that task alone.
   *federated*: \`Authorization: Bearer <OIDC token>\` of a configured issuer; a \`DPoP\` header proves the key of the task at the same time.
+  *webhook*: \`webhook-id\`, \`webhook-timestamp\` and \`webhook-signature\` over the body (Standard Webhooks, docs/approvals.md).
 - **Order.** Proof, then shape, then policy (the action below), then the audit log, then the act. What cannot be recorded is not done; the
   kill switch alone does not wait for the log.
 - **Errors** are problem documents (RFC 9457): \`code\` is stable, \`next\` says what to do. See [errors](errors.md).

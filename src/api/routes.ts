@@ -16,8 +16,8 @@ import * as targets from './targets.ts'
 import * as tasks from './tasks.ts'
 import * as tunnels from './tunnels.ts'
 
-/** How a caller may be proved on a row. `task` is a task's own DPoP-bound token, and only for that very task. */
-export type Who = 'operator' | 'task' | 'federated'
+/** How a caller may be proved on a row. `task` is a task's own DPoP-bound token, and only for that very task; `webhook` who signed the body. */
+export type Who = 'operator' | 'task' | 'federated' | 'webhook'
 
 /** What stands before a handler: who may ask at all, and what Cedar is asked. */
 export interface Gate {
@@ -41,6 +41,7 @@ const OPERATOR = ['operator'] as const
 const STARTERS = ['operator', 'federated'] as const
 /** Those who sign in elsewhere are known by what their issuer's rule makes of them. */
 const PEOPLE = ['operator', 'federated'] as const
+const WEBHOOK = ['webhook'] as const
 const OWN_TASK = ['operator', 'task'] as const
 
 /** Every route there is. The router, the OpenAPI document, docs/reference/api.md and the tests are made from it. */
@@ -93,6 +94,7 @@ export const ROUTES: readonly Row[] = [
   row('GET', '/v1/approvals/:id', 'stint:Approval::show', 'read', PEOPLE, approvals.show),
   row('POST', '/v1/approvals/:id/grant', 'stint:Approval::grant', 'admin', PEOPLE, approvals.grant),
   row('POST', '/v1/approvals/:id/deny', 'stint:Approval::deny', 'write', PEOPLE, approvals.deny),
+  row('POST', '/v1/approvals/:id/answers/:webhook', 'stint:Approval::answer', 'admin', WEBHOOK, approvals.answer),
 
   row('POST', '/v1/seals', 'stint:Seal::add', 'admin', OPERATOR, glass.add),
   row('GET', '/v1/seals', 'stint:Seal::list', 'read', OPERATOR, glass.list),
@@ -130,6 +132,11 @@ export const ROUTES: readonly Row[] = [
   everyone('/readyz', installation.readyz),
   everyone('/metrics', installation.metrics),
 ]
+
+/** Whether its proof is a signature over the body, which is read first then. */
+export function isSigned({ gate }: Row): boolean {
+  return gate?.who.includes('webhook') ?? false
+}
 
 function row(method: Row['method'], path: string, action: string, access: Access, who: readonly Who[], endpoint: Endpoint): Row {
   return { method, path, gate: { who, action, access, record: access !== 'read' }, endpoint }

@@ -15,11 +15,14 @@ import { drain, listenOn, listenOnSocket } from './listen.ts'
 import { describeRoutes } from './openapi.ts'
 import { authenticate, type Pipeline, serve } from './pipeline.ts'
 import type { Entrance } from './proof.ts'
-import { ROUTES, type Row } from './routes.ts'
+import { isSigned, ROUTES, type Row } from './routes.ts'
 import type { ApiVerbs } from './verbs.ts'
 
 /** The largest body that is read, in bytes. */
 const BODY_LIMIT = 1_048_576
+
+/** Paths whose proof is over the bytes of the body. */
+const SIGNED = new Set(ROUTES.filter(isSigned).map(({ path }) => path))
 
 export interface ApiOptions {
   /** The `iss` of task tokens; its host is a name the API may be asked under. */
@@ -47,6 +50,7 @@ export async function createApi(verbs: ApiVerbs, options: ApiOptions): Promise<A
   const entrances = new WeakMap<Socket, Entrance>()
   const closing = new AbortController()
   const servers: Server[] = []
+  const texts = new WeakMap<FastifyRequest, string>()
   let origins: Origins = new Map()
   const app = await createApp(
     {
@@ -56,6 +60,7 @@ export async function createApi(verbs: ApiVerbs, options: ApiOptions): Promise<A
       failures: createFailures(options.now),
       once: createOnce(verbs.idempotency),
       heartbeatMs: options.heartbeatMs ?? 10_000,
+      textOf: (request) => texts.get(request) ?? '',
       arrival: ({ raw }) => {
         const entrance = entrances.get(raw.socket) ?? { kind: 'tcp' }
         return { entrance, url: entrance.kind === 'socket' ? (raw.url ?? '') : urlOf(raw, origins) }
@@ -63,6 +68,7 @@ export async function createApi(verbs: ApiVerbs, options: ApiOptions): Promise<A
       signal: (reply) => AbortSignal.any([closing.signal, whenGone(reply)]),
     },
     closing.signal,
+    texts,
   )
   const serverFor = (entranceOf: (socket: Socket) => Entrance): Server => {
     const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, maxHeaderSize: 16_384 }, app.routing)
@@ -106,7 +112,11 @@ function whenGone(reply: FastifyReply): AbortSignal {
   return gone.signal
 }
 
-async function createApp(pipeline: Pipeline, closing: AbortSignal): Promise<FastifyInstance> {
+async function createApp(
+  pipeline: Pipeline,
+  closing: AbortSignal,
+  texts: WeakMap<FastifyRequest, string>,
+): Promise<FastifyInstance> {
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     exposeHeadRoutes: false,
@@ -115,7 +125,10 @@ async function createApp(pipeline: Pipeline, closing: AbortSignal): Promise<Fast
   })
   const json = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, json)
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (SIGNED.has(request.routeOptions.url ?? '')) texts.set(request, text)
+    json(request, text, done)
+  })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...SAFE_HEADERS, 'stint-correlation-id': request.id })
     if (closing.aborted) throw new StintError('stopping', 'Stint is shutting down')

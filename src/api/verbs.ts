@@ -10,6 +10,7 @@ import type { PlugPoint } from '../credentials/minting.ts'
 import type { Recipe } from '../credentials/rotation/recipe.ts'
 import type { DeclaredRecipe } from '../credentials/rotation/rotation-ledger.ts'
 import type { RotationRecord } from '../credentials/rotation/rotation-record.ts'
+import type { SignedHead } from '../credentials/webhook-signature.ts'
 import type { Finding } from '../detections/finding.ts'
 import type { FindingFilter } from '../detections/finding-rows.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -66,7 +67,22 @@ export type Proof =
   | { readonly kind: 'operator'; readonly pid: number | undefined }
   | { readonly kind: 'dpop'; readonly token: string; readonly dpop: string; readonly method: string; readonly url: string }
   /** `possession` is an RFC 9449 proof of the key that the caller wants its task bound to. */
+  /** A message to the webhook `name`, signed with its secret; `pid` is the peer on the operator's socket. */
+  | {
+      readonly kind: 'webhook'
+      readonly name: string
+      readonly head: SignedHead
+      readonly body: string
+      readonly pid: number | undefined
+    }
   | { readonly kind: 'federated'; readonly token: string; readonly possession?: { dpop: string; method: string; url: string } }
+
+/** What a webhook answers. `handle` came with the question. Attacker-controlled. */
+export interface WebhookAnswer extends Terms {
+  readonly handle: string
+  readonly said: 'yes' | 'no'
+  readonly reason?: string
+}
 
 /** What is asked of Cedar before a handler runs. `resource` is the path under /v1: `tasks/task_1`. */
 export interface Asked {
@@ -317,6 +333,8 @@ export interface ApiVerbs {
     /** Throws `not_found`, `conflict`, `not_approver`, `invalid_argument`. */
     grant(id: string, caller: Caller, said: Terms & { readonly reason?: string }): Promise<Approval>
     deny(id: string, caller: Caller, said: { readonly reason?: string }): Promise<Approval>
+    /** As the person of the webhook. Throws the same, and `not_found` where it was not asked. */
+    answer(id: string, webhook: string, caller: Caller, said: WebhookAnswer): Promise<Approval>
   }
   readonly rotations: {
     /** Throws `invalid_argument` that names the part of the recipe, `not_found`, `conflict`. */

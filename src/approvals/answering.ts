@@ -7,6 +7,7 @@ import { isMet, mayAnswer, type Roles } from './who.ts'
 export interface Answerer extends Terms {
   readonly callerId: string
   readonly person: string
+  readonly via?: string
   readonly reason?: string
 }
 
@@ -31,8 +32,9 @@ export function answerRow(row: ApprovalRow, said: Answer['said'], answerer: Answ
   const { now, roles } = rules
   const approval = approvalOf(row, now)
   refuseAnswer(approval, answerer, rules)
-  const { person: by, reason, times, minutes } = answerer
+  const { person: by, via, reason, times, minutes } = answerer
   const given = {
+    ...(via !== undefined && { via }),
     ...(reason !== undefined && { reason }),
     ...(times !== undefined && { times }),
     ...(minutes !== undefined && { minutes }),
@@ -53,7 +55,7 @@ function grantOf({ answers, expiresAt, taskExpiresAt }: Approval, now: number): 
 function refuseAnswer(approval: Approval, { callerId, person, times = 1, minutes = 1 }: Answerer, { roles, most }: Rules): void {
   const { id, state, answers, barred = [] } = approval
   if (state !== 'pending') throw new StintError('conflict', `approval ${id} is ${state} already`)
-  if (callerId === approval.callerId || barred.includes(callerId) || barred.includes(person))
+  if ([approval.callerId, ...barred].some((one) => one === callerId || one === person))
     throw new StintError('not_approver', 'nobody consents to what they ask for themselves')
   if (!mayAnswer(person, approval, roles))
     throw new StintError('not_approver', `${person} is not asked; it takes ${approval.approver}`)

@@ -37,6 +37,8 @@ export interface Answer {
   readonly by: string
   readonly said: 'yes' | 'no'
   readonly at: number
+  /** The webhook that it came by, where it did. */
+  readonly via?: string
   readonly reason?: string
   /** How often, and for how long, where a yes says so. */
   readonly times?: number

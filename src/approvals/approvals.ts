@@ -5,7 +5,9 @@ import { type Answerer, answerRow, type Terms } from './answering.ts'
 import { type Answer, type Approval, approvalOf, newApprovalId, type Shown } from './approval.ts'
 import { type ApprovalFilter, listApprovals } from './list.ts'
 import { createOpenQuestions } from './open-questions.ts'
+import type { Delivery } from './outbox.ts'
 import { createWaiting, type Hold } from './waiting.ts'
+import { deliveriesOf, type Webhook } from './webhooks.ts'
 import { mayAnswer, type Roles, whyUnmeetable } from './who.ts'
 
 /** How many questions of one task may wait for an answer: a program cannot bury people in them. */
@@ -39,15 +41,26 @@ export interface Approvals {
   /** Throws `not_found`, also where it is another task's. */
   ofTask(taskId: string, id: string): Promise<Approval>
   list(filter: ApprovalFilter): ReturnType<typeof listApprovals>
+  /** A question as it went to a webhook. Throws `not_found`, also where that webhook was not asked. */
+  asked(id: string, webhook: string): Promise<Delivery>
+}
+
+/** What asking and answering go by. */
+export interface ApprovalRules {
+  now(): number
+  readonly roles: Roles
+  readonly seconds: number
+  readonly most: Required<Terms>
+  readonly webhooks?: readonly Webhook[]
 }
 
 /**
  * Reads what is open and follows its changes. `seconds` is how long a question waits, and a consent for being used; `most` is what one
- * consent may be for.
+ * consent may be for. What asks the person of a webhook waits in the outbox from the moment it is asked.
  */
 export async function openApprovals(
   store: Store,
-  { now, roles, seconds, most }: { now(): number; roles: Roles; seconds: number; most: Required<Terms> },
+  { now, roles, seconds, most, webhooks = [] }: ApprovalRules,
 ): Promise<Approvals> {
   const open = createOpenQuestions(now)
   const waiting = createWaiting()
@@ -67,6 +80,7 @@ export async function openApprovals(
     answered,
     get,
     ofTask,
+    asked,
     list: (filter) => listApprovals(store.db, filter, now()),
     grant: (id, answerer) => answer(id, 'yes', answerer),
     deny: (id, answerer) => answer(id, 'no', answerer),
@@ -110,6 +124,18 @@ export async function openApprovals(
     const approval = await get(id)
     if (approval.taskId === taskId) return approval
     throw new StintError('not_found', `there is no approval ${id}`)
+  }
+
+  async function asked(id: string, webhook: string): Promise<Delivery> {
+    const row = await rowOf(store.db, id)
+    const found = await store.db
+      .selectFrom('approval_deliveries')
+      .select('message_id')
+      .where('approval_id', '=', id)
+      .where('webhook', '=', webhook)
+      .executeTakeFirst()
+    if (found === undefined) throw new StintError('not_found', `${webhook} was not asked about approval ${id}`)
+    return { approval: approvalOf(row, now()), binding: row.binding, webhook, messageId: found.message_id }
   }
 
   /** Looks at the row once more after it is heard of: the answer may have come in between. */
@@ -160,8 +186,11 @@ export async function openApprovals(
       record_json: JSON.stringify({ ...shown, approver, answers: [] }),
     }
     await tx.insertInto('approvals').values(row).execute()
+    const approval = approvalOf(row, time)
+    const deliveries = deliveriesOf(approval, webhooks, roles)
+    if (deliveries.length > 0) await tx.insertInto('approval_deliveries').values(deliveries).execute()
     changed('approval', row.id)
-    return approvalOf(row, time)
+    return approval
   }
 
   async function answer(id: string, said: Answer['said'], answerer: Answerer): Promise<Approval> {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { AuthzRequest, Decision } from '../model.ts'
+import type { AuthzRequest, Decision, ProofKind, WorkloadProof } from '../model.ts'
 import { NO_HISTORY, requestOnStint, requestOnTarget } from './request.ts'
 
 /** A Tuesday at noon, so that no test depends on the day it runs. */
@@ -10,7 +10,7 @@ const pairs = z.record(z.string(), z.union([z.string(), words]))
 
 const caller = z.strictObject({
   id: z.string().default('spiffe://stint.local/local/agent'),
-  proof: z.enum(['operator-socket', 'sandbox', 'process-tree', 'run-secret', 'federated']).default('sandbox'),
+  proof: z.enum(['operator-socket', 'webhook', 'sandbox', 'process-tree', 'run-secret', 'federated']).default('sandbox'),
   issuer: z.string().default('stint'),
   taskId: z.string().exactOptional(),
   actors: words.default([]),
@@ -82,7 +82,7 @@ export function requestOf({ request }: PolicyCase): AuthzRequest {
     ...facts,
     scope: { targets: scope.targets ?? [target.id], actions: scope.actions },
     workload: caller.id,
-    proof: caller.proof === 'operator-socket' ? 'run-secret' : caller.proof,
+    proof: isWorkload(caller.proof) ? caller.proof : ('run-secret' as const),
     keyThumbprint: '',
     startedAt: now,
     expiresAt: now,
@@ -90,6 +90,10 @@ export function requestOf({ request }: PolicyCase): AuthzRequest {
   }
   const where = { ...target, hosts: [], privateNetworks: [], placement: { kind: 'none' as const } }
   return requestOnTarget(caller, task, where, action, now, { ...NO_HISTORY, touched: touched.toSorted() })
+}
+
+function isWorkload(proof: ProofKind): proof is WorkloadProof {
+  return proof !== 'operator-socket' && proof !== 'webhook'
 }
 
 /** One sentence for each expectation that the decision does not meet. */

@@ -46,6 +46,7 @@ const SENSITIVITY: Readonly<Record<Sensitivity, Part>> = {
 }
 const PROOF: Readonly<Record<ProofKind, Part>> = {
   'operator-socket': part(0, 'the caller is the operator'),
+  webhook: part(10, 'the caller only holds a secret'),
   sandbox: part(0, 'the caller is sandboxed'),
   'process-tree': part(5, 'the caller is attested but not sandboxed'),
   'run-secret': part(10, 'the caller only holds a secret'),

@@ -9,6 +9,7 @@ import { approvals } from './migrations/0006-approvals.ts'
 import { taskLabels } from './migrations/0007-task-labels.ts'
 import { findings } from './migrations/0008-findings.ts'
 import { taskBudgets } from './migrations/0009-task-budgets.ts'
+import { approvalDeliveries } from './migrations/0010-approval-deliveries.ts'
 import { glass } from './migrations/0011-glass.ts'
 import type { Tables } from './tables.ts'
 
@@ -33,6 +34,7 @@ const MIGRATIONS: readonly Migration[] = [
   taskLabels,
   findings,
   taskBudgets,
+  approvalDeliveries,
   glass,
 ]
 

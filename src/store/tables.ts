@@ -16,6 +16,7 @@ export interface Tables {
   recipes: RecipesTable
   rotations: RotationsTable
   approvals: ApprovalsTable
+  approval_deliveries: ApprovalDeliveriesTable
   findings: FindingsTable
   reached_targets: ReachedTargetsTable
   seals: SealsTable
@@ -41,6 +42,7 @@ export const TABLES: Readonly<Record<keyof Tables, readonly string[] | 'own'>> =
   recipes: ['credential_id'],
   rotations: ['id'],
   approvals: ['id'],
+  approval_deliveries: ['approval_id', 'webhook'],
   findings: ['id'],
   reached_targets: ['workload', 'target_id'],
   seals: ['credential_id'],
@@ -198,6 +200,17 @@ interface ApprovalsTable {
   record_json: string
 }
 
+/** Questions on their way to webhooks. */
+interface ApprovalDeliveriesTable {
+  approval_id: string
+  webhook: string
+  /** The same in every try, so that the other end can tell a repetition. */
+  message_id: string
+  attempts: number
+  /** When to try next; none when it was delivered, or nobody waits for an answer any more. */
+  due_at: Nullable<number>
+}
+
 /** What was noticed about tasks. */
 interface FindingsTable {
   id: string
@@ -267,6 +280,7 @@ export type BudgetRow = Selectable<TaskBudgetsTable>
 export type TargetRow = Selectable<TargetsTable>
 export type CredentialRow = Selectable<CredentialsTable>
 export type ApprovalRow = Selectable<ApprovalsTable>
+export type DeliveryRow = Selectable<ApprovalDeliveriesTable>
 export type RevocationRow = Selectable<RevocationsTable>
 export type IssuerRow = Selectable<IssuersTable>
 export type IdempotencyRow = Selectable<IdempotencyTable>

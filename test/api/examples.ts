@@ -1,7 +1,13 @@
 import { ISSUER_RECORD, RECIPE, TARGET, THUMBPRINT } from './fixture.ts'
 
+interface Example {
+  readonly path?: string
+  readonly body?: Record<string, unknown>
+  readonly headers?: Record<string, string>
+}
+
 /** A valid request for every row that takes something, by `METHOD path`. */
-export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonly body?: Record<string, unknown> }>> = {
+export const EXAMPLES: Readonly<Record<string, Example>> = {
   'POST /v1/tasks': { body: { purpose: 'read', targets: ['orders'], actions: ['*'], keyThumbprint: THUMBPRINT } },
   'POST /v1/tasks/:id/children': {
     path: '/v1/tasks/task_1/children',
@@ -38,6 +44,11 @@ export const EXAMPLES: Readonly<Record<string, { readonly path?: string; readonl
   'GET /v1/openings/:id': { path: '/v1/openings/opening_1' },
   'POST /v1/openings/:id/close': { path: '/v1/openings/opening_1/close', body: { reason: 'over' } },
   'POST /v1/openings/:id/review': { path: '/v1/openings/opening_1/review', body: { note: 'two restarts, nothing else' } },
+  'POST /v1/approvals/:id/answers/:webhook': {
+    path: '/v1/approvals/approval_1/answers/oncall',
+    body: { handle: 'handle', said: 'yes', reason: 'looked at it' },
+    headers: { 'webhook-id': 'msg_1', 'webhook-timestamp': '1', 'webhook-signature': 'v1,good' },
+  },
   'GET /v1/leases/:id': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa' },
   'POST /v1/leases/:id/revoke': { path: '/v1/leases/lease_abcdefaaaaaaaaaaaaaaaa/revoke', body: { reason: 'over' } },
   'GET /v1/targets/:id': { path: '/v1/targets/orders' },

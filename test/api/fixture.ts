@@ -269,6 +269,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
       ofTask: async (taskId, id) => find(new Map([[`${APPROVAL.taskId} ${APPROVAL.id}`, APPROVAL]]), `${taskId} ${id}`),
       grant: async () => did('approvals.grant', { ...APPROVAL, state: 'granted', usesLeft: 1 }),
       deny: async () => did('approvals.deny', { ...APPROVAL, state: 'denied' }),
+      answer: async () => did('approvals.answer', { ...APPROVAL, state: 'granted', usesLeft: 1 }),
     },
     rotations: {
       declare: async (credentialId, recipe) => did('rotations.declare', { credentialId, recipe, declaredAt: 1, version: 1 }),
@@ -347,6 +348,9 @@ function whoIs(proof: Proof): Caller {
   switch (proof.kind) {
     case 'operator':
       return { ...base, id: 'spiffe://stint.local/operator', proof: 'operator-socket' }
+    case 'webhook':
+      if (proof.head.signature !== 'v1,good') throw new StintError('signature_invalid', 'it is not signed')
+      return { ...base, id: `spiffe://stint.local/webhook/${proof.name}`, proof: 'webhook' }
     case 'dpop':
       if (!proof.token.startsWith('good-')) throw new StintError('invalid_token', 'the signature does not verify')
       return { ...base, id: 'spiffe://stint.local/ci', proof: 'federated', taskId: proof.token.slice('good-'.length) }

@@ -14,8 +14,8 @@ describe('every route', () => {
   let api: Running
   const request = (row: Row) => EXAMPLES[nameOf(row)] ?? {}
   const ask = (row: Row, over: 'socket' | 'tcp', headers = {}) => {
-    const { path = row.path, body } = request(row)
-    return api[over](row.method, path, { body, headers })
+    const { path = row.path, body, headers: signed } = request(row)
+    return api[over](row.method, path, { body, headers: over === 'socket' ? { ...signed, ...headers } : headers })
   }
 
   let seconds = 0
@@ -95,8 +95,8 @@ describe('every route', () => {
 
   for (const row of ROUTES) {
     test(`${nameOf(row)} refuses a query key it does not know`, async () => {
-      const { path = row.path, body } = request(row)
-      const answer = await api.socket(row.method, `${path}?surprise=1`, { body })
+      const { path = row.path, body, headers = {} } = request(row)
+      const answer = await api.socket(row.method, `${path}?surprise=1`, { body, headers })
       assert.equal(answer.status, 400)
       assert.equal(answer.json.code, 'invalid_argument')
       assert.match(String(answer.json.detail), /surprise/)
@@ -109,8 +109,8 @@ describe('every route', () => {
 
   for (const row of writes) {
     test(`${nameOf(row)} refuses a body key it does not know`, async () => {
-      const { path = row.path, body } = request(row)
-      const answer = await api.socket(row.method, path, { body: { ...body, surprise: 1 } })
+      const { path = row.path, body, headers = {} } = request(row)
+      const answer = await api.socket(row.method, path, { body: { ...body, surprise: 1 }, headers })
       assert.equal(answer.status, 400, answer.text)
       assert.match(String(answer.json.detail), /surprise/)
       assert.deepEqual(fake.happened, ['authenticate'])

@@ -4,28 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { openApprovals, type Question } from '../../src/approvals/approvals.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
-
-const roles = { security: ['bob', 'cyd'] }
-const ann = { callerId: 'spiffe://stint.local/operator', person: 'ann' }
-const bob = { callerId: 'spiffe://stint.local/people/bob', person: 'bob' }
-const cyd = { callerId: 'spiffe://stint.local/people/cyd', person: 'cyd' }
-
-function question(binding: string, more: { approver?: string; taskId?: string; taskExpiresAt?: number } = {}): Question {
-  return {
-    ...{ binding, approver: more.approver ?? 'owner' },
-    shown: {
-      ...{
-        taskId: more.taskId ?? 'task_1',
-        purpose: 'sell',
-        owner: 'ann',
-        taskExpiresAt: more.taskExpiresAt ?? 3_600_000,
-        callerId: 'spiffe://stint.local/local/ann',
-      },
-      ...{ targetId: 'shop', action: 'http:POST', access: 'write', resource: '/orders', parameters: {} },
-      ...{ risk: 1, riskReasons: [], policies: [], reasons: [] },
-    },
-  }
-}
+import { ann, bob, cyd, question, roles } from './questions.ts'
 
 /** Approvals on a store of their own, with a clock that is moved by hand. */
 async function play(t: TestContext) {

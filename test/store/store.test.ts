@@ -49,7 +49,7 @@ describe('a store of the first schema', () => {
     await (await openStore(path)).close()
     const raw = new DatabaseSync(path)
     raw.exec(
-      "drop table leases; drop table approvals; drop table task_labels; drop table task_budgets; drop table findings; drop table reached_targets; drop table used_tokens; drop table gateways; drop table recipes; drop table rotations; alter table tasks drop column gateway; update meta set value = '1' where key = 'schema'; insert into tunnels values ('a.test', 443, 1)",
+      "drop table leases; drop table approvals; drop table approval_deliveries; drop table seals; drop table openings; drop table task_labels; drop table task_budgets; drop table findings; drop table reached_targets; drop table used_tokens; drop table gateways; drop table recipes; drop table rotations; alter table tasks drop column gateway; update meta set value = '1' where key = 'schema'; insert into tunnels values ('a.test', 443, 1)",
     )
     raw.close()
     const store = await openStore(path)
