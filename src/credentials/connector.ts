@@ -85,6 +85,8 @@ export interface AnswerVerbs {
   setChanged(action: Pick<Action, 'id' | 'resource'>, isChanged: boolean): void
   /** Tells the operator what did not reach the caller. */
   noteHeldBack(what: string): void
+  /** The target gave the task something to give back: what `stateParameter` then names it by. */
+  bindState(name: string): void
   /** Tells the target something of Stint's own in place of its client, such as that what it asked is refused. */
   answerBack(message: Uint8Array): void
 }
@@ -146,6 +148,8 @@ export interface Connector {
   readonly sessionField?: string
   /** The program that is the target, where it is one: nothing is dialled then. Throws `invalid_argument` for settings that do not go together. */
   programOf?(target: Target): Program | undefined
+  /** The parameter of an action that names what its server gave the client to give back. Only the task that was given it may. */
+  readonly stateParameter?: string
   /** Wraps the standing secret. There is this, or `minting`. */
   obtain?(input: ObtainInput): Promise<Obtained>
   /** Makes a credential for each task instead of wrapping the standing one. */

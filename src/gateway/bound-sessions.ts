@@ -2,22 +2,22 @@ import { createCache } from '../cache.ts'
 import { StintError } from '../errors.ts'
 import type { Target, Task } from '../model.ts'
 
-/** Sessions of two generations; who names one that was forgotten begins another. */
+/** Names of two generations; who names one that was forgotten begins another. */
 const REMEMBERED = 10_000
 
-type Field = string | string[] | undefined
+type Field = string | readonly string[] | undefined
 type Of = { readonly target: Target; readonly task: Task }
 
-/** Which task was given which session by a target that names sessions in a header field. */
+/** Which task was given what by a target that has it named again: a session, in a header field, or the state of a request. */
 export interface BoundSessions {
-  /** The target gave this task a session. */
+  /** The target gave this task one. */
   bind(field: Field, of: Of): void
-  /** Throws `not_found` for a session that this gateway did not see given to this task. */
+  /** Throws for one that this gateway did not see given to this task. */
   check(field: Field, of: Of): void
 }
 
 /** In memory: after a restart, and at another gateway, a client begins a new session. */
-export function createBoundSessions(): BoundSessions {
+export function createBoundSessions(fail = noSession): BoundSessions {
   const tasks = createCache<string>(REMEMBERED)
   const keyOf = (field: Field, { target }: Of): string => `${target.id} ${String(field)}`
   return {
@@ -25,8 +25,11 @@ export function createBoundSessions(): BoundSessions {
       if (field !== undefined) tasks.set(keyOf(field, of), of.task.id)
     },
     check(field, of) {
-      if (field !== undefined && tasks.get(keyOf(field, of)) !== of.task.id)
-        throw new StintError('not_found', 'the session is none that this task was given here; begin a new one')
+      if (field !== undefined && tasks.get(keyOf(field, of)) !== of.task.id) throw fail()
     },
   }
+}
+
+function noSession(): StintError {
+  return new StintError('not_found', 'the session is none that this task was given here; begin a new one')
 }

@@ -47,6 +47,9 @@ export function createHandle(
   { isStopping, approvalBodyBytes, approvalWaitSeconds }: HandleOptions,
 ): Handle {
   const sessions = createBoundSessions()
+  const states = createBoundSessions(
+    () => new StintError('invalid_argument', 'the state that it gives back is none that this task was given here; ask anew'),
+  )
   const changedTools = createChangedTools()
   const takesSlash: TakesSlash = ({ scheme, host, port }, path) => {
     const target = verbs.match(scheme, host, port)
@@ -140,9 +143,10 @@ export function createHandle(
 
   function describe(operation: Operation, target: Target | undefined, task: Task): { target: Target; action: Action } {
     if (target === undefined) throw unknownTarget(operation)
-    const { sessionField } = verbs.connectorOf(target)
+    const { sessionField, stateParameter } = verbs.connectorOf(target)
     const action = verbs.connectorOf(target).describe(operation, target)
     if (sessionField !== undefined) sessions.check(operation.headers[sessionField], { target, task })
+    if (stateParameter !== undefined) states.check(action.parameters[stateParameter], { target, task })
     changedTools.check(target, action)
     return { target, action }
   }
@@ -159,6 +163,7 @@ export function createHandle(
         foresee: (action) => verbs.foresee(decided, action),
         setChanged: (action, isChanged) => changedTools.set(target, action, isChanged),
         noteHeldBack,
+        bindState: (name) => states.bind(name, { target, task }),
         answerBack: (message) => start.answerBack(message, (why) => noteHeldBack(`its server could not be told so: ${why}`)),
       })
     }

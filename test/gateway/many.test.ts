@@ -324,6 +324,42 @@ describe('the address of many MCP servers', () => {
     assert.deepEqual([status, resource, servers, isBound], [200, 'http://stint.invalid/mcp', ['https://stint.example.com'], true])
   })
 
+  test('gives a server its state back from the task that was given it, as it was, and sends no other', async () => {
+    const one = await startServer({
+      'tools/call': { resultType: 'input_required', inputRequests: {}, requestState: 'step-1.signed' },
+      'tools/list': { resultType: 'complete', ttlMs: 60_000, cacheScope: 'private', tools: [{ name: 'a' }] },
+    })
+    const { rig } = await openMany({ one: one.port })
+    const call = (params: object) => {
+      const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' }
+      const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'one__a' }
+      return send(rig.port, { id: 1, method: 'tools/call', params: { _meta, name: 'one__a', ...params } }, headers)
+    }
+    const early = await call({ requestState: 'step-1.signed' })
+    const { message } = await call({})
+    assert.equal((message.result as { requestState: string }).requestState, 'step-1.signed')
+    for (const requestState of ['step-2.signed', 'step-1.signed ', '', 7])
+      assert.ok((await call({ requestState })).message.error, String(requestState))
+    assert.match(JSON.stringify(early.message.error), /invalid_argument/)
+    assert.equal(one.got.length, 1, 'the one that gave nothing back')
+    assert.equal((await call({ requestState: 'step-1.signed' })).message.error, undefined)
+    assert.equal(one.got.at(-1)?.headers['mcp-name'], 'a')
+  })
+
+  test('keeps no answer: each who asks is answered by the server, and is told to keep nothing of a list that is joined', async () => {
+    const hints = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public' }
+    const one = await startServer({ 'tools/list': { ...hints, tools: [{ name: 'a' }] } })
+    const { rig } = await openMany({ one: one.port })
+    const params = { _meta: { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' } }
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' }
+    for (const id of [1, 1, 2]) {
+      const { message, headers: fields } = await send(rig.port, { id, method: 'tools/list', params }, headers)
+      const { ttlMs, cacheScope } = message.result as { ttlMs: number; cacheScope: string }
+      assert.deepEqual([ttlMs, cacheScope, fields['cache-control']], [0, 'private', 'no-store'])
+    }
+    assert.equal(one.got.length, 3)
+  })
+
   test('refuses a session that it never gave, one that ended, and a page in a browser', async () => {
     const one = await startServer({ initialize: begun('2025-11-25'), DELETE: (response) => void response.writeHead(200).end() })
     const { rig } = await openMany({ one: one.port })

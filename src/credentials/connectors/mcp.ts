@@ -2,7 +2,7 @@ import { StintError } from '../../errors.ts'
 import type { Action, Operation, Target } from '../../model.ts'
 import type { Connector, ConnectorSample } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
-import { describeMessage } from '../protocols/mcp-action.ts'
+import { describeMessage, STATE } from '../protocols/mcp-action.ts'
 import { readMcpAnswer } from '../protocols/mcp-answer.ts'
 import { bodyPrefix, LIMIT_SETTINGS } from '../protocols/mcp-limits.ts'
 import { changeOf, pinOf, spellPin } from '../protocols/mcp-pins.ts'
@@ -72,6 +72,7 @@ export const mcp: Connector = {
   speakRefusal: speakMcpRefusal,
   readAnswer: readMcpAnswer,
   sessionField: 'mcp-session-id',
+  stateParameter: STATE,
   async readPins({ target, standing }, io) {
     const pins = (await fetchTools(target, standing, io)).flatMap((one) => pinOf(one) ?? [])
     return pins.map((pin) => ({ ...pin, setting: spellPin(pin), change: changeOf(pin, target) }))

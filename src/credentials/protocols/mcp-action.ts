@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { StintError } from '../../errors.ts'
 import type { Access, Action, Operation, Target } from '../../model.ts'
 import { bodyType, isCoded } from './body-type.ts'
@@ -11,6 +12,13 @@ import { hasPin } from './mcp-pins.ts'
 import { listOf } from './setting.ts'
 
 const MAX_NAME = 2048
+/** The parameter that tells which state of its server a request gives back (MCP 2026-07-28, "Multi round-trip requests"). */
+export const STATE = 'requestState'
+
+/** How a state is told: its SHA-256, in hex. */
+export function digestState(state: string): string {
+  return hash('sha256', state, 'hex')
+}
 
 /** The message that a POST carries, of fewer than `most` bytes. Throws McpFault, and `body_too_large` for one that goes on beyond what is read. */
 export function messageIn(operation: Operation, most = HIGHEST_MESSAGE): McpMessage {
@@ -57,12 +65,15 @@ export function describeMessage(operation: Operation, target: Target): Action {
   const { id, access } = known
   if (message === undefined || message.kind === 'answer') return { id, access, resource, parameters: {} }
   const { method, params } = message
-  const { inputResponses } = params
+  const { inputResponses, requestState } = params
+  if (requestState !== undefined && typeof requestState !== 'string')
+    throw new McpFault(RPC.badParams, 'requestState in its params is not a text', idOf(message))
   if (method === 'tools/call' && !hasPin(String(params.name), target))
     throw new StintError('tool_changed', `${resource.slice(0, 200)} is not pinned; an operator can: stint mcp pin ${target.id}`)
   const parameters = {
     method,
     ...flattenArguments(params.arguments ?? params.argument),
+    ...(requestState !== undefined && { [STATE]: digestState(requestState) }),
     ...(inputResponses !== undefined && { inputResponses: Object.keys(members(inputResponses)) }),
   }
   return { id, access: method === 'tools/call' ? accessOfTool(String(params.name), target) : access, resource, parameters }

@@ -2,7 +2,7 @@ import { StintError } from '../../errors.ts'
 import type { Target } from '../../model.ts'
 import type { AnswerReader, AnswerStart, AnswerVerbs } from '../connector.ts'
 import { createEventReader } from './event-stream.ts'
-import { readRequest } from './mcp-action.ts'
+import { digestState, readRequest } from './mcp-action.ts'
 import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { answerBytes } from './mcp-limits.ts'
 import { isDisguised, showUsable } from './mcp-lists.ts'
@@ -51,6 +51,7 @@ function passMessage(text: string, target: Target, verbs: AnswerVerbs): string |
   const { result } = message
   if (result !== undefined && isDisguised(result)) return held('a result whose member is spelled in another case')
   if (!Object.values(result?.inputRequests ?? {}).every(isAllowedInput)) return undefined
+  if (typeof result?.requestState === 'string') verbs.bindState(digestState(result.requestState))
   const shown = result && showUsable(result, target, verbs)
   return shown === result ? text : JSON.stringify({ jsonrpc: '2.0', id: message.id, result: shown })
 

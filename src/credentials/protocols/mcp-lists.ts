@@ -18,7 +18,7 @@ const LISTS: Readonly<Record<string, UseOf>> = {
 }
 
 /** Members of a result that are read here, by their folded names. */
-const READ = new Map([...Object.keys(LISTS), 'inputRequests'].map((name) => [foldName(name), name]))
+const READ = new Map([...Object.keys(LISTS), 'inputRequests', 'requestState'].map((name) => [foldName(name), name]))
 
 /** True for a member that some clients would take for one that is read here, and others not. */
 export function isDisguised(result: Members): boolean {

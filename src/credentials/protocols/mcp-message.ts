@@ -12,7 +12,10 @@ export type McpMessage =
 const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
 /** Members of `params` that the decision reads, by their folded names: some servers would take them in another case. */
 const READ = new Map(
-  ['name', 'uri', 'taskId', 'arguments', 'argument', 'ref', '_meta', 'inputResponses'].map((name) => [foldName(name), name]),
+  ['name', 'uri', 'taskId', 'arguments', 'argument', 'ref', '_meta', 'inputResponses', 'requestState'].map((name) => [
+    foldName(name),
+    name,
+  ]),
 )
 const MAX_ID = 256
 const MAX_METHOD = 128

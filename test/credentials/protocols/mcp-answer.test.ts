@@ -22,6 +22,7 @@ function readAs(type: string, text: string, { status = 200, effect = (_: Action)
   const verbs = {
     foresee: effect,
     noteHeldBack: (what: string) => void held.push(what),
+    bindState: () => undefined,
     answerBack: (message: Uint8Array) => void told.push(JSON.parse(Buffer.from(message).toString())),
     setChanged: ({ resource }: Pick<Action, 'resource'>, is: boolean) => void changed.set(resource, is),
   }

@@ -44,7 +44,7 @@ describe('what a target of the kind mcp says of sizes', () => {
   })
 
   test('bounds its answers, in events and in one text', () => {
-    const verbs: AnswerVerbs = { foresee: () => 'allow', setChanged() {}, noteHeldBack() {}, answerBack() {} }
+    const verbs: AnswerVerbs = { foresee: () => 'allow', setChanged() {}, noteHeldBack() {}, answerBack() {}, bindState() {} }
     for (const [type, start] of [
       ['application/json', '{"a":"'],
       ['text/event-stream', 'data: '],
