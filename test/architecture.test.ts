@@ -63,6 +63,7 @@ const LEAVES = [
   'private-file.ts',
   'spell-host.ts',
   'deadlines.ts',
+  'lines.ts',
   'approver.ts',
   'budget.ts',
 ]
@@ -77,6 +78,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'spell-host.ts': { value: [], type: [] },
   'cache.ts': { value: [], type: [] },
   'deadlines.ts': { value: [], type: [] },
+  'lines.ts': { value: [], type: [] },
   'approver.ts': { value: [], type: [] },
   'budget.ts': { value: [], type: ['model.ts'] },
   'private-file.ts': { value: ['errors.ts'], type: [] },

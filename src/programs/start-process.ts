@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
+import { createLineReader } from '../lines.ts'
 import type { Program } from '../model.ts'
-import { createLineReader } from './lines.ts'
 
 /** A program that runs, spoken to line by line. */
 export interface Running {

@@ -14,6 +14,7 @@ import type { Cell, CellWays } from './cell.ts'
 import { buildEnvironment, type ShownTarget } from './environment.ts'
 import { checkAllowed, checkShown, findHidden } from './hidden-paths.ts'
 import { hideVariables } from './hide-variables.ts'
+import { serversVariable } from './mcp/servers.ts'
 import { mysqlVariables, optionFile, refuseInMysql } from './mysql.ts'
 import { isWithin, realPath } from './paths.ts'
 import { askOn } from './plug/ask.ts'
@@ -271,6 +272,7 @@ async function describe(
       ...mysqlVariables(mysql, cell.filesAt),
       ...redisVariables(redis),
       ...ssh.variables,
+      ...serversVariable(targets),
     },
   })
   world.say(`${id} for ${owner}: ${scope.targets.join(', ')}, until ${untilWords(expiresAt)}`)

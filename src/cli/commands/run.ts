@@ -8,19 +8,20 @@ import { readBudget } from '../budget.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { NotStarted } from '../failure.ts'
 
-interface Options {
+/** What `stint run` takes. */
+export interface RunOptions {
   readonly task: string
-  readonly target: string[]
-  readonly action?: string[]
+  readonly target: readonly string[]
+  readonly action?: readonly string[]
   readonly owner?: string
   readonly ttl?: string
   readonly ticket?: string
   readonly budget?: string
-  readonly label?: string[]
+  readonly label?: readonly string[]
   readonly sandbox: 'auto' | 'require' | 'off'
-  readonly allow?: string[]
-  readonly show?: string[]
-  readonly env?: string[]
+  readonly allow?: readonly string[]
+  readonly show?: readonly string[]
+  readonly env?: readonly string[]
 }
 
 const each = (value: string, before: string[] = []): string[] => [...before, value]
@@ -57,14 +58,15 @@ export const register: Register = (program, context) => {
     .option('--env <name>', 'pass on a variable that looks like a secret; repeatable', each)
     .argument('<command...>', 'the command and its arguments, after `--`')
     .addHelpText('after', MORE)
-    .action(async (command: string[], options: Options) => {
-      process.exitCode = await run(command, options, context).catch((thrown) => {
+    .action(async (command: string[], options: RunOptions) => {
+      process.exitCode = await runUnderTask(command, options, context).catch((thrown) => {
         throw new NotStarted(thrown)
       })
     })
 }
 
-async function run(command: readonly string[], options: Options, context: CommandContext): Promise<number> {
+/** Runs a command under a task of its own, to its end. Answers its exit code. */
+export async function runUnderTask(command: readonly string[], options: RunOptions, context: CommandContext): Promise<number> {
   const { runTask } = await import('../../run/run.ts')
   const { task: purpose, target: targets, action: actions = ['*'], label: labels = [], owner, ticket, ttl, budget } = options
   if (purpose.trim() === '') throw new StintError('invalid_argument', '--task says in words what the command is for')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { createLineReader } from '../../src/programs/lines.ts'
+import { createLineReader } from '../src/lines.ts'
 
 describe('reading lines', () => {
   test('finds the same lines however the bytes are cut', () => {
