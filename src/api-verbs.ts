@@ -3,7 +3,6 @@ import type {
   Asked,
   LeaseListing,
   PinnedTool,
-  ProbeStep,
   RotationListing,
   SealOrder,
   ShownTask,
@@ -18,13 +17,13 @@ import type { Io, PlugPoint } from './credentials/minting.ts'
 import { injectionsOf } from './credentials/protocols/placement.ts'
 import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
 import { asStintError, StintError } from './errors.ts'
-import type { Dial } from './gateway/dial.ts'
 import { createIo } from './gateway/io.ts'
 import { createProgramIo } from './gateway/program-io.ts'
 import type { Seal } from './glass/seal.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
-import type { Caller, HostRule, Target, Task } from './model.ts'
+import type { Caller, Target, Task } from './model.ts'
+import { probeTarget } from './probe-target.ts'
 import type { Rooms } from './rooms.ts'
 import type { Secret } from './secret.ts'
 import { admit, type BudgetBounds, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
@@ -60,7 +59,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       remove: targets.remove,
       tools: toolsOf,
       presets: () => PRESETS,
-      probe: (id) => probe(targets.get(id), parts.dial),
+      probe: (id) => probeTarget(targets.get(id), parts.dial),
       pin,
       async discover(id) {
         const target = targets.get(id)
@@ -71,7 +70,11 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     tunnels: { add: targets.addTunnel, list: targets.tunnels, remove: targets.removeTunnel },
     credentials: {
       add: vault.add,
-      replace: vault.replace,
+      async replace(id, value) {
+        if (parts.glass.isSealed(id) && vault.holds(id, value))
+          throw new StintError('invalid_argument', `that is the value that ${id} has; after an opening it takes another`)
+        await vault.replace(id, value)
+      },
       list: vault.list,
       remove: removeCredential,
       rotateKey: () => rotateKey(parts),
@@ -95,6 +98,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     glass: {
       ...parts.glass,
       seal: (order, caller) => sealCredential(parts, order, answererOf(caller, parts.user).person),
+      drill: (id, rotates, caller) => parts.glass.drill(id, rotates, answererOf(caller, parts.user)),
       ask: (id, wish, caller) => parts.glass.ask(id, wish, answererOf(caller, parts.user)),
       review: (id, caller, note) => parts.glass.review(id, answererOf(caller, parts.user), note),
     },
@@ -341,26 +345,6 @@ async function storeState({ tasks, gateways }: Parts): Promise<string> {
     return 'ok'
   } catch (thrown) {
     return asStintError(thrown).detail
-  }
-}
-
-/** Reaches each exact host of the target, without a credential. */
-async function probe(target: Target, dial: Dial): Promise<readonly ProbeStep[]> {
-  const program = CONNECTORS[target.connector]?.programOf?.(target)
-  if (program !== undefined)
-    return [{ step: `start ${program.command}`, ok: true, detail: 'a program: `stint mcp pin` starts it and asks for its tools' }]
-  return Promise.all(target.hosts.map((host) => probeHost(host, target, dial)))
-}
-
-async function probeHost({ scheme, host, port }: HostRule, target: Target, dial: Dial): Promise<ProbeStep> {
-  const step = `connect to ${scheme}://${host}:${port}`
-  if (host.startsWith('*.')) return { step, ok: true, detail: 'a wildcard has no address of its own' }
-  try {
-    const socket = await dial.dial({ ...target, host, port, tls: scheme === 'https' })
-    socket.destroy()
-    return { step, ok: true, detail: scheme === 'https' ? 'connected, certificate verified' : 'connected' }
-  } catch (thrown) {
-    return { step, ok: false, detail: asStintError(thrown).detail }
   }
 }
 

@@ -8,14 +8,20 @@ import { catalogued } from './catalogued.ts'
 import type { Rotations } from './credentials/rotation/rotations.ts'
 import type { Vault } from './credentials/vault.ts'
 import type { Findings } from './detections/findings.ts'
-import { StintError } from './errors.ts'
-import type { GlassVerbs } from './glass/glass.ts'
+import { asStintError, StintError } from './errors.ts'
+import type { Dial } from './gateway/dial.ts'
+import { type DrillTry, tryAll } from './glass/drill.ts'
+import type { GlassVerbs, Person } from './glass/glass.ts'
 import type { Answered } from './glass/keeper.ts'
 import type { Opening } from './glass/opening.ts'
 import type { Log } from './log.ts'
+import type { Target, Task } from './model.ts'
+import { probeTarget } from './probe-target.ts'
 import type { Membership } from './store/gateways.ts'
 import type { Targets } from './targets/targets.ts'
 import type { Tasks } from './tasks/tasks.ts'
+
+const DAY_MS = 86_400_000
 
 /** The rooms that an opening of a sealed credential goes through. */
 export interface GlassRooms {
@@ -28,7 +34,8 @@ export interface GlassRooms {
   readonly rotations: Rotations
   readonly targets: Pick<Targets, 'get'>
   readonly tasks: Pick<Tasks, 'live'>
-  readonly vault: Pick<Vault, 'list'>
+  readonly vault: Pick<Vault, 'list' | 'tryKey'>
+  readonly dial: Dial
   now(): number
   report(thrown: unknown): void
 }
@@ -54,12 +61,16 @@ export function glassVerbs(rooms: GlassRooms): GlassVerbs {
       const standing = await approvals.consent({
         ...{ binding: hash('sha256', `break-glass ${id}`, 'hex'), approver: openBy },
         shown: {
-          ...{ taskId: task.id, purpose: task.purpose, owner: task.owner, taskExpiresAt: task.expiresAt },
-          ...{ callerId: by.callerId, barred: [by.person, task.owner, task.workload], targetId: target.id },
+          ...(task === undefined ? drillAs(by, now()) : shownOf(task)),
+          ...{
+            callerId: by.callerId,
+            barred: [by.person, ...(task === undefined ? [] : [task.owner, task.workload])],
+            targetId: target.id,
+          },
           ...{ action: 'stint:Opening::open', access: 'admin', resource: `credentials/${credentialId}` },
           parameters: { opening: id, reason, ...(ticket !== undefined && { ticket }), seconds: String(seconds), hosts },
           ...{ risk: 100, riskReasons: [], policies: [] },
-          reasons: [`Break-glass: for ${seconds} seconds this task may use the sealed credential ${credentialId}.`],
+          reasons: [whatFor(opening)],
         },
       })
       if (standing.is === 'pending') return standing.approval.id
@@ -74,6 +85,7 @@ export function glassVerbs(rooms: GlassRooms): GlassVerbs {
       await rotations.begin(credentialId, 'break-glass')
       return 'begun'
     },
+    drill: (opening) => tryAll(triesOf(opening, rooms), (thrown) => asStintError(thrown).detail),
     async record(act, opening) {
       await recorder.recordAct(entryOf(act, opening)).catch((thrown) => Promise.reject(catalogued(thrown)))
     },
@@ -85,6 +97,55 @@ export function glassVerbs(rooms: GlassRooms): GlassVerbs {
       findings.brokeGlass(taskId, targetId, `${id}: ${words}`)
     },
   }
+}
+
+/** What an emergency needs, tried without handing anything out. */
+function triesOf({ credentialId, targetId, openedBy = [], drill }: Opening, rooms: GlassRooms): readonly DrillTry[] {
+  const { rotations, targets, vault, dial } = rooms
+  const tries: readonly DrillTry[] = [
+    { step: 'ask people', look: () => `${openedBy.join(' and ')} said yes` },
+    {
+      step: 'open the vault',
+      look: async () => {
+        await vault.tryKey(credentialId)
+        return 'a canary that was sealed now, and the sealed value, open under the key that there is now'
+      },
+    },
+    { step: 'reach the target', look: () => reach(targets.get(targetId), dial) },
+    { step: 'use the value', look: () => useValue(credentialId, rotations) },
+  ]
+  if (drill?.rotates !== true) return tries
+  const rotate = async (): Promise<string> => `${(await rotations.begin(credentialId, 'drill')).id} has begun`
+  return [...tries, { step: 'rotate', look: rotate }]
+}
+
+async function reach(target: Target, dial: Dial): Promise<string> {
+  const steps = await probeTarget(target, dial)
+  const failed = steps.find(({ ok }) => !ok)
+  if (failed === undefined) return steps.map(({ step }) => step).join(', ')
+  throw new StintError('upstream_failed', `${failed.step}: ${failed.detail}`)
+}
+
+/** By the probe of its recipe, where it has one. */
+async function useValue(credentialId: string, rotations: Rotations): Promise<string> {
+  const declared = await rotations.recipe(credentialId).catch(undefinedWhereMissing)
+  if (declared === undefined) return 'not tried: no recipe says how'
+  if ((await rotations.probe(credentialId)) === 'live') return 'the target takes it'
+  throw new StintError('upstream_failed', 'the target refuses the value in the vault')
+}
+
+function shownOf({ id, purpose, owner, expiresAt }: Task) {
+  return { taskId: id, purpose, owner, taskExpiresAt: expiresAt }
+}
+
+/** No task stands behind it; the question waits as long as any. */
+function drillAs({ person }: Person, now: number) {
+  return { taskId: '', purpose: 'drill', owner: person, taskExpiresAt: now + DAY_MS }
+}
+
+function whatFor({ credentialId, seconds, drill }: Opening): string {
+  if (drill !== undefined) return `A drill of the sealed credential ${credentialId}: everything is tried, and nothing opened.`
+  return `Break-glass: for ${seconds} seconds this task may use the sealed credential ${credentialId}.`
 }
 
 /** As many different people as the seal asks for, by the roles there are now; it does not lean on what the question says of itself. */
@@ -111,8 +172,11 @@ function entryOf(act: string, opening: Opening) {
     ticket,
     why,
     review,
+    drill,
   } = opening
+  const failed = drill?.steps?.find(({ ok }) => !ok)
   const details = {
+    ...(drill?.steps !== undefined && { drill: failed === undefined ? 'all is well' : `${failed.step}: ${failed.detail}` }),
     ...{ credential: credentialId, requestedBy, ...(ticket !== undefined && { ticket }) },
     ...(openedBy !== undefined && { openedBy: openedBy.join(', ') }),
     ...(closesAt !== undefined && { closesAt: new Date(closesAt).toISOString() }),
@@ -121,9 +185,8 @@ function entryOf(act: string, opening: Opening) {
   return {
     action: `stint:Opening::${act}`,
     correlationId: id,
-    task,
+    ...(task !== '' && { task, owner }),
     target,
-    owner,
     subject: id,
     reason: why ?? opening.reason,
     details,

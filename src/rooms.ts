@@ -127,7 +127,7 @@ export async function openRooms(opening: Opening) {
     store,
     glassVerbs({
       ...{ approvals, roles: config.approvers, findings, gateways, log: opening.log, recorder: happened.recorder },
-      ...{ rotations, targets, tasks, vault, now, report: opening.report },
+      ...{ rotations, targets, tasks, vault, dial, now, report: opening.report },
     }),
   )
   store.watch('approval', glass.heardAnswers)

@@ -118,7 +118,8 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
 }
 /** These join the rooms, so they may see all of them. */
 const JOINERS = [
-  ...['main.ts', 'rooms.ts', 'key-sources.ts', 'hold-home.ts', 'api-verbs.ts', 'glass-verbs.ts', 'approval-webhooks.ts'],
+  ...['main.ts', 'rooms.ts', 'key-sources.ts', 'hold-home.ts', 'api-verbs.ts', 'glass-verbs.ts'],
+  ...['probe-target.ts', 'approval-webhooks.ts'],
   ...['take-backup.ts', 'restore-backup.ts', 'move-state.ts', 'cli'],
 ]
 

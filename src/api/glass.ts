@@ -5,9 +5,17 @@ import { because, byName, millis, name, pageOf, pageQuery, secretValue, words } 
 
 const review = z.object({ by: z.string(), at: millis, note: z.string() })
 
+const drillResult = z.object({
+  rotates: z.boolean(),
+  steps: z
+    .array(z.object({ step: z.string(), ok: z.boolean(), detail: z.string() }))
+    .readonly()
+    .exactOptional(),
+})
+
 export const opening = z
   .object({
-    ...{ id: z.string(), state: z.enum(['asked', 'opening', 'open', 'closed', 'lapsed']) },
+    ...{ id: z.string(), state: z.enum(['asked', 'opening', 'open', 'closed', 'lapsed', 'drilled']) },
     ...{ credentialId: z.string(), targetId: z.string(), taskId: z.string(), workload: z.string(), owner: z.string() },
     ...{ requestedBy: z.string(), reason: z.string(), ticket: z.string().exactOptional() },
     openBy: z.string().describe('Who must say yes: `2 of role:oncall`.'),
@@ -25,6 +33,7 @@ export const opening = z
       .exactOptional()
       .describe('Who gives the credential a new value: its recipe, which is about to begin or has begun, or a person.'),
     review: review.exactOptional(),
+    drill: drillResult.exactOptional().describe('Present for a drill, which has no task; its steps when it is over.'),
   })
   .meta({ id: 'Opening' })
 
@@ -32,6 +41,7 @@ export const seal = z
   .object({
     ...{ credentialId: z.string(), targetId: z.string(), targetDigest: z.string(), openBy: z.string(), seconds: z.number() },
     ...{ sealedBy: z.string(), sealedAt: millis },
+    lastDrill: opening.exactOptional().describe('The last drill that came to its end, well or not.'),
     last: opening.exactOptional().describe('The opening that was asked for last, unless nothing came of it.'),
   })
   .meta({ id: 'Seal' })
@@ -64,6 +74,17 @@ export const ask = endpoint({
   response: opening,
   status: 201,
   handle: (verbs, { params, body }, asking) => verbs.glass.ask(params.id, body, callerOf(asking)),
+})
+
+export const drill = endpoint({
+  summary: 'Asks people as an emergency does; when they have said yes everything is tried, and nothing opened or handed out.',
+  params: byName,
+  body: z
+    .strictObject({ rotates: z.boolean().exactOptional().describe('True to begin a rotation by its recipe as well.') })
+    .meta({ id: 'Drill' }),
+  response: opening,
+  status: 201,
+  handle: (verbs, { params, body }, asking) => verbs.glass.drill(params.id, body.rotates === true, callerOf(asking)),
 })
 
 export const openings = endpoint({

@@ -99,6 +99,7 @@ export const ROUTES: readonly Row[] = [
   row('POST', '/v1/seals', 'stint:Seal::add', 'admin', OPERATOR, glass.add),
   row('GET', '/v1/seals', 'stint:Seal::list', 'read', OPERATOR, glass.list),
   row('POST', '/v1/seals/:id/openings', 'stint:Opening::ask', 'admin', OPERATOR, glass.ask),
+  row('POST', '/v1/seals/:id/drills', 'stint:Opening::drill', 'admin', OPERATOR, glass.drill),
   row('GET', '/v1/openings', 'stint:Opening::list', 'read', OPERATOR, glass.openings),
   row('GET', '/v1/openings/:id', 'stint:Opening::show', 'read', OPERATOR, glass.show),
   row('POST', '/v1/openings/:id/close', 'stint:Opening::close', 'write', OPERATOR, glass.close),

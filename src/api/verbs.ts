@@ -317,6 +317,8 @@ export interface ApiVerbs {
     seals(): Promise<readonly SealListing[]>
     /** Throws `not_found`, `task_not_live`, `scope_exceeded`, `conflict`. */
     ask(credentialId: string, wish: OpeningWish, caller: Caller): Promise<Opening>
+    /** Throws `not_found`, `conflict`. */
+    drill(credentialId: string, rotates: boolean, caller: Caller): Promise<Opening>
     list(filter: OpeningFilter): Promise<Page<Opening>>
     /** Throws `not_found`. */
     get(id: string): Promise<Opening>

@@ -38,6 +38,13 @@ export interface Vault {
   list(): readonly CredentialListing[]
   /** Throws `credential_missing`; `state_unsafe` for a record that was tampered with. */
   open(id: string): Secret
+  /** Whether that is the value it has. Throws `credential_missing`, `state_unsafe`. */
+  holds(id: string, value: Secret): boolean
+  /**
+   * Seals a canary under the key that the source has now and opens it again, then opens the credential by the same key; keeps nothing.
+   * Throws `not_found`, `key_unavailable`, `state_unsafe`.
+   */
+  tryKey(id: string): Promise<void>
   /** Hears the name of every credential that was replaced or removed, before the change resolves. */
   onChange(listener: (id: string) => void): void
   /**
@@ -75,13 +82,30 @@ export async function openVault(store: Store, sources: KeySources): Promise<Vaul
       listed()
         .map(({ id, version, createdAt }) => ({ id, version, createdAt }))
         .toSorted(byId),
-    open(id) {
-      const record = records.get(id)
-      if (record === undefined) throw new StintError('credential_missing', `the vault has no credential ${id}`)
-      return openRecord(record)
+    open,
+    holds: (id, value) => open(id).reveal() === value.reveal(),
+    async tryKey(id) {
+      const value = new Secret(newKey().toString('base64url'))
+      const canary = await sealRecord(`${INNER}canary`, 1, value)
+      if ((await openAnew(canary)).reveal() !== value.reveal()) refuse(canary)
+      canary.key?.fill(0)
+      await openAnew(known(id))
     },
     onChange: (listener) => listeners.push(listener),
     rotateKey: () => inTurn(rotateKey),
+  }
+
+  function open(id: string): Secret {
+    const record = records.get(id)
+    if (record === undefined) throw new StintError('credential_missing', `the vault has no credential ${id}`)
+    return openRecord(record)
+  }
+
+  async function openAnew(record: OpenRecord): Promise<Secret> {
+    const key = await keys.unwrap(record)
+    const value = openRecord({ ...record, key })
+    key?.fill(0)
+    return value
   }
 
   async function add(id: string, value: Secret): Promise<void> {

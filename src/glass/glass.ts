@@ -27,6 +27,7 @@ export type Passage =
 /** A seal with what became of it last. */
 export interface SealListing extends Seal {
   readonly last?: Opening
+  readonly lastDrill?: Opening
 }
 
 /** What the glass is lent beside what the keeper is. Everything throws StintError. */
@@ -34,7 +35,7 @@ export interface GlassVerbs extends KeeperVerbs {
   /** When the vault got the value that the credential has; throws `not_found`. */
   valueSince(credentialId: string): number
   /** approvals/: asks people, none of `barred`; answers the question's id. Throws `conflict` where nobody can be asked. */
-  ask(opening: Opening, task: Task, about: { readonly target: Target; readonly by: Person }): Promise<string>
+  ask(opening: Opening, task: Task | undefined, about: { readonly target: Target; readonly by: Person }): Promise<string>
   /** Whether the settings name this person as one who may be asked. */
   isApprover(person: string): boolean
   /** Throws `invalid_argument` where fewer people than that have the role. */
@@ -45,6 +46,7 @@ export interface GlassVerbs extends KeeperVerbs {
 export interface Glass {
   /** From memory, for every request: undefined where the target's credential is not sealed. */
   look(about: Pick<About, 'task' | 'target'>): Passage | undefined
+  isSealed(credentialId: string): boolean
   /** Throws `sealed`, with what to do instead, for a credential that only an opening reaches. */
   refuseSealed(credentialId: string | undefined): void
   /** Nothing but an opening reaches the credential when it resolves. Throws `invalid_argument`, `conflict`. */
@@ -55,6 +57,8 @@ export interface Glass {
   seals(): Promise<readonly SealListing[]>
   /** Asks people. Throws `not_found`, `task_not_live`, `scope_exceeded`; `conflict` with what is to be done first. */
   ask(credentialId: string, wish: OpeningWish, by: Person): Promise<Opening>
+  /** Asks people as an emergency does; when they have said yes everything is tried and nothing opened. Throws `not_found`, `conflict`. */
+  drill(credentialId: string, rotates: boolean, by: Person): Promise<Opening>
   /** Closed for all gateways when it resolves; withdrawn where it was not open yet. Throws `not_found`, `conflict` where it is over. */
   close(id: string, why: string): Promise<Opening>
   /** Closes, in this tick, what the selector covers; what is to be written of it goes on by itself. */
@@ -90,6 +94,7 @@ export async function openGlass(store: Store, verbs: GlassVerbs): Promise<Glass>
   await learn()
   return {
     look,
+    isSealed: (credentialId) => seals.has(credentialId),
     refuseSealed(credentialId) {
       if (credentialId !== undefined && seals.has(credentialId))
         throw new StintError('sealed', `${credentialId} is sealed for emergencies; only an opening uses it`)
@@ -101,9 +106,10 @@ export async function openGlass(store: Store, verbs: GlassVerbs): Promise<Glass>
     },
     forget: rows.removeSeal,
     async seals() {
-      return Promise.all((await rows.seals()).map(async (seal) => withLast(seal, await rows.last(seal.credentialId))))
+      return Promise.all((await rows.seals()).map(withLast))
     },
     ask,
+    drill,
     async close(id, why) {
       const { state } = await rows.load(id)
       if (state === 'closed' || state === 'lapsed') throw new StintError('conflict', `${id} is ${state} already`)
@@ -151,9 +157,30 @@ export async function openGlass(store: Store, verbs: GlassVerbs): Promise<Glass>
     return made
   }
 
-  async function ask(credentialId: string, { taskId, reason, ticket }: OpeningWish, by: Person): Promise<Opening> {
+  function sealOf(credentialId: string): Seal {
     const seal = seals.get(credentialId)
-    if (seal === undefined) throw new StintError('not_found', `${credentialId} is not sealed; see \`stint break-glass list\``)
+    if (seal !== undefined) return seal
+    throw new StintError('not_found', `${credentialId} is not sealed; see \`stint break-glass list\``)
+  }
+
+  async function withLast(seal: Seal): Promise<SealListing> {
+    const [last, lastDrill] = [await rows.last(seal.credentialId), await rows.lastDrill(seal.credentialId)]
+    return { ...seal, ...(last !== undefined && { last }), ...(lastDrill !== undefined && { lastDrill }) }
+  }
+
+  async function drill(credentialId: string, rotates: boolean, by: Person): Promise<Opening> {
+    const { targetId, openBy, seconds } = sealOf(credentialId)
+    const asked: Opening = {
+      ...{ id: newOpeningId(), state: 'asked', credentialId, targetId, taskId: '', workload: '', owner: '', openBy, seconds },
+      ...{ reason: 'a drill: nothing is opened', requestedBy: by.person, createdAt: now(), drill: { rotates } },
+    }
+    const valueSince = verbs.valueSince(credentialId)
+    await rows.begin(asked, (last) => refuseUnlessReady(last, valueSince))
+    return put(asked, undefined, { target: verbs.target(targetId), by })
+  }
+
+  async function ask(credentialId: string, { taskId, reason, ticket }: OpeningWish, by: Person): Promise<Opening> {
+    const seal = sealOf(credentialId)
     const { targetId, openBy, seconds } = seal
     const [task, target] = [verbs.liveTask(taskId), verbs.target(targetId)]
     if (task === undefined) throw new StintError('task_not_live', `there is no live task ${taskId}`)
@@ -173,7 +200,7 @@ export async function openGlass(store: Store, verbs: GlassVerbs): Promise<Glass>
   }
 
   /** What cannot be asked, or not be recorded, lapses. */
-  async function put(asked: Opening, task: Task, about: { target: Target; by: Person }): Promise<Opening> {
+  async function put(asked: Opening, task: Task | undefined, about: { target: Target; by: Person }): Promise<Opening> {
     const { id } = asked
     try {
       await verbs.record('asked', asked)
@@ -203,10 +230,6 @@ export async function openGlass(store: Store, verbs: GlassVerbs): Promise<Glass>
     if (written === undefined) throw new StintError('conflict', `${id} was reviewed meanwhile`)
     return written
   }
-}
-
-function withLast(seal: Seal, last: Opening | undefined): SealListing {
-  return last === undefined ? seal : { ...seal, last }
 }
 
 function isUnder(selector: Selector, { taskId, targetId, credentialId }: Opening): boolean {

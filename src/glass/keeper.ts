@@ -2,6 +2,7 @@ import { createDeadlines } from '../deadlines.ts'
 import { StintError } from '../errors.ts'
 import type { Target, Task } from '../model.ts'
 import { createTurns } from '../store/turns.ts'
+import type { DrillStep } from './drill.ts'
 import { type Change, isUnderWay, isUnsettled, type Opening, type Renewal } from './opening.ts'
 import type { GlassRows } from './rows.ts'
 import { isSealedFor, type Seal } from './seal.ts'
@@ -19,7 +20,7 @@ export interface Answered {
 }
 
 /** What becomes of an opening that the log has. */
-export type OpeningAct = 'asked' | 'opened' | 'closed' | 'lapsed' | 'reviewed'
+export type OpeningAct = 'asked' | 'opened' | 'closed' | 'lapsed' | 'reviewed' | 'drilled'
 
 /** What the keeper is lent. Everything throws StintError. */
 export interface KeeperVerbs {
@@ -34,6 +35,8 @@ export interface KeeperVerbs {
   target(id: string): Target
   /** Begins to rotate the credential; answers who sees to the new value. */
   renew(credentialId: string): Promise<Exclude<Renewal, 'due'>>
+  /** Tries what an emergency needs, and hands nothing out. Throws nothing. */
+  drill(opening: Opening): Promise<readonly DrillStep[]>
   /** In the audit log when it resolves. */
   record(act: OpeningAct, opening: Opening): Promise<unknown>
   /** To whoever must know at once that it is open. */
@@ -160,10 +163,10 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     await open(opening, answered)
   }
 
-  function whyNot({ taskId, credentialId, targetId }: Opening, { isMet }: Answered): string | undefined {
+  function whyNot({ taskId, credentialId, targetId, drill: asDrill }: Opening, { isMet }: Answered): string | undefined {
     const seal = sealOf(credentialId)
     if (!isMet) return 'those who said yes are too few'
-    if (verbs.liveTask(taskId) === undefined) return 'its task is over'
+    if (asDrill === undefined && verbs.liveTask(taskId) === undefined) return 'its task is over'
     if (seal === undefined || !isSealedFor(seal, verbs.target(targetId)))
       return `target ${targetId} is not the one it was sealed for`
     return undefined
@@ -173,6 +176,7 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
   async function open({ id, taskId, seconds }: Opening, { by: openedBy, minutes }: Answered): Promise<void> {
     const claimed = await rows.move(id, 'asked', 'opening', () => ({ claimedAt: now(), openedBy }))
     if (claimed === undefined) return
+    if (claimed.drill !== undefined) return void drill(claimed).catch(report) // what it waits for keeps no emergency waiting
     const openedAt = now()
     const ends = [openedAt + seconds * 1000, verbs.liveTask(taskId)?.expiresAt ?? 0]
     if (minutes !== undefined) ends.push(openedAt + minutes * 60_000)
@@ -180,6 +184,15 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     await verbs.record('opened', { ...claimed, ...times })
     const opened = await rows.move(id, 'opening', 'open', () => times)
     if (opened !== undefined) verbs.alert(opened)
+  }
+
+  /** Closed in the step in which a real one is open. */
+  async function drill(claimed: Opening): Promise<void> {
+    const { id, drill: { rotates = false } = {} } = claimed
+    const steps = await verbs.drill(claimed)
+    const done = { endedAt: now(), why: 'it was a drill', drill: { rotates, steps } }
+    await verbs.record('drilled', { ...claimed, ...done })
+    await rows.move(id, 'opening', 'drilled', () => done)
   }
 
   async function end(id: string, why: string): Promise<Opening> {

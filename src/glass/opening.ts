@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { StintError } from '../errors.ts'
+import type { DrillStep } from './drill.ts'
 
 /**
- * How far an opening has come: people are asked; they said yes and it is being recorded; it is open; it was open; it never was.
+ * How far an opening has come: people are asked; they said yes and it is being recorded; it is open; it was open; it never was;
+ * it was a drill, which is never open.
  * Only `open`, before `closesAt`, lets anything through.
  */
-export const OPENING_STATES = ['asked', 'opening', 'open', 'closed', 'lapsed'] as const
+export const OPENING_STATES = ['asked', 'opening', 'open', 'closed', 'lapsed', 'drilled'] as const
 export type OpeningState = (typeof OPENING_STATES)[number]
 
 /** What a close owes: `due` until the recipe has begun, `by-hand` where a person gives the new value. */
@@ -24,6 +26,7 @@ export interface Opening {
   readonly state: OpeningState
   readonly credentialId: string
   readonly targetId: string
+  /** Empty for a drill, as are the two that follow. */
   readonly taskId: string
   /** The task's workload and owner: the named caller. */
   readonly workload: string
@@ -45,6 +48,8 @@ export interface Opening {
   readonly why?: string
   readonly renewal?: Renewal
   readonly review?: Review
+  /** Present for a drill. */
+  readonly drill?: { readonly rotates: boolean; readonly steps?: readonly DrillStep[] }
 }
 
 /** What becomes of an opening. */
@@ -53,6 +58,11 @@ export type Change = Partial<Omit<Opening, 'id' | 'state'>>
 /** A new opening's id: 120 random bits. */
 export function newOpeningId(): string {
   return `opening_${randomBytes(15).toString('hex')}`
+}
+
+/** Whether a drill came to its end and all that it tried was well. */
+export function isWell({ drill }: Pick<Opening, 'drill'>): boolean {
+  return drill?.steps?.every(({ ok }) => ok) ?? false
 }
 
 /** Whether it keeps another from being asked for. */

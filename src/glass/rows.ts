@@ -23,6 +23,8 @@ export interface GlassRows {
   move(id: string, from: OpeningState, to: OpeningState, change: ChangeOf): Promise<Opening | undefined>
   /** Throws `not_found`. */
   load(id: string): Promise<Opening>
+  /** The newest drill that came to its end. */
+  lastDrill(credentialId: string): Promise<Opening | undefined>
   /** The newest that was asked for, or was open. */
   last(credentialId: string): Promise<Opening | undefined>
   /** Those that Stint still has to do something about. */
@@ -79,6 +81,7 @@ export function openRows(store: Store): GlassRows {
         return next
       }),
     load: (id) => loadIn(db, id),
+    lastDrill: (credentialId) => newestIn(db, credentialId, ['drilled']),
     last: (credentialId) => lastIn(db, credentialId),
     unsettled: async () => (await db.selectFrom('openings').selectAll().where('unsettled', '=', 1).execute()).map(openingOf),
     list: (filter) => listIn(db, filter),
@@ -91,12 +94,20 @@ async function loadIn(db: Store['db'] | Tx, id: string): Promise<Opening> {
   return openingOf(row)
 }
 
-async function lastIn(db: Store['db'] | Tx, credentialId: string): Promise<Opening | undefined> {
+function lastIn(db: Store['db'] | Tx, credentialId: string): Promise<Opening | undefined> {
+  return newestIn(db, credentialId, ['asked', 'opening', 'open', 'closed'])
+}
+
+async function newestIn(
+  db: Store['db'] | Tx,
+  credentialId: string,
+  states: readonly OpeningState[],
+): Promise<Opening | undefined> {
   const row = await db
     .selectFrom('openings')
     .selectAll()
     .where('credential_id', '=', credentialId)
-    .where('state', '!=', 'lapsed')
+    .where('state', 'in', states)
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .limit(1)

@@ -41,6 +41,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     path: '/v1/seals/orders/openings',
     body: { taskId: 'task_1', reason: 'it burns', ticket: 'INC-1' },
   },
+  'POST /v1/seals/:id/drills': { path: '/v1/seals/orders/drills', body: { rotates: true } },
   'GET /v1/openings/:id': { path: '/v1/openings/opening_1' },
   'POST /v1/openings/:id/close': { path: '/v1/openings/opening_1/close', body: { reason: 'over' } },
   'POST /v1/openings/:id/review': { path: '/v1/openings/opening_1/review', body: { note: 'two restarts, nothing else' } },

@@ -257,6 +257,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
         did('glass.seal', { ...wish, targetDigest: '0'.repeat(64), sealedBy: 'ana', sealedAt: 1 }),
       seals: async () => [],
       ask: async () => did('glass.ask', OPENING),
+      drill: async (_, rotates) => did('glass.drill', { ...OPENING, taskId: '', drill: { rotates } }),
       list: async ({ limit }) => ({ items: [OPENING].slice(0, limit) }),
       get: async (id) => find(new Map([[OPENING.id, OPENING]]), id),
       close: async (_, why) => did('glass.close', { ...OPENING, state: 'closed', why, endedAt: 3, renewal: 'due' }),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -13,6 +14,8 @@ import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, succeed } from '../fakes/world.ts'
 
 const SECRET = `upstream-key-${crypto.randomUUID()}`
+/** The systems take each value that it is given later as well. */
+const takes = ({ headers }: IncomingMessage): boolean => headers.authorization?.startsWith(`Bearer ${SECRET}`) === true
 const PERMIT_ALL = '@id("all")\n@reason("Everything.")\npermit (principal, action, resource);\n'
 
 describe('G14: a sealed credential is used under an opening by enough people, and not otherwise', () => {
@@ -50,16 +53,17 @@ describe('G14: a sealed credential is used under an opening by enough people, an
   const settle = async (id: string): Promise<void> => {
     const { status, json } = await people.as('dot', 'POST', `/v1/openings/${id}/review`, { note: 'as it should be' })
     assert.equal(status, 200, JSON.stringify(json))
-    await call('PUT', '/v1/credentials/key', { value: SECRET })
+    await replace()
   }
+  const replace = () => call('PUT', '/v1/credentials/key', { value: `${SECRET}-${crypto.randomUUID()}` })
   const closeAndSettle = async (id: string): Promise<void> => {
     await call('POST', `/v1/openings/${id}/close`, { reason: 'it is out' })
     await settle(id)
   }
 
   before(async () => {
-    core = await startUpstream(join(directory, 'core'), SECRET, (_, answer) => answer.end('done'))
-    again = await startUpstream(join(directory, 'again'), SECRET, (_, answer) => answer.end('done'))
+    core = await startUpstream(join(directory, 'core'), SECRET, (_, answer) => answer.end('done'), takes)
+    again = await startUpstream(join(directory, 'again'), SECRET, (_, answer) => answer.end('done'), takes)
     const names = ['ana', 'bea', 'cem', 'dot']
     const { username } = userInfo()
     stint = await startStint({ STINT_APPROVERS: JSON.stringify({ oncall: [username, ...names.map(personId)] }) })
@@ -140,7 +144,7 @@ describe('G14: a sealed credential is used under an opening by enough people, an
     assert.equal((await people.as('dot', 'POST', `/v1/openings/${id}/review`, { note: 'as it should be' })).status, 200)
     assert.equal((await people.as('ana', 'POST', `/v1/openings/${id}/review`, { note: 'no' })).json.code, 'conflict')
     await assert.rejects(request(holder), { code: 'conflict', detail: /still has the value/ })
-    await call('PUT', '/v1/credentials/key', { value: SECRET })
+    await replace()
     await closeLapsing(await request(holder))
   })
 

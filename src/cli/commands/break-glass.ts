@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import type { Page } from '../../api/verbs.ts'
 import type { SealListing } from '../../glass/glass.ts'
-import type { Opening } from '../../glass/opening.ts'
+import { isWell, type Opening } from '../../glass/opening.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
 
-/** `stint break-glass open | close | review | show | list | openings`: sealed credentials, in an emergency. */
+/** `stint break-glass open | drill | close | review | show | list | openings`: sealed credentials, in an emergency. */
 export const register: Register = (program, context) => {
   const glass = program
     .command('break-glass')
@@ -41,6 +41,15 @@ function registerActs(glass: Command, { call, output }: CommandContext): void {
         )
     })
   glass
+    .command('drill <credential>')
+    .description('prove that the whole way works, people included; nothing is opened, and nothing handed out')
+    .option('--rotate', 'also begin a rotation by its recipe')
+    .action(async (id: string, { rotate }: { rotate?: true }) => {
+      const asked = await call<Opening>('POST', `/v1/seals/${encodeURIComponent(id)}/drills`, { rotates: rotate === true })
+      output.print(asked, describe)
+      output.say(`When they have said yes (stint approvals grant ${asked.approvalId}): stint break-glass show ${asked.id}`)
+    })
+  glass
     .command('close <opening>')
     .description('close it now, or withdraw what is asked; its credential then gets a new value')
     .requiredOption('--reason <text>', 'why, for the log')
@@ -66,12 +75,29 @@ function pathOf(id: string): string {
 
 function sealsText({ items }: Page<SealListing>): string {
   const now = Date.now()
-  const rows = items.map((seal) => [seal.credentialId, seal.targetId, seal.openBy, `${seal.seconds} s`, lastOf(seal, now)])
-  return table(['CREDENTIAL', 'TARGET', 'OPENED BY', 'FOR', 'LAST'], rows, 'Nothing is sealed: see `stint credential seal`.')
+  const rows = items.map((seal) => [
+    seal.credentialId,
+    seal.targetId,
+    seal.openBy,
+    `${seal.seconds} s`,
+    lastOf(seal, now),
+    drilled(seal, now),
+  ])
+  return table(
+    ['CREDENTIAL', 'TARGET', 'OPENED BY', 'FOR', 'LAST', 'DRILLED'],
+    rows,
+    'Nothing is sealed: see `stint credential seal`.',
+  )
 }
 
 function lastOf({ last }: SealListing, now: number): string {
   return last === undefined ? 'never opened' : `${last.id} ${stateOf(last, now)}`
+}
+
+function drilled({ lastDrill }: SealListing, now: number): string {
+  if (lastDrill === undefined) return 'never'
+  const when = fromNow(lastDrill.endedAt ?? lastDrill.createdAt, now)
+  return isWell(lastDrill) ? when : `${when}, FAILED`
 }
 
 function openingsText({ items }: Page<Opening>): string {
@@ -88,14 +114,19 @@ function stateOf({ state, closesAt, openedAt, renewal, review }: Opening, now: n
   return owed.length === 0 ? 'closed' : `closed, needs ${owed.join(' and ')}`
 }
 
+function opensWhat({ credentialId, targetId, taskId, seconds, drill }: Opening): string {
+  const what = `${credentialId} on ${targetId}`
+  return drill === undefined ? `${what} to ${taskId}, for ${seconds} s at most` : `nothing: a drill of ${what}`
+}
+
 function describe(opening: Opening): string {
   const now = Date.now()
-  const { openedBy = [], closesAt, endedAt, why, ticket, review } = opening
+  const { openedBy = [], closesAt, endedAt, why, ticket, review, drill } = opening
   const when = (at: number | undefined): string | undefined => (at === undefined ? undefined : fromNow(at, now))
   return facts([
     ['opening', opening.id],
     ['state', stateOf(opening, now)],
-    ['opens', `${opening.credentialId} on ${opening.targetId} to ${opening.taskId}, for ${opening.seconds} s at most`],
+    ['opens', opensWhat(opening)],
     ['asked by', opening.requestedBy],
     ['reason', opening.reason],
     ['ticket', ticket],
@@ -104,5 +135,6 @@ function describe(opening: Opening): string {
     ['closes', opening.state === 'open' ? when(closesAt) : undefined],
     ['ended', endedAt === undefined ? undefined : `${when(endedAt)}: ${why}`],
     ['review', review && `${review.by}: ${review.note}`],
+    ...(drill?.steps ?? []).map(({ step, ok, detail }): [string, string] => [ok ? 'well' : 'FAILED', `${step}: ${detail}`]),
   ])
 }

@@ -1,7 +1,13 @@
 import type { CredentialListing, Page, PolicyStatus, ProbeStep, Status } from '../../api/verbs.ts'
 import { openCheckpoint, parseVerifier } from '../../audit/checkpoint.ts'
+import type { SealListing } from '../../glass/glass.ts'
+import { isWell } from '../../glass/opening.ts'
 import type { Target } from '../../model.ts'
 import { type Check, fail, ok, warn } from './check.ts'
+
+/** How old the last drill that went well may be. */
+const DRILL_DAYS = 90
+const DRILL_MS = DRILL_DAYS * 86_400_000
 
 const whileRunning = (what: string, look: Check['look']): Check => ({
   what,
@@ -40,6 +46,19 @@ export const SERVER: readonly Check[] = [
       `${bare.map(({ id }) => id).join(', ')} without a credential`,
       `add it: stint credential add ${first?.credentialId ?? first?.id}`,
     )
+  }),
+  whileRunning('break-glass', async ({ call, now }) => {
+    const { items: seals } = await call<Page<SealListing>>('GET', '/v1/seals?limit=500')
+    const owed = seals.filter(({ last }) => last?.state === 'closed' && last.openedAt !== undefined && last.review === undefined)
+    if (owed[0]?.last !== undefined)
+      return warn(
+        `${owed.map(({ credentialId }) => credentialId).join(', ')} waits for a review`,
+        `stint break-glass review ${owed[0].last.id}`,
+      )
+    const stale = seals.filter(({ lastDrill: drill }) => !drill || !isWell(drill) || (drill.endedAt ?? 0) < now - DRILL_MS)
+    if (stale.length === 0) return ok(seals.length === 0 ? 'nothing is sealed' : `${seals.length} sealed, each drilled`)
+    const names = stale.map(({ credentialId }) => credentialId)
+    return warn(`no drill of ${names.join(', ')} went well in ${DRILL_DAYS} days`, `stint break-glass drill ${names[0]}`)
   }),
   whileRunning('audit log', async ({ call }) => {
     const { audit } = await call<Status>('GET', '/v1/status')

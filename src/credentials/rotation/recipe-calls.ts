@@ -25,7 +25,10 @@ export interface RecipeCalls {
 }
 
 /** The steps of a rotation’s recipe. */
-export function callsOf({ id: rotation, oldId, recipe, target }: RotationRecord, io: Io): RecipeCalls {
+export function callsOf(
+  { id: rotation, oldId, recipe, target }: Pick<RotationRecord, 'id' | 'oldId' | 'recipe' | 'target'>,
+  io: Io,
+): RecipeCalls {
   const ask = (request: RecipeRequest, values: Values) => io.exchange(fillRequest(request, values, target))
   const { make, probe, retire, find } = recipe
   return {

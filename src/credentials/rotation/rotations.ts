@@ -4,6 +4,7 @@ import type { Store } from '../../store/store.ts'
 import { checkRecipe, uses } from './check-recipe.ts'
 import { createDrive, type DriveVerbs } from './drive.ts'
 import type { Recipe } from './recipe.ts'
+import { callsOf } from './recipe-calls.ts'
 import { type DeclaredRecipe, openRotationLedger, UnderWay } from './rotation-ledger.ts'
 import { newRotationId, type RotationRecord } from './rotation-record.ts'
 import { type Lateness, latenessOf, mayBeginAt } from './schedule.ts'
@@ -18,6 +19,8 @@ export interface Rotations {
   forget(credentialId: string): Promise<void>
   /** Begins one, durably. Throws `not_found` without a recipe, `conflict`, `invalid_argument`. */
   begin(credentialId: string, startedBy: string): Promise<RotationRecord>
+  /** Whether its target takes the value in the vault, by the recipe’s probe. Throws `not_found` without a recipe, `upstream_failed`. */
+  probe(credentialId: string): Promise<'live' | 'refused'>
   /** Newest first. */
   list(credentialId: string, limit: number): Promise<readonly RotationRecord[]>
   lateness(): Lateness
@@ -61,6 +64,12 @@ export function openRotations(store: Store, verbs: RotationVerbs): Rotations {
       await learn()
     },
     begin,
+    async probe(credentialId) {
+      const { recipe } = await recipeOf(credentialId)
+      const target = verbs.target(recipe.target)
+      checkRecipe(recipe, credentialId, target)
+      return callsOf({ id: newRotationId(), recipe, target }, verbs.io({ recipe, target })).look(vault.open(credentialId))
+    },
     list: ledger.list,
     lateness: () => latenessOf(known, drive.stuck, now()),
     tend,
