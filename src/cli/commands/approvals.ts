@@ -1,6 +1,8 @@
 import { Option } from 'commander'
 import type { Page } from '../../api/verbs.ts'
 import { APPROVAL_STATES, type Approval } from '../../approvals/approval.ts'
+import { StintError } from '../../errors.ts'
+import { findAlike, groupAlike } from '../alike.ts'
 import type { Register } from '../command.ts'
 import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
@@ -36,17 +38,27 @@ export const register: Register = (program, context) => {
     .description('show one: what exactly would be done, why, and who must say yes')
     .action(async (id: string) => output.print(await call<Approval>('GET', pathOf(id)), describe))
   approvals
-    .command('grant <approval>')
-    .description('consent to exactly this request, once unless said otherwise')
+    .command('grant [approvals...]')
+    .description('consent to exactly these requests, once each unless said otherwise')
+    .option('--all-like <approval>', 'to it, and to those that ask the same and were asked before it')
     .option('--times <number>', 'so many times')
     .option('--minutes <number>', 'for so long')
     .option('--reason <text>', 'why, for the log')
-    .action(async (id: string, { times, minutes, ...said }: { reason?: string; times?: string; minutes?: string }) => {
+    .action(async (named: readonly string[], { allLike, times, minutes, ...said }: Granted) => {
+      if (named.length > 0 === (allLike !== undefined))
+        throw new StintError('invalid_argument', 'name the approvals, or one of them with --all-like')
       const terms = {
         ...(times !== undefined && { times: Number(times) }),
         ...(minutes !== undefined && { minutes: Number(minutes) }),
       }
-      output.print(await call<Approval>('POST', `${pathOf(id)}/grant`, { ...said, ...terms }), describe)
+      const grant = (id: string) => call<Approval>('POST', `${pathOf(id)}/grant`, { ...said, ...terms })
+      const [only] = named
+      if (only !== undefined && named.length === 1) return output.print(await grant(only), describe)
+      const ids = allLike === undefined ? named : (await findAlike(call, await call('GET', pathOf(allLike)))).map(({ id }) => id)
+      if (ids.length === 0) throw new StintError('conflict', `approval ${allLike} does not wait for an answer`)
+      const items: Approval[] = []
+      for (const id of ids) items.push(await grant(id))
+      output.print({ items }, listing)
     })
   approvals
     .command('deny <approval>')
@@ -57,6 +69,13 @@ export const register: Register = (program, context) => {
     )
 }
 
+interface Granted {
+  readonly allLike?: string
+  readonly reason?: string
+  readonly times?: string
+  readonly minutes?: string
+}
+
 function pathOf(id: string): string {
   return `/v1/approvals/${encodeURIComponent(id)}`
 }
@@ -64,7 +83,10 @@ function pathOf(id: string): string {
 function listing({ items }: Page<Approval>): string {
   const now = Date.now()
   const rows = items.map((one) => [one.id, stateOf(one, now), one.targetId, one.line ?? `${one.action} ${one.resource}`])
-  return table(['APPROVAL', 'STATE', 'TARGET', 'WHAT'], rows, 'Nobody was ever asked.')
+  const alike = groupAlike(items).map(
+    ([newest, ...others]) => `\n${others.length + 1} ask the same: stint approvals grant --all-like ${newest?.id}`,
+  )
+  return [table(['APPROVAL', 'STATE', 'TARGET', 'WHAT'], rows, 'Nobody was ever asked.'), ...alike].join('\n')
 }
 
 function stateOf({ state, usesLeft, expiresAt }: Approval, now: number): string {
