@@ -47,7 +47,8 @@ export function named(id: string, title: string, names: readonly string[], look:
 }
 
 function sampleNamed(name: string, look: string): Samples {
-  const [examples, whole] = [examplesOf(look), new RegExp(`^${sourceOf(look)}$`)]
+  const examples = examplesOf(look).filter((one) => /[0-9]/.test(one))
+  const whole = new RegExp(`^${sourceOf(look)}$`)
   const others = [...missesOf(look), ...OTHER_VALUES.filter((one) => !whole.test(one))]
   return {
     hits: examples.flatMap((one) => [
