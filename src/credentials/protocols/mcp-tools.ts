@@ -3,22 +3,27 @@ import type { Target } from '../../model.ts'
 import type { Secret } from '../../secret.ts'
 import type { HttpAnswer, Io } from '../minting.ts'
 import { createEventReader } from './event-stream.ts'
-import { isMembers, type Members, messageOf } from './mcp-message.ts'
+import { isMembers, type McpMessage, type Members, messageOf } from './mcp-message.ts'
 import { injectionsOf } from './placement.ts'
 import { settingOf } from './setting.ts'
 
 const REVISION = '2025-11-25'
+const STATELESS = '2026-07-28'
 const MAX_PAGES = 20
+const CLIENT = { name: 'stint', version: '1' }
 
 /**
  * The definitions of a server's tools, as it gives them to Stint itself with the target's credential, in a session of MCP 2025-11-25 that
- * is ended again. Attacker-controlled. Throws `invalid_argument` where no one place is named, `credential_missing`, `upstream_failed`.
+ * is ended again, or by requests of MCP 2026-07-28 where it refuses to begin one. Attacker-controlled. Throws `invalid_argument` where no one place is named, `credential_missing`, `upstream_failed`.
  */
 export async function fetchTools(target: Target, standing: Secret | undefined, io: Io): Promise<readonly Members[]> {
   const url = urlOf(target)
   const common = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...shown(target, standing) }
-  const client = { protocolVersion: REVISION, capabilities: {}, clientInfo: { name: 'stint', version: '1' } }
-  const opened = await send(common, { id: 0, method: 'initialize', params: client })
+  const opened = await exchange(common, {
+    ...{ id: 0, method: 'initialize' },
+    params: { protocolVersion: REVISION, capabilities: {}, clientInfo: CLIENT },
+  })
+  if (isRefused(opened)) return listAll((id, params) => send({ ...common, ...statelessFields }, statelessList(id, params)))
   resultIn(opened, 0)
   const session = opened.headers['mcp-session-id']
   const headers = { ...common, 'mcp-protocol-version': REVISION, ...(session !== undefined && { 'mcp-session-id': session }) }
@@ -30,10 +35,29 @@ export async function fetchTools(target: Target, standing: Secret | undefined, i
   }
 
   async function send(headers: Record<string, string>, message: object): Promise<HttpAnswer> {
-    const answer = await io.exchange({ method: 'POST', url, headers, body: JSON.stringify({ jsonrpc: '2.0', ...message }) })
+    const answer = await exchange(headers, message)
     if (answer.status >= 300) throw unusable(`HTTP ${answer.status}`)
     return answer
   }
+
+  function exchange(headers: Record<string, string>, message: object): Promise<HttpAnswer> {
+    return io.exchange({ method: 'POST', url, headers, body: JSON.stringify({ jsonrpc: '2.0', ...message }) })
+  }
+}
+
+const statelessFields = { 'mcp-protocol-version': STATELESS, 'mcp-method': 'tools/list' }
+
+/** A request of 2026-07-28 says in itself who asks ("Per-request metadata"). */
+function statelessList(id: number, params: object): object {
+  const prefix = 'io.modelcontextprotocol/'
+  const _meta = { [`${prefix}protocolVersion`]: STATELESS, [`${prefix}clientInfo`]: CLIENT, [`${prefix}clientCapabilities`]: {} }
+  return { id, method: 'tools/list', params: { ...params, _meta } }
+}
+
+/** A server without sessions knows no `initialize`, or not for this revision; who is not let in or is not there is another matter. */
+function isRefused(opened: HttpAnswer): boolean {
+  if (opened.status === 400 || opened.status === 404) return true
+  return opened.status < 300 && messagesIn(opened).some((one) => one.kind === 'answer' && one.result === undefined)
 }
 
 async function listAll(ask: (id: number, params: object) => Promise<HttpAnswer>): Promise<readonly Members[]> {
@@ -50,15 +74,18 @@ async function listAll(ask: (id: number, params: object) => Promise<HttpAnswer>)
 }
 
 /** The result under this id, in one JSON text or among events. */
-function resultIn({ headers, body }: HttpAnswer, id: number): Members {
+function resultIn(answer: HttpAnswer, id: number): Members {
+  if (answer.status >= 300) throw unusable(`HTTP ${answer.status}`)
+  for (const message of messagesIn(answer))
+    if (message.kind === 'answer' && message.id === id && message.result !== undefined) return message.result
+  throw unusable('an error, or nothing')
+}
+
+function messagesIn({ headers, body }: HttpAnswer): readonly McpMessage[] {
   const texts: string[] = []
   if (/^text\/event-stream/i.test(headers['content-type'] ?? '')) createEventReader((data) => void texts.push(data)).push(body)
   else texts.push(body.toString('utf8'))
-  for (const text of texts) {
-    const message = messageIn(text)
-    if (message?.kind === 'answer' && message.id === id && message.result !== undefined) return message.result
-  }
-  throw unusable('an error, or nothing')
+  return texts.map(messageIn)
 }
 
 function messageIn(text: string): ReturnType<typeof messageOf> {
