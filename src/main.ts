@@ -4,6 +4,8 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { createAuthorize } from './acts.ts'
 import { createApi } from './api/server.ts'
+import { callTaskTool, TASK_TOOLS } from './api/task-tools.ts'
+import type { ApiVerbs } from './api/verbs.ts'
 import { apiVerbs } from './api-verbs.ts'
 import { joinWebhooks } from './approval-webhooks.ts'
 import { consentDecision } from './approvals/consent.ts'
@@ -15,6 +17,7 @@ import { CONNECTORS } from './credentials/connectors/index.ts'
 import { describeHandOut } from './credentials/hand-out.ts'
 import type { Cause } from './credentials/lease-record.ts'
 import { manyMcp } from './credentials/protocols/many-mcp.ts'
+import { serveTaskTools } from './credentials/task-server.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
 import type { Passage } from './glass/glass.ts'
@@ -124,9 +127,7 @@ function cutWhatIsNotAllowedNow(rooms: Rooms): void {
 async function listen(rooms: Rooms, opening: Opening): Promise<{ api: string; gateway: string }> {
   const { config, log, now, report, onClose } = opening
   const { policy, recorder } = rooms
-  const gateway = joinGateway(rooms, { config, log, report }, joinRequest(rooms, log))
-  onClose(() => gateway.close(config.drainSeconds))
-  const addresses = { api: '', gateway: `http://${config.host}:${(await gateway.listen()).port}` }
+  const addresses = { api: '', gateway: '' }
   const authorize = createAuthorize({
     request: policy.requestOnStint,
     decide: policy.decide,
@@ -139,7 +140,11 @@ async function listen(rooms: Rooms, opening: Opening): Promise<{ api: string; ga
   const budgetBounds = { usual: config.taskBudget, most: config.maxTaskBudget }
   const webhooks = joinWebhooks(rooms, opening)
   const more = { authorize, killswitch, webhooks, user, budgetBounds, addresses, startedAt: now(), version: VERSION }
-  const api = await createApi(apiVerbs({ ...rooms, ...more }), {
+  const verbs = apiVerbs({ ...rooms, ...more })
+  const gateway = joinGateway(rooms, { config, log, report }, joinRequest(rooms, log), verbs)
+  onClose(() => gateway.close(config.drainSeconds))
+  addresses.gateway = `http://${config.host}:${(await gateway.listen()).port}`
+  const api = await createApi(verbs, {
     ...{ issuer: config.issuer, version: VERSION, log, now, peerPid: pidOf },
   })
   onClose(() => api.close(config.drainSeconds))
@@ -281,6 +286,7 @@ function joinGateway(
   rooms: Rooms,
   { config, log, report }: Pick<Opening, 'config' | 'log' | 'report'>,
   { serve, refuseUndecided }: ReturnType<typeof joinRequest>,
+  acts: ApiVerbs,
 ): Gateway {
   const { targets, identity, flows, ca, dial, programs, policy } = rooms
   return createGateway(
@@ -299,6 +305,12 @@ function joinGateway(
         return policy.decide(policy.request(caller, task, target, action, historyOf(rooms, task))).effect
       },
       ...{ manyServers: manyMcp, issuer: config.issuer },
+      serveTaskTools(operation, caller, correlationId) {
+        if (liveTask(rooms, caller) === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+        const call = (tool: string, given: Readonly<Record<string, unknown>>) =>
+          callTaskTool(acts, { tool, given, caller, correlationId })
+        return serveTaskTools(operation, { list: TASK_TOOLS, call })
+      },
       serversOf(caller) {
         const task = liveTask(rooms, caller)
         if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')

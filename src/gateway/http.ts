@@ -15,10 +15,11 @@ import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
+import { isForTaskTools, serveTaskTools, type TaskToolVerbs } from './task-tools.ts'
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 
 /** What handling a request needs of the rest of the product. */
-export interface HttpVerbs extends HandOutVerbs, ManyVerbs {
+export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs {
   /** broker.ts: decides, records, and carries out. */
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
   match(scheme: Scheme, host: string, port: number): Target | undefined
@@ -81,6 +82,7 @@ export function createHandle(
     }
     const target = verbs.match(operation.scheme, operation.host, operation.port)
     const isOwn = operation.scheme === 'http' && operation.host === OWN_HOST
+    if (isOwn && isForTaskTools(operation)) return serveTaskTools(verbs, { arrival, operation, correlationId })
     if (isOwn && many.has(operation)) return many.serve({ arrival, operation, correlationId })
     const { served, seen } = isOwn
       ? {

@@ -199,6 +199,7 @@ export async function startRig(options: RigOptions) {
       connectorOf: () => options.connector ?? connector,
       foresee: (_decided, action) => (options.denies?.(action) ? 'deny' : 'allow'),
       ...{ manyServers: manyMcp, issuer: 'https://stint.example.com' },
+      serveTaskTools: async () => ({ status: 404 }),
       serversOf: () => options.targets,
       noteHeldBack: (_, detail) => void events.push({ kind: 'report', detail }),
       report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
