@@ -7,6 +7,7 @@ import type { Receipt } from '../src/killswitch.ts'
 import type { Task } from '../src/model.ts'
 import { type Finished, finish } from '../test/fakes/stint.ts'
 import { downloading, fetching, firstOutput, openWorld, succeed } from '../test/fakes/world.ts'
+import { playMcp } from './demo-mcp.ts'
 
 /** `npm run demo`: the whole story, offline, on a real HTTPS system and a real git server. Ends 0 only if every step went as told. */
 process.stdout.write(
@@ -98,6 +99,8 @@ await step('A person looks at it and says yes: the same push goes through, once.
     .filter((line) => /^(does|why asked|answer) /.test(line))
     .join('\n')}\n${lastLines(done.stderr, 1)}`
 })
+
+await playMcp(world, step)
 
 await step('Another process steals the proxy address of a running task and tries to use it.', async () => {
   const victim = world.begin('api', ['sh', '-c', 'echo $HTTP_PROXY; exec sleep 30'])

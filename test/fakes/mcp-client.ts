@@ -1,11 +1,12 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 
-/** One thing the client does: a request by the SDK, bytes of the test's own, or the reading of a page elsewhere. */
+/** One thing the client does: a request by the SDK, bytes of the test's own, the reading of a page elsewhere, or what it prefers from then on. */
 export type Step =
   | { readonly ask: string; readonly params?: Record<string, unknown> }
   | { readonly post: string; readonly headers?: Record<string, string> }
   | { readonly read: string }
+  | { readonly prefer: string }
 
 /** What came of it. */
 export interface Done {
@@ -17,7 +18,7 @@ export interface Done {
 }
 
 /**
- * A real client of MCP as a program: `node mcp-client.ts URL STEPS [BRIDGE ARGUMENTS]`; it writes what came of each step as JSON, one a line.
+ * A real client of MCP as a program: `node mcp-client.ts URL STEPS [BRIDGE ARGUMENTS]`; it writes what came of each step but preferences as JSON, one a line.
  * With a bridge, a program of Node that speaks stdio, it knows no HTTP.
  */
 async function main(url: string, steps: readonly Step[], bridge: readonly string[]): Promise<void> {
@@ -28,10 +29,12 @@ async function main(url: string, steps: readonly Step[], bridge: readonly string
     for (const step of steps) if ('ask' in step) console.log(JSON.stringify(await ask(client, step)))
     return client.close()
   }
-  const transport = new StreamableHTTPClientTransport(new URL(url))
+  const requestInit: RequestInit = {}
+  const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit })
   await client.connect(transport)
   for (const step of steps) {
-    if ('ask' in step) console.log(JSON.stringify(await ask(client, step)))
+    if ('prefer' in step) requestInit.headers = { prefer: step.prefer }
+    else if ('ask' in step) console.log(JSON.stringify(await ask(client, step)))
     else console.log(JSON.stringify('read' in step ? await read(step) : await post(url, transport, step)))
   }
   await transport.terminateSession()
