@@ -14,6 +14,7 @@ import { register as mcp } from './mcp.ts'
 import { register as policy } from './policy.ts'
 import { register as revoke } from './revoke.ts'
 import { register as run } from './run.ts'
+import { register as scan } from './scan.ts'
 import { register as start } from './start.ts'
 import { register as state } from './state.ts'
 import { register as status } from './status.ts'
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Register[] = [
   policy,
   revoke,
   run,
+  scan,
   start,
   state,
   status,

@@ -1,0 +1,55 @@
+import { createHmac } from 'node:crypto'
+import type { Confidence } from './rule.ts'
+
+/** Where a secret was seen. What does not apply is absent. */
+export interface Place {
+  /** As the source names it: relative to what was scanned. */
+  readonly path?: string
+  readonly line: number
+  readonly column: number
+  /** In git: the object it stands in, and the commits that brought that in. */
+  readonly object?: string
+  readonly commit?: string
+  readonly author?: string
+  readonly email?: string
+  /** RFC 3339. */
+  readonly date?: string
+}
+
+/** One secret, wherever it lies. It does not hold the secret. */
+export interface Finding {
+  /** The same for the same secret in every scan with the same key, and nothing to anybody without that key. */
+  readonly fingerprint: string
+  readonly rule: string
+  readonly provider: string
+  readonly title: string
+  readonly confidence: Confidence
+  /** Enough to recognise it by, never enough to use it. */
+  readonly preview: string
+  readonly facts: Readonly<Record<string, string>>
+  readonly places: readonly Place[]
+}
+
+/** What a worker tells of one match. */
+export interface Sighting extends Omit<Finding, 'places'> {
+  readonly place: Place
+}
+
+/** Names secrets by HMAC-SHA-256 (RFC 2104) under a key of the installation, cut to 128 bits. */
+export function createFingerprint(key: Buffer): (secret: string) => string {
+  return (secret) => createHmac('sha256', key).update(secret, 'latin1').digest('hex').slice(0, 32)
+}
+
+const LONG = 20
+
+/** The first four characters of a long secret and how long it is; of a short one only that. Of a block, its first line. */
+export function previewOf(secret: string): string {
+  if (secret.startsWith('-----BEGIN')) return `${printable(secret.slice(0, secret.indexOf('-----', 10) + 5))} …`
+  const shown = secret.length < LONG ? '' : printable(secret.slice(0, 4))
+  return `${shown}${'*'.repeat(8)} (${secret.length} characters)`
+}
+
+/** Without what would move a terminal's cursor or colour. */
+function printable(text: string): string {
+  return text.replace(/[^ -~]/g, '·')
+}

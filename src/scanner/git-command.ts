@@ -1,0 +1,63 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+
+/**
+ * Of a repository that may be hostile, git reads objects and refs and nothing else: no hook, filter, pager, signature program or monitor that its
+ * configuration names is run, nothing is fetched, no object stands in for another.
+ */
+const SETTINGS: readonly string[] = [
+  ...['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.pager=cat', 'core.quotePath=false', 'core.commitGraph=false'],
+  ...['core.alternateRefsCommand=', 'log.showSignature=false', 'log.mailmap=false', 'diff.external=', 'protocol.allow=never'],
+  ...['safe.directory=*', 'core.bigFileThreshold=100g'],
+]
+
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_ALLOW_PROTOCOL: 'none',
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_TERMINAL_PROMPT: '0',
+  LC_ALL: 'C',
+}
+
+/** Starts git on the repository at `path`, unable to run what the repository names. */
+export function spawnGit(path: string, args: readonly string[], stdio: SpawnOptions['stdio']): ChildProcess {
+  const { PATH = '/usr/local/bin:/usr/bin:/bin' } = process.env
+  const settings = SETTINGS.flatMap((setting) => ['-c', setting])
+  return spawn('git', [...settings, '-C', path, ...args], { stdio, env: { PATH, HOME: '/nonexistent', ...ENVIRONMENT } })
+}
+
+/** What git prints, in the chunks in which it comes. Throws GitError when it fails. */
+export async function* readGit(path: string, args: readonly string[]): AsyncGenerator<Buffer> {
+  const child = spawnGit(path, args, ['ignore', 'pipe', 'pipe'])
+  const ended = endOf(child)
+  try {
+    if (child.stdout !== null) yield* child.stdout as AsyncIterable<Buffer>
+  } finally {
+    child.kill()
+  }
+  const { code, message } = await ended
+  if (code !== 0) throw new GitError(message)
+}
+
+/** git ended with a failure; the message is its own last line. */
+export class GitError extends Error {
+  override readonly name = 'GitError'
+}
+
+const MESSAGE_BYTES = 4096
+
+/** How a git that was started ends: its exit status and the last of what it had to say. */
+export function endOf(child: ChildProcess): Promise<{ readonly code: number; readonly message: string }> {
+  let said = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    said = (said + text).slice(-MESSAGE_BYTES)
+  })
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ code: 127, message: error.message }))
+    child.once('close', (code, signal) =>
+      resolve({ code: code ?? 128, message: said.trim().split('\n').at(-1) || String(signal) }),
+    )
+  })
+}

@@ -1,0 +1,40 @@
+import type { Sighting } from './finding.ts'
+
+/** What a worker is given to begin with. Rules are functions and patterns, so that it makes them itself. */
+export interface WorkerSetup {
+  readonly key: Uint8Array
+  readonly work: GitWork | FileWork
+}
+
+/** Objects of a repository. Workers take slices of `ids` by counting `next` up, so that each has work until none is left. */
+export interface GitWork {
+  readonly kind: 'git'
+  readonly repository: string
+  /** Object ids as bytes, `width` each. Shared. */
+  readonly ids: SharedArrayBuffer
+  readonly width: number
+  /** One Int32: the first slice that nobody has taken. Shared. */
+  readonly next: SharedArrayBuffer
+}
+
+/** Files. Workers take one after the other in the same way. */
+export interface FileWork {
+  readonly kind: 'files'
+  readonly root: string
+  /** Relative to the root. */
+  readonly paths: readonly string[]
+  readonly next: SharedArrayBuffer
+}
+
+/** What was not looked into, and why. */
+export interface Skipped {
+  readonly what: string
+  readonly why: string
+}
+
+/** What a worker says. */
+export type WorkerReport =
+  | { readonly kind: 'found'; readonly sightings: readonly Sighting[] }
+  | { readonly kind: 'skipped'; readonly skipped: Skipped }
+  /** Since the last time. */
+  | { readonly kind: 'progress'; readonly items: number; readonly bytes: number }

@@ -1,0 +1,85 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { Finding, Place, Sighting } from './finding.ts'
+import type { FileWork, GitWork, Skipped, WorkerReport } from './job.ts'
+import type { Confidence } from './rule.ts'
+import { attribute } from './sources/git.ts'
+
+/** What a scan found, and what it looked into. */
+export interface Report {
+  /** Worst first. */
+  readonly findings: readonly Finding[]
+  readonly skipped: readonly Skipped[]
+  readonly items: number
+  readonly bytes: number
+}
+
+export interface ScanOptions {
+  /** Names secrets: 32 bytes, the same in all scans whose findings are to be compared. */
+  readonly key: Uint8Array
+  /** Called now and then. */
+  onProgress?(items: number, bytes: number): void
+}
+
+/** As many as two: one is busy with git's output while git fills the other's. */
+const MOST_WORKERS = 4
+
+/** THE SCAN: work is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
+export async function scan(work: GitWork | FileWork, { key, onProgress }: ScanOptions): Promise<Report> {
+  const found = createCollection()
+  const skipped: Skipped[] = []
+  const total = { items: 0, bytes: 0 }
+  const workers = Math.min(MOST_WORKERS, availableParallelism())
+  const take = (report: WorkerReport): void => {
+    if (report.kind === 'found') for (const sighting of report.sightings) found.add(sighting)
+    else if (report.kind === 'skipped') skipped.push(report.skipped)
+    else {
+      total.items += report.items
+      total.bytes += report.bytes
+      onProgress?.(total.items, total.bytes)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, () => runWorker(work, key, take)))
+  const findings = work.kind === 'git' ? await attribute(work.repository, found.findings()) : found.findings()
+  return { findings: findings.toSorted(byWorth), skipped, ...total }
+}
+
+function runWorker(work: GitWork | FileWork, key: Uint8Array, take: (report: WorkerReport) => void): Promise<void> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { key, work } })
+  worker.on('message', take)
+  return new Promise((done, failed) => {
+    worker.once('error', failed)
+    worker.once('exit', (code) => (code === 0 ? done() : failed(new Error(`a worker ended with ${code}`))))
+  })
+}
+
+/** Of one secret, as many places are kept; how many more there are is counted. */
+const MOST_PLACES = 1000
+
+function createCollection() {
+  const known = new Map<string, { sighting: Sighting; places: Map<string, Place> }>()
+  return {
+    add(sighting: Sighting): void {
+      const { fingerprint, place } = sighting
+      const key = `${place.object ?? place.path}:${place.line}:${place.column}`
+      const one = known.get(fingerprint)
+      if (one === undefined) known.set(fingerprint, { sighting, places: new Map([[key, place]]) })
+      else {
+        if (WORTH[sighting.confidence] > WORTH[one.sighting.confidence]) one.sighting = sighting
+        if (one.places.size < MOST_PLACES) one.places.set(key, place)
+      }
+    },
+    findings: (): Finding[] =>
+      [...known.values()].map(({ sighting: { place: _, ...finding }, places }) => ({ ...finding, places: [...places.values()] })),
+  }
+}
+
+const WORTH: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 }
+
+function byWorth(one: Finding, other: Finding): number {
+  return (
+    WORTH[other.confidence] - WORTH[one.confidence] ||
+    other.places.length - one.places.length ||
+    (one.fingerprint < other.fingerprint ? -1 : 1)
+  )
+}

@@ -1,0 +1,58 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Located } from './content.ts'
+import { openContent } from './content.ts'
+import { createDetector, reachOf } from './detector.ts'
+import { createFingerprint, type Place, previewOf, type Sighting } from './finding.ts'
+import type { WorkerReport, WorkerSetup } from './job.ts'
+import { RULES } from './rules/index.ts'
+import { scanFiles } from './scan-files.ts'
+import { scanObjects } from './scan-objects.ts'
+
+/** One worker of a scan: it sees secrets, and tells their fingerprints. */
+const { key, work } = workerData as WorkerSetup
+const rules = Object.values(RULES).flat()
+const detect = createDetector(rules)
+const reach = reachOf(rules)
+const fingerprint = createFingerprint(Buffer.from(key))
+const PROGRESS_MS = 100
+
+type Where = Pick<Place, 'path' | 'object' | 'commit'>
+
+let progress = { items: 0, bytes: 0, at: 0 }
+const say = (report: WorkerReport): void => parentPort?.postMessage(report)
+
+function sight({ rule, secret, line, column }: Located, where: Where): Sighting {
+  const { id, provider, title, confidence } = rule
+  const facts = rule.facts?.(secret) ?? {}
+  const place = { ...where, line, column }
+  return { rule: id, provider, title, confidence, fingerprint: fingerprint(secret), preview: previewOf(secret), facts, place }
+}
+
+const sink = {
+  open: () => openContent(detect, reach),
+  skipped: (skipped: { what: string; why: string }): void => say({ kind: 'skipped', skipped }),
+  read(items: number, bytes: number): void {
+    progress = { ...progress, items: progress.items + items, bytes: progress.bytes + bytes }
+    const now = performance.now()
+    if (now - progress.at < PROGRESS_MS) return
+    tell(now)
+  },
+}
+
+function tell(now: number): void {
+  const { items, bytes } = progress
+  say({ kind: 'progress', items, bytes })
+  progress = { items: 0, bytes: 0, at: now }
+}
+
+function found(located: readonly Located[], where: Where): void {
+  if (located.length > 0) say({ kind: 'found', sightings: located.map((one) => sight(one, where)) })
+}
+
+if (work.kind === 'git')
+  await scanObjects(work, {
+    ...sink,
+    found: ({ id, type }, located) => found(located, { object: id, ...(type === 'commit' && { commit: id }) }),
+  })
+else await scanFiles(work, { ...sink, found: (path, located) => found(located, { path }) })
+tell(performance.now())

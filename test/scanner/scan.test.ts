@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { createFingerprint } from '../../src/scanner/finding.ts'
+import { alnum } from '../../src/scanner/sample.ts'
+import { type Report, scan } from '../../src/scanner/scan.ts'
+import { listFiles } from '../../src/scanner/sources/files.ts'
+import { isRepository, listObjects } from '../../src/scanner/sources/git.ts'
+
+const key = Buffer.alloc(32, 7)
+const secret = (seed: number): string => `github_pat_${alnum(22, seed)}_${alnum(59, seed)}`
+const name = createFingerprint(key)
+
+function directory(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'stint-scan-'))
+  t.after(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+/** A repository, and git on it. */
+function repository(t: TestContext) {
+  const path = directory(t)
+  const env = {
+    PATH: process.env.PATH ?? '',
+    HOME: path,
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_AUTHOR_NAME: 'Ada',
+    GIT_AUTHOR_EMAIL: 'ada@example.org',
+  }
+  const git = (args: readonly string[], input = ''): string =>
+    execFileSync('git', ['-C', path, ...args], {
+      input,
+      env: { ...env, GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.org' },
+    })
+      .toString()
+      .trim()
+  git(['init', '-q', '-b', 'main'])
+  const commit = (files: Readonly<Record<string, string>>, message = 'a change'): string => {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(path, file)), { recursive: true })
+      writeFileSync(join(path, file), text)
+    }
+    git(['add', '-A'])
+    git(['commit', '-q', '--allow-empty', '-m', message])
+    return git(['rev-parse', 'HEAD'])
+  }
+  return { path, git, commit }
+}
+
+const scanGit = async (path: string): Promise<Report> => scan(await listObjects(path), { key })
+const scanFiles = async (path: string): Promise<Report> => {
+  const { work, skipped } = await listFiles(path)
+  const report = await scan(work, { key })
+  return { ...report, skipped: [...skipped, ...report.skipped] }
+}
+const placesOf = ({ findings }: Report, seed: number) =>
+  findings.find(({ fingerprint }) => fingerprint === name(secret(seed)))?.places ?? []
+
+describe('a scan of a repository', () => {
+  test('finds a secret that was taken out again, and says who brought it in, where and when', async (t) => {
+    const { path, commit } = repository(t)
+    const first = commit({ 'deploy/é.env': `A=1\nTOKEN=${secret(1)}\n` })
+    commit({ 'deploy/é.env': 'A=1\n' })
+    const report = await scanGit(path)
+    assert.equal(report.findings.length, 1)
+    const [place] = placesOf(report, 1)
+    assert.deepEqual(
+      { ...place, date: typeof place?.date },
+      {
+        ...{ path: 'deploy/é.env', line: 2, column: 7, object: place?.object, commit: first },
+        ...{ author: 'Ada', email: 'ada@example.org', date: 'string' },
+      },
+    )
+    assert.ok(!JSON.stringify(report).includes(secret(1).slice(0, 14)), 'a finding holds no secret')
+  })
+
+  test('knows one secret in all its places', async (t) => {
+    const { path, commit } = repository(t)
+    commit({ a: secret(1), b: `x ${secret(1)}` })
+    commit({ a: secret(2), 'c/a': `${secret(1)}\n` })
+    const places = placesOf(await scanGit(path), 1)
+    assert.deepEqual(places.map((place) => place.path).sort(), ['a', 'b', 'c/a'])
+  })
+
+  test('looks into every branch, stash, tag and commit message, what was reset and what nothing refers to', async (t) => {
+    const { path, git, commit } = repository(t)
+    commit({ a: 'a' })
+    git(['checkout', '-q', '-b', 'side'])
+    commit({ side: secret(1) })
+    git(['checkout', '-q', 'main'])
+    writeFileSync(join(path, 'a'), secret(2))
+    git(['stash', '-q'])
+    git(['tag', '-a', '-m', secret(3), 'v1'])
+    const message = commit({}, `it was ${secret(4)}`)
+    commit({ gone: secret(5) })
+    git(['reset', '-q', '--hard', 'HEAD~1'])
+    git(['hash-object', '-w', '--stdin'], secret(6))
+    git(['gc', '-q'])
+    const report = await scanGit(path)
+    assert.equal(report.findings.length, 6)
+    assert.deepEqual(
+      placesOf(report, 4).map((place) => place.commit),
+      [message],
+    )
+    assert.deepEqual(
+      placesOf(report, 5).map((place) => place.path),
+      ['gone'],
+    )
+    assert.deepEqual(
+      placesOf(report, 6).map((place) => place.commit),
+      [undefined],
+    )
+  })
+
+  test('goes on behind an object that is broken, and says which it was', async (t) => {
+    const { path, commit } = repository(t)
+    commit({ a: secret(1), b: 'the one', c: secret(2) })
+    const broken = execFileSync('git', ['-C', path, 'rev-parse', 'HEAD:b']).toString().trim()
+    const file = join(path, '.git/objects', broken.slice(0, 2), broken.slice(2))
+    chmodSync(file, 0o600)
+    writeFileSync(file, readFileSync(file).subarray(0, 9))
+    const report = await scanGit(path)
+    assert.equal(report.findings.length, 2)
+    assert.deepEqual(
+      report.skipped.map(({ what }) => what),
+      [`object ${broken}`],
+    )
+  })
+
+  test('runs nothing that the repository names', async (t) => {
+    const { path, git, commit } = repository(t)
+    commit({ a: secret(1), '.gitattributes': '* filter=evil diff=evil\n' })
+    const evil = `touch ${join(path, 'ran')}; cat`
+    for (const setting of [
+      'core.fsmonitor',
+      'core.pager',
+      'diff.external',
+      'filter.evil.smudge',
+      'filter.evil.clean',
+      'diff.evil.textconv',
+    ])
+      git(['config', setting, evil])
+    for (const setting of ['gpg.program', 'core.sshCommand', 'core.alternateRefsCommand', 'core.editor'])
+      git(['config', setting, evil])
+    git(['config', 'log.showSignature', 'true'])
+    git(['config', 'extensions.partialClone', 'origin'])
+    git(['config', 'remote.origin.url', `ext::sh -c ${evil.replaceAll(' ', '% ')}`])
+    git(['config', 'protocol.ext.allow', 'always'])
+    rmSync(globSync(join(path, '.git/objects', git(['rev-parse', 'HEAD:.gitattributes']).replace(/^../, '$&/')))[0] ?? '')
+    const report = await scanGit(path)
+    assert.equal(report.findings.length, 1)
+    assert.ok(!existsSync(join(path, 'ran')))
+  })
+
+  test('of an empty one, a bare one and a shallow one works; what is none is known', async (t) => {
+    const { path, commit } = repository(t)
+    assert.deepEqual((await scanGit(path)).findings, [])
+    commit({ a: secret(1) })
+    commit({ a: secret(2) })
+    const [bare, shallow] = [join(directory(t), 'bare'), join(directory(t), 'shallow')]
+    execFileSync('git', ['clone', '-q', '--bare', path, bare])
+    execFileSync('git', ['clone', '-q', '--depth', '1', `file://${path}`, shallow])
+    assert.deepEqual([(await scanGit(bare)).findings.length, (await scanGit(shallow)).findings.length], [2, 1])
+    assert.deepEqual([await isRepository(bare), await isRepository(directory(t))], [true, false])
+  })
+})
+
+describe('a scan of files', () => {
+  test('finds secrets in them, in text or not, also in large ones', async (t) => {
+    const path = directory(t)
+    mkdirSync(join(path, 'deep/er'), { recursive: true })
+    writeFileSync(join(path, 'deep/er/x.bin'), Buffer.concat([Buffer.alloc(100), Buffer.from(secret(1)), Buffer.alloc(100)]))
+    writeFileSync(join(path, 'large'), `${'line\n'.repeat(2_000_000)}${secret(2)}`)
+    const report = await scanFiles(path)
+    assert.deepEqual(placesOf(report, 1), [{ path: 'deep/er/x.bin', line: 1, column: 101 }])
+    assert.deepEqual(placesOf(report, 2), [{ path: 'large', line: 2_000_001, column: 1 }])
+  })
+
+  test('follows no link and says what it passed over', async (t) => {
+    const path = directory(t)
+    symlinkSync('/', join(path, 'root'))
+    symlinkSync('loop', join(path, 'loop'))
+    execFileSync('mkfifo', [join(path, 'pipe')])
+    writeFileSync(join(path, 'a'), secret(1))
+    const report = await scanFiles(path)
+    assert.equal(report.findings.length, 1)
+    assert.deepEqual(report.skipped.map(({ what }) => what).sort(), ['loop', 'pipe', 'root'])
+  })
+})
