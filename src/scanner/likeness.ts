@@ -10,7 +10,7 @@ export function entropyOf(text: string): number {
 const STAND_IN = new RegExp(
   [
     'x{6}|\\*{4}|\\.{4}|0{8}|1{8}|-{6}|_{6}', // drawn out
-    'example|sample|dummy|placeholder|changeme|change[_-]me|redacted|masked|your[_-]?|<[a-z]|insert[_-]|replace[_-]?(?:me|with)|foobar|lorem',
+    'example|sample|dummy|placeholder|changeme|change[_-]me|redacted|masked|(?<![0-9a-z])your|your[_-]|<[a-z]|insert[_-]|replace[_-]?(?:me|with)|foobar|lorem',
     '(?:0?123456789|abcdefgh|qwertyui|deadbeef(?:deadbeef|cafe))',
     '^\\$|\\$\\{|\\$\\(|\\{\\{|%[({]|#\\{|<%', // filled in later
   ].join('|'),

@@ -4,7 +4,8 @@ import { credentialOf, token } from './pattern.ts'
 import type { Rule, Samples } from './rule.ts'
 import { hex } from './sample.ts'
 
-type Row = Omit<Rule, 'provider' | 'source'> & { readonly source?: string }
+/** A rule but for whose it is. */
+export type Row = Omit<Rule, 'provider' | 'source'> & { readonly source?: string }
 type Changes = Partial<Omit<Rule, 'id' | 'title' | 'provider'>>
 
 /** What stands beside the names of vendors too: a digest, the id of a commit. */
@@ -28,12 +29,13 @@ export function known(id: string, title: string, look: string, changes: Changes 
 
 /**
  * A rule of a value that other things look like too, known by the name of its vendor and a word for credentials after it:
- * `named('datadog-api', 'API key', ['datadog'], '<hex 32>')`. One without a digit is a word of a program. Throws RangeError for a look
- * that is none.
+ * `named('datadog-api', 'API key', ['datadog'], '<hex 32>')`. One without a prefix and a digit is a word of a program. Throws
+ * RangeError for a look that is none.
  */
 export function named(id: string, title: string, names: readonly string[], look: string, changes: Changes = {}): Row {
   const pattern = credentialOf(names.join('|'), sourceOf(look))
-  const check = (secret: string): boolean => /[0-9]/.test(secret) && !isStandIn(secret)
+  const isWord = (secret: string): boolean => look.startsWith('<') && !/[0-9]/.test(secret)
+  const check = (secret: string): boolean => !isWord(secret) && !isStandIn(secret)
   return {
     id,
     title,
@@ -44,6 +46,20 @@ export function named(id: string, title: string, names: readonly string[], look:
     samples: () => sampleNamed(names[0] ?? '', look),
     ...changes,
   }
+}
+
+/**
+ * A rule of what follows a text that nothing else has: `following('infura-project', 'project id', 'infura.io/v3/', '<hex 32>')`. Throws
+ * RangeError for a look that is none.
+ */
+export function following(id: string, title: string, lead: string, look: string, changes: Changes = {}): Row {
+  const plain = lead.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const samples = (): Samples => ({
+    hits: examplesOf(look).map((one) => [`${lead}${one}`, one] as const),
+    misses: [...missesOf(look).map((one) => lead + one), ...examplesOf(look)],
+  })
+  const pattern = new RegExp(`(?i:${plain})(?<secret>${sourceOf(look)})(?![0-9A-Za-z_-])`)
+  return { id, title, keywords: [lead.toLowerCase()], pattern, confidence: 'high', samples, ...changes }
 }
 
 function sampleNamed(name: string, look: string): Samples {

@@ -48,7 +48,9 @@ describe('the detector', () => {
     const checked = rule('checked', ['acme_'], acme.pattern, { check: (secret) => secret === two })
     assert.deepEqual(find([checked], `${one} ${two}`), [`checked ${two}`])
     assert.deepEqual(find([rule('even', ['acme_'], acme.pattern, { entropy: 6 })], one), [])
-    for (const idle of ['x'.repeat(20), `${alnum(13)}EXAMPLE`, '01234567890123456789'])
+    const letters = `acme_${alnum(8)}YoUr${alnum(8)}`
+    assert.deepEqual(find([acme], letters), [`acme ${letters}`], 'chance wrote it')
+    for (const idle of ['x'.repeat(20), `${alnum(13)}EXAMPLE`, '01234567890123456789', `your${alnum(16)}`])
       assert.deepEqual(find([acme], `acme_${idle}`), [])
   })
 

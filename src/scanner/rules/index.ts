@@ -3,11 +3,13 @@ import type { Rule } from '../rule.ts'
 import { ai } from './ai.ts'
 import { aws } from './aws.ts'
 import { azure } from './azure.ts'
+import { chat } from './chat.ts'
 import { clouds } from './clouds.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { google } from './google.ts'
 import { monitoring } from './monitoring.ts'
+import { payments } from './payments.ts'
 import { registries } from './registries.ts'
 
 /** Every rule, by the file it stands in. */
@@ -15,10 +17,12 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   ai,
   aws,
   azure,
+  chat,
   clouds,
   github,
   gitlab,
   google,
   monitoring,
+  payments,
   registries,
 }
