@@ -9,6 +9,11 @@ export function token(body: string): RegExp {
   return new RegExp(`${LEFT}(?<secret>${body})${endOf(body)}`)
 }
 
+/** A value that is known by the text right before it: `following('userPWD="', '[0-9A-Za-z]{60}')`. `lead` is a source of RegExp. */
+export function following(lead: string, body: string): RegExp {
+  return new RegExp(`${LEFT}${lead}(?<secret>${body})${endOf(body)}`)
+}
+
 /**
  * A value that is known only by the name it is given: `beside('datadog|dd', '[0-9a-f]{32}')` finds `DD_API_KEY=…`, `"datadog-key": "…"`,
  * `new Datadog("…")`, `--dd-token …`. `names` is matched in whatever case.

@@ -1,6 +1,6 @@
 import { isStandIn } from '../likeness.ts'
 import { examplesOf, missesOf, sourceOf } from '../look.ts'
-import { token } from '../pattern.ts'
+import { following, token } from '../pattern.ts'
 import { known, named } from '../rows.ts'
 import { rulesOf } from '../rule.ts'
 import { alnum, base64, base64url, digits } from '../sample.ts'
@@ -44,7 +44,7 @@ const inString = (id: string, title: string, lead: string, look: string) => ({
   id,
   title,
   keywords: [`${lead.toLowerCase()}=`],
-  pattern: new RegExp(`(?<![0-9A-Za-z])(?i:${lead})=(?<secret>${sourceOf(look)})(?![0-9A-Za-z+/=])`),
+  pattern: following(`(?i:${lead})=`, sourceOf(look)),
   confidence: 'high' as const,
   samples: () => ({
     hits: examplesOf(look).map((one) => [`Name=a;${lead}=${one};Id=1`, one] as const),
@@ -143,7 +143,7 @@ export const azure = rulesOf(
       id: 'azure-publish-profile',
       title: 'password of a publish profile',
       keywords: ['userpwd="'],
-      pattern: /(?<![0-9A-Za-z])userPWD="(?<secret>[0-9A-Za-z]{60})"/,
+      pattern: following('userPWD="', '[0-9A-Za-z]{60}'),
       confidence: 'high',
       samples: () => ({
         hits: [[`userName="$a" userPWD="${alnum(60)}" webSystem="WebSites"`, alnum(60)]],

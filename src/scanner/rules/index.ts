@@ -8,9 +8,11 @@ import { clouds } from './clouds.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { google } from './google.ts'
+import { infrastructure } from './infrastructure.ts'
 import { monitoring } from './monitoring.ts'
 import { payments } from './payments.ts'
 import { registries } from './registries.ts'
+import { secretStores } from './secret-stores.ts'
 
 /** Every rule, by the file it stands in. */
 export const RULES: Readonly<Record<string, readonly Rule[]>> = {
@@ -22,7 +24,9 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   github,
   gitlab,
   google,
+  infrastructure,
   monitoring,
   payments,
   registries,
+  'secret-stores': secretStores,
 }
