@@ -3,8 +3,10 @@ import type { Rule } from '../rule.ts'
 import { ai } from './ai.ts'
 import { aws } from './aws.ts'
 import { azure } from './azure.ts'
+import { builds } from './builds.ts'
 import { chat } from './chat.ts'
 import { clouds } from './clouds.ts'
+import { databases } from './databases.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { google } from './google.ts'
@@ -19,8 +21,10 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   ai,
   aws,
   azure,
+  builds,
   chat,
   clouds,
+  databases,
   github,
   gitlab,
   google,

@@ -1,7 +1,9 @@
 import { crc32 } from 'node:zlib'
+import { factsOf, readJson, toJson64 } from '../encoded.ts'
+import { token } from '../pattern.ts'
 import { known, named } from '../rows.ts'
 import { rulesOf } from '../rule.ts'
-import { alnum } from '../sample.ts'
+import { alnum, base64 } from '../sample.ts'
 
 /** Grafana's own tokens end in the CRC-32 of what stands before, its bytes in hex, the lowest first. */
 function withCrc(body: string): string {
@@ -9,6 +11,18 @@ function withCrc(body: string): string {
   sum.writeUInt32LE(crc32(body))
   return `${body}_${sum.toString('hex')}`
 }
+
+/** A token of Grafana Cloud is JSON: organization, name, key, and in which region. */
+const cloudOf = (secret: string): Readonly<Record<string, string>> =>
+  factsOf(readJson(secret.slice(4)), { organization: 'o', name: 'n' })
+const cloud = (organization: string): string =>
+  `glc_${toJson64({ o: organization, n: 'stack-1-hm-read', k: base64(32), m: { r: 'eu' } })}`
+
+/** An organization token of Sentry has JSON in its middle (RFC 0091 of Sentry). */
+const sentryOf = (secret: string): Readonly<Record<string, string>> =>
+  factsOf(readJson(secret.split('_')[1] ?? ''), { organization: 'org', region: 'region_url' })
+const sentry = (org: string): string =>
+  `sntrys_${toJson64({ iat: 1, url: 'https://sentry.io', region_url: 'https://de.sentry.io', org })}_${base64(43)}`
 
 /** Monitoring, logs, errors, alerts and feature flags. */
 export const monitoring = [
@@ -35,7 +49,39 @@ export const monitoring = [
       }),
     }),
   ]),
+  ...rulesOf(
+    'Grafana Cloud',
+    'https://grafana.com/docs/grafana-cloud/security-and-account-management/authentication-and-permissions/access-policies/',
+    [
+      {
+        id: 'grafana-cloud',
+        title: 'access policy token',
+        keywords: ['glc_eyj'],
+        pattern: token('glc_eyJ[0-9A-Za-z+/]{60,400}={0,2}'),
+        confidence: 'high',
+        check: (secret) => cloudOf(secret).organization !== undefined,
+        facts: cloudOf,
+        samples: () => ({
+          hits: [cloud('123456'), [`GRAFANA_CLOUD_TOKEN=${cloud('98')}`, cloud('98')]],
+          misses: [cloud(''), `glc_eyJ${base64(120)}`, cloud('123456').slice(0, -6)],
+        }),
+      },
+    ],
+  ),
   ...rulesOf('Sentry', 'https://docs.sentry.io/account/auth-tokens/', [
+    {
+      id: 'sentry-organization',
+      title: 'organization auth token',
+      keywords: ['sntrys_eyj'],
+      pattern: token('sntrys_eyJ[0-9A-Za-z+/]{40,400}={0,2}_[0-9A-Za-z+/]{43}'),
+      confidence: 'high',
+      check: (secret) => sentryOf(secret).organization !== undefined,
+      facts: sentryOf,
+      samples: () => ({
+        hits: [sentry('acme'), [`SENTRY_AUTH_TOKEN=${sentry('acme-eu')}`, sentry('acme-eu')]],
+        misses: [sentry('acme').slice(0, -1), sentry(''), `sntrys_eyJ${base64(80)}_${base64(43)}`],
+      }),
+    },
     known('sentry-user', 'user auth token', 'sntryu_<hex 64>'),
     known('sentry-internal', 'token of an internal integration', 'sntryi_<hex 64>'),
     known('sentry-app', 'token of an integration', 'sntrya_<hex 64>'),
