@@ -6,15 +6,20 @@ import { azure } from './azure.ts'
 import { builds } from './builds.ts'
 import { chat } from './chat.ts'
 import { clouds } from './clouds.ts'
+import { commerce } from './commerce.ts'
 import { databases } from './databases.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { google } from './google.ts'
+import { identity } from './identity.ts'
 import { infrastructure } from './infrastructure.ts'
+import { mail } from './mail.ts'
 import { monitoring } from './monitoring.ts'
 import { payments } from './payments.ts'
 import { registries } from './registries.ts'
 import { secretStores } from './secret-stores.ts'
+import { security } from './security.ts'
+import { work } from './work.ts'
 
 /** Every rule, by the file it stands in. */
 export const RULES: Readonly<Record<string, readonly Rule[]>> = {
@@ -24,13 +29,18 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   builds,
   chat,
   clouds,
+  commerce,
   databases,
   github,
   gitlab,
   google,
+  identity,
   infrastructure,
+  mail,
   monitoring,
   payments,
   registries,
   'secret-stores': secretStores,
+  security,
+  work,
 }
