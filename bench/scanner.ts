@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createFingerprint, type Finding } from '../src/scanner/finding.ts'
+import { scan } from '../src/scanner/scan.ts'
+import { listFiles } from '../src/scanner/sources/files.ts'
+import { makeCorpus } from '../test/scanner/corpus/corpus.ts'
+import { makeHistory } from './rig/history.ts'
+import { quantile, type Row } from './row.ts'
+
+const ROUNDS = 3
+const COMMITS = 20_000
+
+/** A scan of a repository against git reading out the same objects, in turn; and what is found in the labelled corpus. `BENCH_REPOSITORY` names another one. */
+export async function bench(): Promise<Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'stint-bench-scan-'))
+  try {
+    const repository = process.env.BENCH_REPOSITORY ?? (await makeHistory(join(folder, 'history'), COMMITS))
+    return [...(await speed(repository, join(folder, 'home'))), ...(await quality(join(folder, 'corpus')))]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function speed(repository: string, home: string): Promise<Row[]> {
+  const ratios: number[] = []
+  let peak = 0
+  let rate = 0
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const git = await timed(
+      'git',
+      ['-C', repository, 'cat-file', '--batch-all-objects', '--batch', '--unordered', '--buffer'],
+      home,
+    )
+    const ours = await timed(process.execPath, [join(import.meta.dirname, '../bin/stint.js'), 'scan', '--json', repository], home)
+    ratios.push(ours.seconds / git.seconds)
+    peak = Math.max(peak, ours.rssMiB)
+    rate = Math.max(rate, git.bytes / 1e6 / ours.seconds)
+  }
+  const ratio = quantile(ratios, 0.5)
+  return [
+    { name: 'whole history, time ÷ git reading it out', value: ratio, unit: '×', bar: '≤ 2', holds: ratio <= 2 },
+    { name: 'whole history, best rate', value: rate, unit: 'MB/s', bar: '', holds: true },
+    { name: 'whole history, peak RSS of the scan', value: peak, unit: 'MiB', bar: '≤ 286 (300 MB)', holds: peak <= 286 },
+  ]
+}
+
+/** A process to its end: wall clock, what it wrote, and the most memory it and its children had at once by the kernel's account. */
+function timed(
+  command: string,
+  args: readonly string[],
+  home: string,
+): Promise<{ seconds: number; bytes: number; rssMiB: number }> {
+  const startedAt = performance.now()
+  const child = spawn('/usr/bin/time', ['-f', '%M', command, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, STINT_HOME: home },
+  })
+  let bytes = 0
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  return new Promise((done, failed) => {
+    child.once('error', failed)
+    child.once('close', (code) => {
+      if (code !== 0 && code !== 1) failed(new Error(`${command} ended with ${code}: ${said}`))
+      done({ seconds: (performance.now() - startedAt) / 1000, bytes, rssMiB: Number(said.trim().split('\n').at(-1)) / 1024 })
+    })
+  })
+}
+
+/** Recall by family, and precision over all. */
+async function quality(folder: string): Promise<Row[]> {
+  const key = Buffer.alloc(32, 1)
+  const name = createFingerprint(key)
+  const files = makeCorpus(4)
+  for (const { path, text } of files) {
+    mkdirSync(join(folder, dirname(path)), { recursive: true })
+    writeFileSync(join(folder, path), text)
+  }
+  const { findings } = await scan((await listFiles(folder)).work, { key })
+  const wanted = files.flatMap(({ secrets }) => secrets)
+  const known = new Map(wanted.map((one) => [name(one.secret), one]))
+  const found = new Set(findings.map(({ fingerprint }) => fingerprint))
+  const families = [...Map.groupBy(wanted, ({ family }) => family)]
+  const wrong = findings.filter((one) => !isPartOf(one, known))
+  const precision = (findings.length - wrong.length) / findings.length
+  return [
+    ...families.map(([family, ones]): Row => {
+      const share = ones.filter(({ secret }) => found.has(name(secret))).length / ones.length
+      return { name: `recall, ${family} (${ones.length} secrets)`, value: share, unit: '', bar: '', holds: true }
+    }),
+    { name: `precision (${findings.length} findings)`, value: precision, unit: '', bar: '', holds: true },
+  ]
+}
+
+function isPartOf({ fingerprint }: Finding, known: ReadonlyMap<string, unknown>): boolean {
+  return known.has(fingerprint)
+}
