@@ -18,6 +18,7 @@ const OUTPUTS: readonly Output[] = [
   index('src/credentials/connectors', 'CONNECTORS', 'Connector', '../connector.ts', 'Every connector, by kind.'),
   index('src/identity/issuers', 'ISSUERS', 'Issuer', '../issuer.ts', 'Every kind of issuer.'),
   index('src/scanner/rules', 'RULES', 'readonly Rule[]', '../rule.ts', 'Every rule, by the file it stands in.'),
+  index('src/scanner/reports', 'REPORTS', 'ReportFormat', '../report-format.ts', 'Every format of a report, by name.'),
   { path: 'src/cli/commands/index.ts', make: commands },
   { path: 'docs/reference/errors.md', make: errors },
   { path: 'docs/reference/config.md', make: config },

@@ -4,23 +4,25 @@ import { join, resolve } from 'node:path'
 import { Option } from 'commander'
 import { StintError } from '../../errors.ts'
 import { prepareHome } from '../../home.ts'
-import { readOrCreatePrivate } from '../../private-file.ts'
-import type { Finding, Place } from '../../scanner/finding.ts'
+import { readOrCreatePrivate, replacePublic } from '../../private-file.ts'
 import type { FileWork, GitWork, Skipped } from '../../scanner/job.ts'
+import type { Run } from '../../scanner/report-format.ts'
+import { REPORTS } from '../../scanner/reports/index.ts'
 import type { Confidence } from '../../scanner/rule.ts'
 import { type Report, scan } from '../../scanner/scan.ts'
 import { listFiles } from '../../scanner/sources/files.ts'
 import { isRepository, listObjects } from '../../scanner/sources/git.ts'
-import type { CommandContext, Register } from '../command.ts'
+import { provenanceOf } from '../../scanner/sources/provenance.ts'
+import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
 
 const CONFIDENCES: readonly Confidence[] = ['low', 'medium', 'high']
-/** Of a secret's places, as many are shown to people. */
-const SHOWN_PLACES = 3
 
 interface ScanOptions {
   readonly files?: true
   readonly failOn: Confidence
+  readonly format?: string
+  readonly output?: string
 }
 
 /** `stint scan`: finds secrets that leaked into files and git histories. Needs no running Stint and no network. */
@@ -35,6 +37,12 @@ export const register: Register = (program, context) => {
         .choices(CONFIDENCES)
         .default('low'),
     )
+    .addOption(
+      new Option('--format <format>', 'how to say what was found (default: "text", under --json "json")').choices(
+        Object.keys(REPORTS),
+      ),
+    )
+    .option('--output <file>', 'write that to a file rather than to standard output')
     .addHelpText(
       'after',
       `
@@ -46,24 +54,48 @@ Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
 Examples:
   $ stint scan
   $ stint scan --files ./deploy
+  $ stint scan --format sarif --output stint.sarif
   $ stint scan --json /srv/git/project.git | jq '.findings[].rule'`,
     )
     .action(async (path: string, options: ScanOptions) => {
-      process.exitCode = await run(resolve(path), options, context).catch((thrown) => {
+      const run = { version: program.version() ?? '', startedAt: new Date() }
+      process.exitCode = await scanAndReport(resolve(path), options, context, run).catch((thrown) => {
         reportFailure(thrown, context.output.json, process.stderr)
         return 2
       })
     })
 }
 
-async function run(path: string, options: ScanOptions, context: CommandContext): Promise<number> {
+async function scanAndReport(
+  path: string,
+  options: ScanOptions,
+  context: CommandContext,
+  started: Pick<Run, 'version' | 'startedAt'>,
+): Promise<number> {
+  const format = formatOf(options, context.output.json)
   const { work, skipped } = await workOf(path, options)
   const key = await openScannerKey(context.home)
   const found = await scan(work, { key, onProgress: progressOf(work) })
   const report = { ...found, skipped: [...skipped, ...found.skipped] }
-  context.output.print(report, textOf)
+  const repository = work.kind === 'git' ? { repository: await provenanceOf(work.repository) } : {}
+  await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
   const least = CONFIDENCES.indexOf(options.failOn)
   return report.findings.some(({ confidence }) => CONFIDENCES.indexOf(confidence) >= least) ? 1 : 0
+}
+
+/** Throws `invalid_argument` for two formats at once. */
+function formatOf({ format }: ScanOptions, isJson: boolean): string {
+  if (isJson && format !== undefined && format !== 'json')
+    throw new StintError('invalid_argument', `--json asks for another format than --format ${format}; give one of them`)
+  return format ?? (isJson ? 'json' : 'text')
+}
+
+/** Throws `state_unsafe` for a file that cannot be written. */
+async function writeReport(report: Report, format: string, run: Run, file: string | undefined, output: Output): Promise<void> {
+  const text = REPORTS[format]?.(report, run) ?? ''
+  if (file === undefined) return output.print(report, () => text)
+  await replacePublic(resolve(file), `${text}\n`)
+  output.say(`The report is in ${file}.`)
 }
 
 async function workOf(path: string, { files }: ScanOptions): Promise<{ work: GitWork | FileWork; skipped: readonly Skipped[] }> {
@@ -91,36 +123,6 @@ function progressOf(work: GitWork | FileWork): (items: number, bytes: number) =>
     const isEnd = items >= all
     stderr.write(isEnd ? '\r\x1b[K' : `\r\x1b[K${items} of ${all}, ${megabytes(bytes)}, ${megabytes(bytes / seconds)}/s${left}`)
   }
-}
-
-function textOf({ findings, skipped, items, bytes }: Report): string {
-  const found = findings.map(findingText).join('\n\n')
-  const passed = skippedText(skipped)
-  const count = findings.length === 1 ? '1 secret' : `${findings.length} secrets`
-  const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} objects, ${megabytes(bytes)}.`
-  return [...(found === '' ? [] : [found, '']), sum, ...passed].join('\n')
-}
-
-function findingText({ provider, title, confidence, preview, fingerprint, rule, facts, places }: Finding): string {
-  const said = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
-  const more = places.length > SHOWN_PLACES ? [`  … and ${places.length - SHOWN_PLACES} more places (--json has them all)`] : []
-  return [
-    `${provider} ${title} (${confidence}): ${preview}`,
-    `  ${[`rule ${rule}`, `fingerprint ${fingerprint}`, ...said].join(', ')}`,
-    ...places.slice(0, SHOWN_PLACES).map((place) => `  ${placeText(place)}`),
-    ...more,
-  ].join('\n')
-}
-
-function placeText({ path, line, column, object, commit, author, date }: Place): string {
-  const where = `${path ?? `object ${object}`}:${line}:${column}`
-  return commit === undefined ? where : `${where} in ${commit.slice(0, 12)}, ${author}, ${date}`
-}
-
-/** Why something was not looked into, and how often. */
-function skippedText(skipped: readonly Skipped[]): string[] {
-  const reasons = Map.groupBy(skipped, ({ why }) => why)
-  return [...reasons].map(([why, ones]) => `Skipped ${ones.length}: ${why} (${ones[0]?.what}${ones.length > 1 ? ', …' : ''})`)
 }
 
 function megabytes(bytes: number): string {

@@ -1,0 +1,40 @@
+import type { Finding } from '../finding.ts'
+import type { ReportFormat } from '../report-format.ts'
+import { placeText, visible } from '../spelling.ts'
+
+/** JUnit's XML, as CI systems read it: every finding is a failed test; where there is none, one test has passed. */
+export const junit: ReportFormat = ({ findings }, { startedAt, endedAt }) => {
+  const tests =
+    findings.length === 0 ? ['    <testcase classname="stint" name="no secret was found"/>'] : findings.map(failedTest)
+  const seconds = ((endedAt.getTime() - startedAt.getTime()) / 1000).toFixed(3)
+  const counts = `tests="${tests.length}" failures="${findings.length}" errors="0" skipped="0" time="${seconds}"`
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites ${counts}>`,
+    `  <testsuite name="stint scan" ${counts} timestamp="${startedAt.toISOString().slice(0, 19)}">`,
+    ...tests,
+    '  </testsuite>',
+    '</testsuites>',
+  ].join('\n')
+}
+
+function failedTest({ rule, provider, title, preview, fingerprint, confidence, places }: Finding): string {
+  return [
+    `    <testcase classname=${quoted(rule)} name=${quoted(`${provider} ${title} ${fingerprint}`)}>`,
+    `      <failure type=${quoted(confidence)} message=${quoted(`${provider} ${title}: ${preview}`)}>${escaped(places[0] && placeText(places[0]))}`,
+    ...places.slice(1).map((place) => escaped(placeText(place))),
+    '      </failure>',
+    '    </testcase>',
+  ].join('\n')
+}
+
+function quoted(text: string): string {
+  return `"${escaped(text)}"`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }
+
+/** For an attribute or as content (XML 1.0, section 2.4). What is no Char of XML (2.2) is a control character, or one of two that are none. */
+function escaped(text = ''): string {
+  return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
+}

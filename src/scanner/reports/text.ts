@@ -1,0 +1,40 @@
+import type { Finding } from '../finding.ts'
+import type { Skipped } from '../job.ts'
+import type { ReportFormat } from '../report-format.ts'
+import { placeText, visible } from '../spelling.ts'
+
+/** Of a secret's places, as many are shown. */
+const SHOWN_PLACES = 3
+
+/** For people: secret by secret, worst first. */
+export const text: ReportFormat = ({ findings, skipped, items, bytes }) => {
+  const found = findings.map(findingText).join('\n\n')
+  const count = findings.length === 1 ? '1 secret' : `${findings.length} secrets`
+  const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} objects, ${megabytes(bytes)}.`
+  return [...(found === '' ? [] : [found, '']), sum, ...skippedLines(skipped)].join('\n')
+}
+
+function findingText({ provider, title, confidence, preview, fingerprint, rule, facts, places }: Finding): string {
+  const said = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
+  const more = places.length > SHOWN_PLACES ? [`  … and ${places.length - SHOWN_PLACES} more places (--json has them all)`] : []
+  return [
+    `${provider} ${title} (${confidence}): ${preview}`,
+    `  ${[`rule ${rule}`, `fingerprint ${fingerprint}`, ...said].join(', ')}`,
+    ...places.slice(0, SHOWN_PLACES).map((place) => `  ${placeText(place)}`),
+    ...more,
+  ]
+    .map(visible)
+    .join('\n')
+}
+
+/** Why something was not looked into, and how often. */
+export function skippedLines(skipped: readonly Skipped[]): string[] {
+  const reasons = Map.groupBy(skipped, ({ why }) => why)
+  return [...reasons].map(([why, ones]) =>
+    visible(`Skipped ${ones.length}: ${why} (${ones[0]?.what}${ones.length > 1 ? ', …' : ''})`),
+  )
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+}

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { alnum } from '../../src/scanner/sample.ts'
+import { provenanceOf } from '../../src/scanner/sources/provenance.ts'
+import { runCli } from './run-cli.ts'
+
+const token = (seed: number): string => `github_pat_${alnum(22, seed)}_${alnum(59, seed)}`
+
+/** A data directory, and a directory to scan. */
+function prepare(t: TestContext): { readonly home: string; readonly root: string } {
+  const base = mkdtempSync(join(tmpdir(), 'stint-scan-'))
+  t.after(() => rmSync(base, { recursive: true, force: true }))
+  const [home, root] = [join(base, 'home'), join(base, 'root')]
+  for (const path of [home, root]) mkdirSync(path, { mode: 0o700 })
+  return { home, root }
+}
+
+describe('stint scan', () => {
+  test('ends with 0 for nothing, 1 for findings, 2 when it could not look', async (t) => {
+    const { home, root } = prepare(t)
+    assert.equal((await runCli(home, 'scan', root)).code, 0)
+    writeFileSync(join(root, 'a'), token(1))
+    const { code, out } = await runCli(home, 'scan', root)
+    assert.equal(code, 1)
+    assert.match(out, /^GitHub .* \(high\): gith\*{8} .*\n {2}rule github-.*\n {2}a:1:1\n\n1 secret found in 1 objects/)
+    assert.equal((await runCli(home, 'scan', join(root, 'none'))).code, 2)
+  })
+
+  test('says it in the format that is asked for, on standard output or in a file', async (t) => {
+    const { home, root } = prepare(t)
+    writeFileSync(join(root, 'a'), token(1))
+    const sarif = JSON.parse((await runCli(home, 'scan', root, '--format', 'sarif')).out)
+    assert.equal(sarif.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri, 'a')
+    const file = join(home, 'report.csv')
+    const { code, out, err } = await runCli(home, 'scan', root, '--format', 'csv', '--output', file)
+    assert.deepEqual([code, out, err], [1, '', `The report is in ${file}.\n`])
+    assert.match(readFileSync(file, 'utf8'), /^"fingerprint",.*\n"[0-9a-f]{32}","high",.*,"a","1","1",.*\n$/)
+    const json = await runCli(home, 'scan', root, '--json')
+    assert.equal((await runCli(home, 'scan', root, '--format', 'json')).out, json.out)
+  })
+
+  test('puts a file in the place of a link, and writes nothing through it', async (t) => {
+    const { home, root } = prepare(t)
+    const [file, elsewhere] = [join(root, 'report'), join(home, 'elsewhere')]
+    writeFileSync(elsewhere, 'mine')
+    symlinkSync(elsewhere, file)
+    assert.equal((await runCli(home, 'scan', root, '--output', file)).code, 0)
+    assert.equal(readFileSync(elsewhere, 'utf8'), 'mine')
+    assert.ok(statSync(file).isFile())
+  })
+
+  test('refuses a format it does not know, and two at once', async (t) => {
+    const { home, root } = prepare(t)
+    assert.equal((await runCli(home, 'scan', root, '--format', 'pdf')).code, 2)
+    assert.equal((await runCli(home, 'scan', root, '--json', '--format', 'csv')).code, 2)
+    assert.equal((await runCli(home, 'scan', root, '--json', '--format', 'json')).code, 0)
+  })
+})
+
+test('a repository is named by its origin without a user, or by where it lies', async (t) => {
+  const { root } = prepare(t)
+  const git = (...args: readonly string[]): string =>
+    execFileSync('git', ['-C', root, ...args])
+      .toString()
+      .trim()
+  git('init', '-q')
+  assert.deepEqual(await provenanceOf(root), { uri: `file://${root}` })
+  git('-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', 'commit', '-q', '--allow-empty', '-m', 'one')
+  const revision = git('rev-parse', 'HEAD')
+  const origins = [
+    ['https://ada:word@git.example/x.git?token=1#a', 'https://git.example/x.git'],
+    ['git@git.example:o/x.git', 'ssh://git.example/o/x.git'],
+    ['javascript://x/alert(1)', `file://${root}`],
+    ['../other', `file://${root}`],
+  ] as const
+  for (const [origin, uri] of origins) {
+    git('config', 'remote.origin.url', origin)
+    assert.deepEqual(await provenanceOf(root), { uri, revision })
+  }
+})
