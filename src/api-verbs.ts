@@ -24,6 +24,7 @@ import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, Target, Task } from './model.ts'
 import { probeTarget } from './probe-target.ts'
+import { readBefore } from './read-before.ts'
 import type { Rooms } from './rooms.ts'
 import type { Secret } from './secret.ts'
 import { admit, type BudgetBounds, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
@@ -90,7 +91,10 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     approvals: {
       list: parts.approvals.list,
       ofTask: parts.approvals.ofTask,
-      get: (id, caller) => parts.approvals.get(id, caller.proof === 'operator-socket' ? undefined : caller.id),
+      async get(id, caller) {
+        const asked = await parts.approvals.get(id, caller.proof === 'operator-socket' ? undefined : caller.id)
+        return { ...asked, ...(await readBefore(parts, asked)) }
+      },
       grant: (id, caller, said) => parts.approvals.grant(id, { ...said, ...answererOf(caller, parts.user) }),
       deny: (id, caller, said) => parts.approvals.deny(id, { ...said, ...answererOf(caller, parts.user) }),
       answer: parts.webhooks.answer,

@@ -1,11 +1,12 @@
 import type { Proof, WebhookAnswer } from './api/verbs.ts'
-import type { Approval } from './approvals/approval.ts'
+import type { Approval, Before } from './approvals/approval.ts'
 import { type Delivery, openOutbox } from './approvals/outbox.ts'
 import type { ApprovalWebhook, Config } from './config.ts'
 import { handleOf, isHandle, NOT_SIGNED, signMessage, verifyMessage } from './credentials/webhook-signature.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createIo } from './gateway/io.ts'
 import type { Caller, HostRule } from './model.ts'
+import { readBefore } from './read-before.ts'
 import type { Opening, Rooms } from './rooms.ts'
 import type { Secret } from './secret.ts'
 
@@ -33,7 +34,8 @@ export function joinWebhooks(rooms: Rooms, { config, now, report, onClose }: Ope
     const { webhook, messageId } = delivery
     const { url, credential, privateNetworks } = settingOf(settings, webhook)
     const secret = secretOf(credential)
-    const body = JSON.stringify(messageOf(delivery, { settings, issuer, handle: answerHandle(secret, delivery) }))
+    const before = await readBefore(rooms, delivery.approval)
+    const body = JSON.stringify(messageOf(delivery, before, { settings, issuer, handle: answerHandle(secret, delivery) }))
     const { id, timestamp, signature } = signMessage(secret, { id: messageId, body, now: now() })
     const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature }
     const io = createIo(dial, [placeOf(url)], { privateNetworks }, now)
@@ -104,12 +106,13 @@ function answerHandle(secret: Secret, { messageId, approval, binding }: Delivery
 /** The payload as Standard Webhooks 1.0 would have it ("Payload structure"). What the question shows is attacker-controlled. */
 function messageOf(
   { approval, webhook }: Delivery,
+  before: Before,
   { settings, issuer, handle }: { settings: Config['approvalWebhooks']; issuer: string; handle: string },
 ) {
   const { person } = settingOf(settings, webhook)
   const url = `${issuer.replace(/\/$/, '')}/v1/approvals/${approval.id}/answers/${webhook}`
   const timestamp = new Date(approval.createdAt).toISOString()
-  return { type: 'approval.asked', timestamp, data: { approval, answer: { url, person, handle } } }
+  return { type: 'approval.asked', timestamp, data: { approval: { ...approval, ...before }, answer: { url, person, handle } } }
 }
 
 function placeOf(url: string): HostRule {

@@ -119,7 +119,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
 /** These join the rooms, so they may see all of them. */
 const JOINERS = [
   ...['main.ts', 'rooms.ts', 'key-sources.ts', 'hold-home.ts', 'api-verbs.ts', 'glass-verbs.ts'],
-  ...['probe-target.ts', 'approval-webhooks.ts'],
+  ...['probe-target.ts', 'approval-webhooks.ts', 'read-before.ts'],
   ...['take-backup.ts', 'restore-backup.ts', 'move-state.ts', 'cli'],
 ]
 

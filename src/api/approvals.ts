@@ -41,6 +41,21 @@ export const approval = z
   })
   .meta({ id: 'Approval' })
 
+const approvalShown = approval
+  .extend({
+    touched: texts.describe('The labels that its tree of tasks had touched when it asked.'),
+    before: z
+      .array(
+        z.object({
+          ...{ at: millis, action: z.string(), targetId: z.string(), resource: z.string() },
+          effect: z.enum(['allow', 'deny', 'needs-approval']),
+        }),
+      )
+      .readonly()
+      .describe('The last ten requests of the task before it asked, newest first, by the log of the gateway that shows it.'),
+  })
+  .meta({ id: 'ApprovalShown' })
+
 const said = z.strictObject({ reason: words(500).exactOptional() })
 const yes = said.extend({
   times: z.number().int().min(1).exactOptional().describe('How often the same request may go through; once when absent.'),
@@ -55,9 +70,10 @@ export const list = endpoint({
 })
 
 export const show = endpoint({
-  summary: 'One question, with all that a person needs to answer it; for the operator, and for whom it asks.',
+  summary:
+    'One question, with all that a person needs to answer it, also what the task did before; for the operator, and for whom it asks.',
   params: byName,
-  response: approval,
+  response: approvalShown,
   handle: (verbs, { params }, asking) => verbs.approvals.get(params.id, callerOf(asking)),
 })
 

@@ -1,5 +1,5 @@
 import type { Terms } from '../approvals/answering.ts'
-import type { Approval } from '../approvals/approval.ts'
+import type { Approval, Before } from '../approvals/approval.ts'
 import type { ApprovalFilter } from '../approvals/list.ts'
 import type { EntryFilter } from '../audit/search.ts'
 import type { Refusal } from '../broker.ts'
@@ -329,7 +329,7 @@ export interface ApiVerbs {
   readonly approvals: {
     list(filter: ApprovalFilter): Promise<Page<Approval>>
     /** Throws `not_found`, also for a caller who is neither the operator nor asked. */
-    get(id: string, caller: Caller): Promise<Approval>
+    get(id: string, caller: Caller): Promise<Approval & Before>
     /** Throws `not_found`, also where it is another task's. */
     ofTask(taskId: string, id: string): Promise<Approval>
     /** Throws `not_found`, `conflict`, `not_approver`, `invalid_argument`. */

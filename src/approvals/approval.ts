@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { StintError } from '../errors.ts'
-import type { Access, Action } from '../model.ts'
+import type { Access, Action, Effect } from '../model.ts'
 import type { ApprovalRow } from '../store/tables.ts'
 
 /** How far an approval has come. `expired` is what the clock makes of a pending or granted one. */
@@ -56,6 +56,21 @@ export interface Approval extends Shown {
   readonly usesLeft: number
   readonly createdAt: number
   readonly expiresAt: number
+}
+
+/** One request of a task, as it was decided. `at` is epoch milliseconds; `resource` is attacker-controlled. */
+export interface Deed {
+  readonly at: number
+  readonly action: string
+  readonly targetId: string
+  readonly resource: string
+  readonly effect: Effect
+}
+
+/** What the task of a question had touched and done, newest first, when it asked. */
+export interface Before {
+  readonly touched: readonly string[]
+  readonly before: readonly Deed[]
 }
 
 /** What of an approval is kept as one text. */

@@ -68,6 +68,8 @@ export const LEASE: LeaseListing = {
   ...{ requestedAt: 1, activeAt: 2, expiresAt: 1000, attempts: 0, sightings: [{ at: 3, saw: 'live' }] },
 }
 
+const DEED = { at: 0, action: 'http:GET', targetId: 'orders', resource: '/v1', effect: 'allow' } as const
+
 export const APPROVAL: Approval = {
   ...{ id: 'approval_1', state: 'pending', approver: 'owner', answers: [], usesLeft: 0, createdAt: 1, expiresAt: 1000 },
   ...{ taskId: 'task_1', purpose: 'read', owner: 'alice', taskExpiresAt: 901_000, callerId: 'spiffe://stint.local/run/1' },
@@ -266,7 +268,7 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
     },
     approvals: {
       list: async ({ limit }) => ({ items: [APPROVAL].slice(0, limit) }),
-      get: async (id) => find(new Map([[APPROVAL.id, APPROVAL]]), id),
+      get: async (id) => ({ ...find(new Map([[APPROVAL.id, APPROVAL]]), id), touched: ['secrets'], before: [DEED] }),
       ofTask: async (taskId, id) => find(new Map([[`${APPROVAL.taskId} ${APPROVAL.id}`, APPROVAL]]), `${taskId} ${id}`),
       grant: async () => did('approvals.grant', { ...APPROVAL, state: 'granted', usesLeft: 1 }),
       deny: async () => did('approvals.deny', { ...APPROVAL, state: 'denied' }),

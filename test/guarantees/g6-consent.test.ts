@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from '../../src/api/verbs.ts'
-import type { Approval } from '../../src/approvals/approval.ts'
+import type { Approval, Before } from '../../src/approvals/approval.ts'
 import { createClient } from '../../src/cli/client.ts'
 import { AGENT, type Agent, speakWith } from '../fakes/asking.ts'
 import { finish, type Installation, startStint } from '../fakes/stint.ts'
@@ -50,7 +50,7 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
       })
     })
     stint = await startStint({ STINT_APPROVAL_BODY: '2000' })
-    await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'production', ...declared(shop)]))
+    await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'production', '--label', 'warehouse', ...declared(shop)]))
     await succeed(stint.cli(['credential', 'add', 'key'], SECRET))
     agent = speakWith(begin(...AGENT))
   })
@@ -222,5 +222,25 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     assert.equal(JSON.parse(text).code, 'body_too_large')
     assert.equal((await pending()).length, before)
     assert.equal((await order('x'.repeat(2000))).status, 403)
+  })
+
+  test('people are shown what the task did before it asked, and nothing that came after', async () => {
+    await agent.ask({ url: `https://localhost:${shop.port}/prices` })
+    await order('{"kettles":"told"}')
+    const { id } = await questionOf('{"kettles":"told"}')
+    await agent.ask({ url: `https://localhost:${shop.port}/after` })
+    const { before, touched } = await call<Before>('GET', `/v1/approvals/${id}`)
+    assert.deepEqual(
+      before.slice(0, 2).map(({ action, targetId, resource, effect }) => [action, targetId, resource, effect]),
+      [
+        ['http:GET', 'shop', '/prices', 'allow'],
+        ['http:POST', 'shop', '/orders', 'needs-approval'],
+      ],
+    )
+    assert.deepEqual(touched, ['warehouse'])
+    const { stdout } = await succeed(stint.cli(['approvals', 'show', id]))
+    assert.match(stdout, /before +\d+ s ago: allow http:GET on shop: \/prices/)
+    assert.match(stdout, /touched +warehouse/)
+    assert.doesNotMatch(stdout, /\/after/)
   })
 })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from '../../src/api/verbs.ts'
-import type { Approval } from '../../src/approvals/approval.ts'
+import type { Approval, Before } from '../../src/approvals/approval.ts'
 import { createClient } from '../../src/cli/client.ts'
 import { AGENT, type Agent, speakWith } from '../fakes/asking.ts'
 import { finish, type Installation, startStint } from '../fakes/stint.ts'
@@ -19,7 +19,7 @@ import { declared, succeed } from '../fakes/world.ts'
 interface Sent {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  readonly data: { readonly approval: Approval; readonly answer: { url: string; person: string; handle: string } }
+  readonly data: { readonly approval: Approval & Before; readonly answer: { url: string; person: string; handle: string } }
 }
 
 const KEY = randomBytes(32)
@@ -112,6 +112,7 @@ describe('G6: a signed webhook asks a person and carries their answer, and nobod
     assert.doesNotMatch(message.body, /hunter2/)
     assert.equal(message.data.answer.person, userInfo().username)
     assert.equal(message.data.approval.purpose, 'sell a kettle')
+    assert.deepEqual([message.data.approval.touched, message.data.approval.before], [[], []], 'it is the first thing it does')
     assert.equal(sent.length, 1)
     const recorded = () => call<Page<{ details: object }>>('GET', '/v1/audit/entries?action=stint:Approval::ask')
     while ((await recorded()).items.length === 0) await new Promise((done) => setTimeout(done, 20))
@@ -121,6 +122,7 @@ describe('G6: a signed webhook asks a person and carries their answer, and nobod
   test('what is tampered with, late, signed by another or about another question answers nothing', async () => {
     const message = await ask('{"kettles":2}')
     const another = await ask('{"kettles":3}')
+    assert.equal(another.data.approval.before[0]?.effect, 'needs-approval')
     const { id } = message.data.approval
     const body = yes(message)
     const refused: readonly (readonly [string, Promise<{ status: number; json: Record<string, unknown> }>])[] = [

@@ -1,6 +1,6 @@
 import { Option } from 'commander'
 import type { Page } from '../../api/verbs.ts'
-import { APPROVAL_STATES, type Approval } from '../../approvals/approval.ts'
+import { APPROVAL_STATES, type Approval, type Before } from '../../approvals/approval.ts'
 import { StintError } from '../../errors.ts'
 import { findAlike, groupAlike } from '../alike.ts'
 import type { Register } from '../command.ts'
@@ -25,7 +25,8 @@ export const register: Register = (program, context) => {
     .command('watch')
     .description('show what waits, then each new question as it is asked; at a terminal, also answer it')
     .action(async () => {
-      for await (const question of watchApprovals(call)) {
+      for await (const { id } of watchApprovals(call)) {
+        const question = await call<Approval & Before>('GET', pathOf(id))
         output.print(question, (one) => `${describe(one)}\n\n`)
         const answer = process.stdin.isTTY && !output.json ? await askPerson(question) : undefined
         if (answer === undefined) continue
@@ -35,8 +36,8 @@ export const register: Register = (program, context) => {
     })
   approvals
     .command('show <approval>')
-    .description('show one: what exactly would be done, why, and who must say yes')
-    .action(async (id: string) => output.print(await call<Approval>('GET', pathOf(id)), describe))
+    .description('show one: what exactly would be done, why, what the task did before, and who must say yes')
+    .action(async (id: string) => output.print(await call<Approval & Before>('GET', pathOf(id)), describe))
   approvals
     .command('grant [approvals...]')
     .description('consent to exactly these requests, once each unless said otherwise')
@@ -94,8 +95,8 @@ function stateOf({ state, usesLeft, expiresAt }: Approval, now: number): string 
   return state === 'pending' || state === 'granted' ? `${state}${left}, expires ${fromNow(expiresAt, now)}` : state
 }
 
-function describe(approval: Approval): string {
-  const { line, body, risk, parameters, answers } = approval
+function describe(approval: Approval & Partial<Before>): string {
+  const { line, body, risk, parameters, answers, touched = [], before = [] } = approval
   const now = Date.now()
   const told = facts([
     ['approval', approval.id],
@@ -108,6 +109,11 @@ function describe(approval: Approval): string {
     ['sends', line],
     ...approval.reasons.map((reason): [string, string] => ['why asked', reason]),
     ['risk', [String(risk), ...approval.riskReasons].join(', ')],
+    ['touched', touched.length > 0 ? touched.join(', ') : undefined],
+    ...before.map(({ at, action, targetId, resource, effect }): [string, string] => [
+      'before',
+      `${fromNow(at, now)}: ${effect} ${action} on ${targetId}: ${resource}`,
+    ]),
     ...answers.map(({ by, said, at, reason }): [string, string] => [
       'answer',
       `${by} said ${said} ${fromNow(at, now)}${reason === undefined ? '' : `: ${reason}`}`,
