@@ -14,14 +14,18 @@ export function following(lead: string, body: string): RegExp {
   return new RegExp(`${LEFT}${lead}(?<secret>${body})${endOf(body)}`)
 }
 
+/** Between a name and its value: quotes, also escaped ones, and a sign of assignment, of a default, of an argument or of an element. */
+const SIGN = String.raw`['"\x60\\\])]{0,4}[ \t]{0,4}(?:=>|[:?+]?={1,3}|:|,|\(|\|{1,2}|\?\?|>|[ \t])[ \t]{0,4}`
+/** The name and the value each under a name of its own: `- name: TOKEN`, and in the next line `value: …`. */
+const VALUE = String.raw`\\{0,2}['"]?[,;]?\s{0,40}\\{0,2}['"]?value\\{0,2}['"]?[ \t]{0,4}[:=][ \t]{0,4}`
+
 /**
  * A value that is known only by the name it is given: `beside('datadog|dd', '[0-9a-f]{32}')` finds `DD_API_KEY=…`, `"datadog-key": "…"`,
  * `new Datadog("…")`, `--dd-token …`. `names` is matched in whatever case.
  */
 export function beside(names: string, body: string): RegExp {
   const name = `(?:(?<![A-Za-z])|(?<=\\\\[nrtbf]))(?i:${names})[\\w .-]{0,30}`
-  const sign = '[\'"`\\])]{0,3}[ \\t]{0,4}(?:=>|:=|=|:|,|\\(|\\||>|[ \\t])[ \\t]{0,4}'
-  return new RegExp(`${name}${sign}['"\`\\[({]{0,3}(?<secret>${body})${endOf(body)}`)
+  return new RegExp(`${name}(?:${SIGN}|${VALUE})['"\`\\\\[({]{0,4}(?<secret>${body})${endOf(body)}`)
 }
 
 /**

@@ -33,17 +33,18 @@ export function known(id: string, title: string, look: string, changes: Changes 
  * RangeError for a look that is none.
  */
 export function named(id: string, title: string, names: readonly string[], look: string, changes: Changes = {}): Row {
-  const pattern = credentialOf(names.join('|'), sourceOf(look))
+  const spellings = [...new Set(names.flatMap(spell))]
+  const pattern = credentialOf(spellings.join('|'), sourceOf(look))
   const isWord = (secret: string): boolean => look.startsWith('<') && !/[0-9]/.test(secret)
   const check = (secret: string): boolean => !isWord(secret) && !isStandIn(secret)
   return {
     id,
     title,
-    keywords: names,
+    keywords: spellings,
     pattern,
     confidence: 'medium',
     check,
-    samples: () => sampleNamed(names[0] ?? '', look),
+    samples: () => sampleNamed(spellings, look),
     ...changes,
   }
 }
@@ -62,12 +63,19 @@ export function following(id: string, title: string, lead: string, look: string,
   return { id, title, keywords: [lead.toLowerCase()], pattern, confidence: 'high', samples, ...changes }
 }
 
-function sampleNamed(name: string, look: string): Samples {
+/** `dd_api` is also `dd-api` in a header and `ddApi` in a program. */
+function spell(name: string): readonly string[] {
+  return [name, name.replaceAll('_', '-'), name.replace(/(?<=.)_(?=.)/g, '')]
+}
+
+function sampleNamed(spellings: readonly string[], look: string): Samples {
+  const [name = ''] = spellings
   const examples = examplesOf(look).filter((one) => /[0-9]/.test(one))
   const whole = new RegExp(`^${sourceOf(look)}$`)
   const others = [...missesOf(look), ...OTHER_VALUES.filter((one) => !whole.test(one))]
   return {
     hits: examples.flatMap((one) => [
+      ...spellings.map((other) => [`${other}-token: ${one}`, one] as const),
       [`${name.toUpperCase()}_API_KEY=${one}`, one] as const,
       [`"${name}": {\n  "access_token": "${one}"`, one] as const,
     ]),

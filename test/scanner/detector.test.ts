@@ -65,9 +65,17 @@ describe('the detector', () => {
       `--datadog-key ${key}`,
       `<datadog>${key}</datadog>`,
       `datadog => [${key}]`,
+      `process.env.DATADOG_KEY ?? '${key}'`,
+      `DATADOG_KEY || "${key}"`,
+      `DATADOG_KEY ?= ${key}`,
+      `"text": "{\\"datadog\\": \\"${key}\\"}"`,
+      `- name: DATADOG_KEY\n  value: "${key}"`,
+      `{"name":"DATADOG_KEY","value":"${key}"}`,
+      `<add key="datadog" value="${key}" />`,
+      `name  = "DATADOG_KEY"\n  value = "${key}"`,
     ]
     for (const text of texts) assert.deepEqual(find([named], text), [`named ${key}`], text)
-    for (const text of [`datadog\n${key}`, `datadog ${key}a`, `xdatadog=${key}`, `add_key=${key}`])
+    for (const text of [`datadog\n${key}`, `datadog ${key}a`, `xdatadog=${key}`, `add_key=${key}`, `datadog\n  price: ${key}`])
       assert.deepEqual(find([named], text), [], text)
   })
 

@@ -66,7 +66,6 @@ export const clouds = [
   ]),
   ...rulesOf('OVHcloud', 'https://help.ovhcloud.com/', [
     named('ovh-application-secret', 'application secret or consumer key', ['ovh_', 'ovhcloud', 'ovh-'], '<alnum 32>'),
-    named('ovh-application-secret-hex', 'application secret or consumer key (hex)', ['ovh_', 'ovhcloud', 'ovh-'], '<hex 32>'),
   ]),
   ...rulesOf('Alibaba Cloud', 'https://www.alibabacloud.com/help/en/ram/user-guide/create-an-accesskey-pair', [
     known('alibaba-access-key-id', 'AccessKey ID', 'LTAI<alnum 12-20>', { confidence: 'medium' }),
