@@ -11,9 +11,12 @@ import { databases } from './databases.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { google } from './google.ts'
+import { growth } from './growth.ts'
 import { identity } from './identity.ts'
 import { infrastructure } from './infrastructure.ts'
 import { mail } from './mail.ts'
+import { markets } from './markets.ts'
+import { media } from './media.ts'
 import { monitoring } from './monitoring.ts'
 import { payments } from './payments.ts'
 import { registries } from './registries.ts'
@@ -34,9 +37,12 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   github,
   gitlab,
   google,
+  growth,
   identity,
   infrastructure,
   mail,
+  markets,
+  media,
   monitoring,
   payments,
   registries,
