@@ -8,6 +8,8 @@ export interface Located extends Match {
   readonly line: number
   /** From 1, in UTF-16 code units; in bytes where the line began in an earlier part. */
   readonly column: number
+  /** `!` and the name of the member that it stands in, as archives are nested. */
+  readonly member?: string
 }
 
 /** Reads one content, whole or in parts of any size; every match once, wherever the parts are cut. */

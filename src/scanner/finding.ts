@@ -3,7 +3,7 @@ import type { Confidence } from './rule.ts'
 
 /** Where a secret was seen. What does not apply is absent. */
 export interface Place {
-  /** As the source names it: relative to what was scanned. */
+  /** As the source names it, relative to what was scanned; then, for each archive it is in, `!` and its name in there. */
   readonly path?: string
   readonly line: number
   readonly column: number

@@ -7,7 +7,7 @@ import type { FileWork, Skipped } from './job.ts'
 
 /** What becomes of the files. */
 export interface FileSink {
-  open(): Content
+  open(path: string): Content
   found(path: string, located: readonly Located[]): void
   skipped(skipped: Skipped): void
   read(items: number, bytes: number): void
@@ -29,7 +29,7 @@ export async function scanFiles({ root, paths, next }: FileWork, sink: FileSink)
 async function scanFile(file: string, path: string, buffer: Buffer, sink: FileSink): Promise<void> {
   await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   if (!(await handle.stat()).isFile()) return sink.skipped({ what: path, why: 'it is not a file' })
-  const content = sink.open()
+  const content = sink.open(path)
   for (;;) {
     const part = buffer.subarray(0, await fill(handle, buffer))
     sink.read(0, part.length)

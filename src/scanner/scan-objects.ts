@@ -9,7 +9,7 @@ export const SLICE = 4096
 
 /** What becomes of the objects. */
 export interface ObjectSink {
-  open(): Content
+  open(id: string): Content
   found(head: ObjectHead, located: readonly Located[]): void
   skipped(skipped: Skipped): void
   read(items: number, bytes: number): void
@@ -38,11 +38,11 @@ async function readSome(work: GitWork, queue: Queue, sink: ObjectSink): Promise<
   let content: Content | undefined
   const reader = createBatchReader({
     object(head, bytes) {
-      if (head.type !== 'tree') sink.found(head, sink.open().end(bytes))
+      if (head.type !== 'tree') sink.found(head, sink.open(head.id).end(bytes))
       answered(head.bytes)
     },
     part(head, bytes, isLast) {
-      content ??= sink.open()
+      content ??= sink.open(head.id)
       sink.found(head, isLast ? content.end(bytes) : content.feed(bytes))
       if (!isLast) return sink.read(0, bytes.length)
       content = undefined

@@ -61,7 +61,7 @@ function createCollection() {
   return {
     add(sighting: Sighting): void {
       const { fingerprint, place } = sighting
-      const key = `${place.object ?? place.path}:${place.line}:${place.column}`
+      const key = `${place.object}:${place.path}:${place.line}:${place.column}`
       const one = known.get(fingerprint)
       if (one === undefined) known.set(fingerprint, { sighting, places: new Map([[key, place]]) })
       else {

@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Located } from './content.ts'
-import { openContent } from './content.ts'
 import { createDetector, reachOf } from './detector.ts'
 import { createFingerprint, type Place, previewOf, type Sighting } from './finding.ts'
-import type { WorkerReport, WorkerSetup } from './job.ts'
+import type { Skipped, WorkerReport, WorkerSetup } from './job.ts'
+import { createOpener } from './look-into.ts'
 import { RULES } from './rules/index.ts'
 import { scanFiles } from './scan-files.ts'
 import { scanObjects } from './scan-objects.ts'
@@ -12,7 +12,7 @@ import { scanObjects } from './scan-objects.ts'
 const { key, work } = workerData as WorkerSetup
 const rules = Object.values(RULES).flat()
 const detect = createDetector(rules)
-const reach = reachOf(rules)
+const open = createOpener(detect, reachOf(rules))
 const fingerprint = createFingerprint(Buffer.from(key))
 const PROGRESS_MS = 100
 
@@ -21,16 +21,17 @@ type Where = Pick<Place, 'path' | 'object' | 'commit'>
 let progress = { items: 0, bytes: 0, at: 0 }
 const say = (report: WorkerReport): void => parentPort?.postMessage(report)
 
-function sight({ rule, secret, line, column }: Located, where: Where): Sighting {
+function sight({ rule, secret, line, column, member }: Located, where: Where): Sighting {
   const { id, provider, title, confidence } = rule
   const facts = rule.facts?.(secret) ?? {}
-  const place = { ...where, line, column }
+  const place = { ...where, ...(member !== undefined && { path: `${where.path ?? ''}${member}` }), line, column }
   return { rule: id, provider, title, confidence, fingerprint: fingerprint(secret), preview: previewOf(secret), facts, place }
 }
 
+const skipped = (one: Skipped): void => say({ kind: 'skipped', skipped: one })
+
 const sink = {
-  open: () => openContent(detect, reach),
-  skipped: (skipped: { what: string; why: string }): void => say({ kind: 'skipped', skipped }),
+  skipped,
   read(items: number, bytes: number): void {
     progress = { ...progress, items: progress.items + items, bytes: progress.bytes + bytes }
     const now = performance.now()
@@ -52,7 +53,13 @@ function found(located: readonly Located[], where: Where): void {
 if (work.kind === 'git')
   await scanObjects(work, {
     ...sink,
+    open: (id) => open((member, why) => skipped({ what: `object ${id}${member}`, why })),
     found: ({ id, type }, located) => found(located, { object: id, ...(type === 'commit' && { commit: id }) }),
   })
-else await scanFiles(work, { ...sink, found: (path, located) => found(located, { path }) })
+else
+  await scanFiles(work, {
+    ...sink,
+    open: (path) => open((member, why) => skipped({ what: `${path}${member}`, why })),
+    found: (path, located) => found(located, { path }),
+  })
 tell(performance.now())

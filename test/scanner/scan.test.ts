@@ -19,6 +19,7 @@ import { alnum } from '../../src/scanner/sample.ts'
 import { type Report, scan } from '../../src/scanner/scan.ts'
 import { listFiles } from '../../src/scanner/sources/files.ts'
 import { isRepository, listObjects } from '../../src/scanner/sources/git.ts'
+import { makeZip } from './zip.ts'
 
 const key = Buffer.alloc(32, 7)
 const secret = (seed: number): string => `github_pat_${alnum(22, seed)}_${alnum(59, seed)}`
@@ -40,7 +41,7 @@ function repository(t: TestContext) {
     GIT_AUTHOR_NAME: 'Ada',
     GIT_AUTHOR_EMAIL: 'ada@example.org',
   }
-  const git = (args: readonly string[], input = ''): string =>
+  const git = (args: readonly string[], input: string | Buffer = ''): string =>
     execFileSync('git', ['-C', path, ...args], {
       input,
       env: { ...env, GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.org' },
@@ -85,6 +86,20 @@ describe('a scan of a repository', () => {
       },
     )
     assert.ok(!JSON.stringify(report).includes(secret(1).slice(0, 14)), 'a finding holds no secret')
+  })
+
+  test('opens the archives that were committed, and names what is in them after them', async (t) => {
+    const { path, git, commit } = repository(t)
+    const zip = makeZip({ 'conf/.env': secret(1) })
+    writeFileSync(join(path, 'a.zip'), zip)
+    const first = commit({})
+    const dangling = git(['hash-object', '-w', '--stdin'], makeZip({ b: secret(2) }))
+    const report = await scanGit(path)
+    assert.deepEqual(
+      placesOf(report, 1).map((place) => [place.path, place.commit]),
+      [['a.zip!conf/.env', first]],
+    )
+    assert.deepEqual(placesOf(report, 2), [{ path: `object ${dangling}!b`, object: dangling, line: 1, column: 1 }])
   })
 
   test('knows one secret in all its places', async (t) => {

@@ -48,6 +48,7 @@ export const register: Register = (program, context) => {
       `
 A finding never holds the secret: it has a fingerprint, which is the same wherever this installation finds the same secret.
 A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over.
+Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 
 Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
 

@@ -55,7 +55,7 @@ export async function attribute(repository: string, findings: readonly Finding[]
 }
 
 function placesOf(place: Place, origins: readonly Origin[]): Place[] {
-  if (origins.length === 0) return [place]
+  if (origins.length === 0) return [place.path === undefined ? place : { ...place, path: `object ${place.object}${place.path}` }]
   const paths = Map.groupBy(origins, ({ path }) => path)
   return [...paths.values()].flatMap((ones) => {
     const ordered = ones.toSorted((one, other) => Date.parse(one.date) - Date.parse(other.date))
@@ -65,7 +65,8 @@ function placesOf(place: Place, origins: readonly Origin[]): Place[] {
 }
 
 function withOrigin(place: Place, { path, ...origin }: Origin): Place {
-  return { ...place, ...origin, ...(path !== '' && { path }) }
+  const whole = `${path}${place.path ?? ''}`
+  return { ...place, ...origin, ...(whole !== '' && { path: whole }) }
 }
 
 async function findOrigins(repository: string, wanted: ReadonlySet<string>): Promise<Map<string, readonly Origin[]>> {
