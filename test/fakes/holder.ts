@@ -11,6 +11,8 @@ export interface Holder {
   readonly task: Task
   /** Asks the API as the task. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; json: Record<string, unknown> }>
+  /** The same token and key at another gateway on the same state. */
+  at(other: Installation): Holder
   /** Starts a child by its own token. Throws the problem that the API answers. */
   delegate(wish: Readonly<Record<string, unknown>>): Promise<Holder>
   /** Sends one request for `url` through the gateway; the socket carries what comes. */
@@ -36,6 +38,7 @@ function hold(stint: Installation, key: DpopKey, { task, token }: { task: Task; 
       const answer = await fetch(url, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) })
       return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
     },
+    at: (other) => hold(other, key, { task, token }),
     async delegate(wish) {
       const own = await generateKey()
       const body = { purpose: 'a part of the work', ...wish, keyThumbprint: own.thumbprint }
