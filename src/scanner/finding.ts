@@ -28,6 +28,8 @@ export interface Finding {
   readonly preview: string
   readonly facts: Readonly<Record<string, string>>
   readonly places: readonly Place[]
+  /** Where it was asked for: whether it still opens something, and why we think so. */
+  readonly verdict?: { readonly is: 'live' | 'dead' | 'unknown'; readonly why: string }
 }
 
 /** What a worker tells of one match. */

@@ -3,6 +3,8 @@ import type { Sighting } from './finding.ts'
 /** What a worker is given to begin with. Rules are functions and patterns, so that it makes them itself. */
 export interface WorkerSetup {
   readonly key: Uint8Array
+  /** Whether the secrets themselves are told, to be verified. */
+  readonly tellsSecrets: boolean
   readonly work: GitWork | FileWork
 }
 
@@ -35,6 +37,8 @@ export interface Skipped {
 /** What a worker says. */
 export type WorkerReport =
   | { readonly kind: 'found'; readonly sightings: readonly Sighting[] }
+  /** Once for each worker and secret, and only where it was asked for. */
+  | { readonly kind: 'secret'; readonly fingerprint: string; readonly secret: string }
   | { readonly kind: 'skipped'; readonly skipped: Skipped }
   /** Since the last time. */
   | { readonly kind: 'progress'; readonly items: number; readonly bytes: number }

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { Secret } from '../secret.ts'
 import type { Finding, Place, Sighting } from './finding.ts'
-import type { FileWork, GitWork, Skipped, WorkerReport } from './job.ts'
+import type { FileWork, GitWork, Skipped, WorkerReport, WorkerSetup } from './job.ts'
 import type { Confidence } from './rule.ts'
 import { attribute } from './sources/git.ts'
 
@@ -17,6 +18,8 @@ export interface Report {
 export interface ScanOptions {
   /** Names secrets: 32 bytes, the same in all scans whose findings are to be compared. */
   readonly key: Uint8Array
+  /** Called with each secret, where they are to be verified. */
+  onSecret?(fingerprint: string, secret: Secret): void
   /** Called now and then. */
   onProgress?(items: number, bytes: number): void
 }
@@ -25,7 +28,7 @@ export interface ScanOptions {
 const MOST_WORKERS = 4
 
 /** THE SCAN: work is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
-export async function scan(work: GitWork | FileWork, { key, onProgress }: ScanOptions): Promise<Report> {
+export async function scan(work: GitWork | FileWork, { key, onSecret, onProgress }: ScanOptions): Promise<Report> {
   const found = createCollection()
   const skipped: Skipped[] = []
   const total = { items: 0, bytes: 0 }
@@ -33,19 +36,20 @@ export async function scan(work: GitWork | FileWork, { key, onProgress }: ScanOp
   const take = (report: WorkerReport): void => {
     if (report.kind === 'found') for (const sighting of report.sightings) found.add(sighting)
     else if (report.kind === 'skipped') skipped.push(report.skipped)
+    else if (report.kind === 'secret') onSecret?.(report.fingerprint, new Secret(report.secret))
     else {
       total.items += report.items
       total.bytes += report.bytes
       onProgress?.(total.items, total.bytes)
     }
   }
-  await Promise.all(Array.from({ length: workers }, () => runWorker(work, key, take)))
+  await Promise.all(Array.from({ length: workers }, () => runWorker({ key, work, tellsSecrets: onSecret !== undefined }, take)))
   const findings = work.kind === 'git' ? await attribute(work.repository, found.findings()) : found.findings()
   return { findings: findings.toSorted(byWorth), skipped, ...total }
 }
 
-function runWorker(work: GitWork | FileWork, key: Uint8Array, take: (report: WorkerReport) => void): Promise<void> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { key, work } })
+function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void): Promise<void> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup })
   worker.on('message', take)
   return new Promise((done, failed) => {
     worker.once('error', failed)

@@ -9,7 +9,7 @@ import { scanFiles } from './scan-files.ts'
 import { scanObjects } from './scan-objects.ts'
 
 /** One worker of a scan: it sees secrets, and tells their fingerprints. */
-const { key, work } = workerData as WorkerSetup
+const { key, work, tellsSecrets } = workerData as WorkerSetup
 const rules = Object.values(RULES).flat()
 const detect = createDetector(rules)
 const open = createOpener(detect, reachOf(rules))
@@ -46,7 +46,18 @@ function tell(now: number): void {
   progress = { items: 0, bytes: 0, at: now }
 }
 
+/** Fingerprints whose secrets were told. */
+const told = new Set<string>()
+
+function tellSecret(secret: string): void {
+  const name = fingerprint(secret)
+  if (told.has(name)) return
+  told.add(name)
+  say({ kind: 'secret', fingerprint: name, secret })
+}
+
 function found(located: readonly Located[], where: Where): void {
+  if (tellsSecrets) for (const { secret } of located) tellSecret(secret)
   if (located.length > 0) say({ kind: 'found', sightings: located.map((one) => sight(one, where)) })
 }
 

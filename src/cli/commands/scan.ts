@@ -13,14 +13,17 @@ import { type Report, scan } from '../../scanner/scan.ts'
 import { listFiles } from '../../scanner/sources/files.ts'
 import { isRepository, listObjects } from '../../scanner/sources/git.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
+import type { Secret } from '../../secret.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
+import { verifyFindings } from '../verify-findings.ts'
 
 const CONFIDENCES: readonly Confidence[] = ['low', 'medium', 'high']
 
 interface ScanOptions {
   readonly files?: true
   readonly failOn: Confidence
+  readonly verify?: true
   readonly format?: string
   readonly output?: string
 }
@@ -32,6 +35,10 @@ export const register: Register = (program, context) => {
     .description('find secrets that leaked into files and into the whole history of a git repository; offline, no server needed')
     .argument('[path]', 'a repository, a directory or a file', '.')
     .option('--files', 'of a repository, look at its files as they are now rather than at its history')
+    .option(
+      '--verify',
+      'ask the providers which secrets still work, by reads that change nothing; sends each secret to its own provider',
+    )
     .addOption(
       new Option('--fail-on <confidence>', 'end with 1 only for findings that are at least this sure')
         .choices(CONFIDENCES)
@@ -47,6 +54,8 @@ export const register: Register = (program, context) => {
       'after',
       `
 A finding never holds the secret: it has a fingerprint, which is the same wherever this installation finds the same secret.
+With --verify each is said to be live, dead or unknown: live only where the provider refused a made-up value of the same shape. Without it
+nothing is sent anywhere.
 A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 
@@ -76,8 +85,11 @@ async function scanAndReport(
   const format = formatOf(options, context.output.json)
   const { work, skipped } = await workOf(path, options)
   const key = await openScannerKey(context.home)
-  const found = await scan(work, { key, onProgress: progressOf(work) })
-  const report = { ...found, skipped: [...skipped, ...found.skipped] }
+  const secrets = new Map<string, Secret>()
+  const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
+  const found = await scan(work, { key, onProgress: progressOf(work), ...(options.verify && { onSecret }) })
+  const findings = options.verify ? await verifyFindings(found.findings, secrets) : found.findings
+  const report = { ...found, findings, skipped: [...skipped, ...found.skipped] }
   const repository = work.kind === 'git' ? { repository: await provenanceOf(work.repository) } : {}
   await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
   const least = CONFIDENCES.indexOf(options.failOn)

@@ -14,12 +14,13 @@ export const text: ReportFormat = ({ findings, skipped, items, bytes }) => {
   return [...(found === '' ? [] : [found, '']), sum, ...skippedLines(skipped)].join('\n')
 }
 
-function findingText({ provider, title, confidence, preview, fingerprint, rule, facts, places }: Finding): string {
+function findingText({ provider, title, confidence, preview, fingerprint, rule, facts, places, verdict }: Finding): string {
   const said = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
   const more = places.length > SHOWN_PLACES ? [`  … and ${places.length - SHOWN_PLACES} more places (--json has them all)`] : []
   return [
     `${provider} ${title} (${confidence}): ${preview}`,
     `  ${[`rule ${rule}`, `fingerprint ${fingerprint}`, ...said].join(', ')}`,
+    ...(verdict === undefined ? [] : [`  ${verdict.is}: ${verdict.why}`]),
     ...places.slice(0, SHOWN_PLACES).map((place) => `  ${placeText(place)}`),
     ...more,
   ]

@@ -1,0 +1,25 @@
+import { createDial } from '../gateway/dial.ts'
+import { createIo } from '../gateway/io.ts'
+import type { Finding } from '../scanner/finding.ts'
+import { type Send, verify } from '../scanner/verify/verify.ts'
+import type { Secret } from '../secret.ts'
+
+const CONNECT_MS = 10_000
+
+/** The findings with what their providers say, asked over the product's one way out; the live ones first. */
+export async function verifyFindings(
+  findings: readonly Finding[],
+  secrets: ReadonlyMap<string, Secret>,
+): Promise<readonly Finding[]> {
+  const dial = createDial({ connectTimeoutMs: CONNECT_MS })
+  const send: Send = ({ method, url, headers }) => {
+    const place = { scheme: 'https', host: new URL(url).hostname, port: 443 } as const
+    return createIo(dial, [place], { privateNetworks: [] }, Date.now).exchange({ method, url, headers })
+  }
+  const verdicts = await verify(findings, { send, secret: (fingerprint) => secrets.get(fingerprint) })
+  const said = findings.map((finding) => {
+    const verdict = verdicts.get(finding.fingerprint)
+    return verdict === undefined ? finding : { ...finding, verdict }
+  })
+  return said.toSorted((one, other) => Number(other.verdict?.is === 'live') - Number(one.verdict?.is === 'live'))
+}
