@@ -3,7 +3,7 @@ import { sourceOf } from '../look.ts'
 import { beside, token } from '../pattern.ts'
 import { known } from '../rows.ts'
 import { rulesOf } from '../rule.ts'
-import { base32, base64, hex, uuid } from '../sample.ts'
+import { base32, base64, hex } from '../sample.ts'
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const ACCOUNTS = 1_000_000_000_000n
@@ -121,11 +121,4 @@ export const aws = rulesOf('AWS', 'https://docs.aws.amazon.com/IAM/latest/UserGu
       misses: [shortTerm(`example.org/?Action=${hex(90)}`), `bedrock-api-key-${base64(200)}`, 'bedrock-api-key-name'],
     }),
   },
-  known('aws-mws-auth-token', 'Marketplace Web Service auth token', 'amzn.mws.<uuid>', {
-    samples: () => ({
-      hits: [`amzn.mws.${uuid()}`],
-      misses: [`amzn.mws.${uuid().slice(1)}`, `amzn.mvs.${uuid()}`, `amzn.mws.${uuid()}0`],
-    }),
-  }),
-  known('aws-login-client-secret', 'client secret of Login with Amazon', 'amzn1.oa2-cs.v1.<hex 64>'),
 ])

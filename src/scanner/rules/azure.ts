@@ -39,13 +39,16 @@ function signed(id: string, title: string, signs: Readonly<Record<string, string
   }
 }
 
-/** What follows a name in a connection string. */
+const SIGNS = [...Object.keys(SIGNS_OF_64_BYTES), ...Object.keys(SIGNS_OF_32_BYTES)]
+
+/** What follows a name in a connection string, where it does not say itself what it is. */
 const inString = (id: string, title: string, lead: string, look: string) => ({
   id,
   title,
   keywords: [`${lead.toLowerCase()}=`],
   pattern: following(`(?i:${lead})=`, sourceOf(look)),
   confidence: 'high' as const,
+  check: (secret: string) => !isStandIn(secret) && !SIGNS.includes(secret.replace(/=+$/, '').slice(-10, -6)),
   samples: () => ({
     hits: examplesOf(look).map((one) => [`Name=a;${lead}=${one};Id=1`, one] as const),
     misses: [

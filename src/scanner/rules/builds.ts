@@ -9,7 +9,6 @@ const jetbrains = (mark: string): string => `perm${mark}${base64(8)}.${base64(12
 export const builds = [
   ...rulesOf('Bitbucket', 'https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/', [
     known('bitbucket-app-password', 'app password', 'ATBB<alnum 32>'),
-    known('bitbucket-access', 'access token of a repository, project or workspace', 'ATCTT3xFfG<url 100-250>=<HEX 8>'),
   ]),
   ...rulesOf('Gitea and Forgejo', 'https://docs.gitea.com/development/api-usage', [
     named('gitea-access', 'access token', ['gitea', 'forgejo', 'codeberg'], '<hex 40>'),
@@ -68,10 +67,6 @@ export const builds = [
   ...rulesOf('Coveralls', 'https://docs.coveralls.io/', [
     named('coveralls-repo', 'repository token', ['coveralls'], '<alnum 32>'),
   ]),
-  ...rulesOf('Codacy', 'https://docs.codacy.com/codacy-api/api-tokens/', [
-    named('codacy-project', 'project API token', ['codacy'], '<hex 32>'),
-    named('codacy-account', 'account API token', ['codacy'], '<alnum 20>'),
-  ]),
   ...rulesOf('Code Climate', 'https://docs.codeclimate.com/', [
     named('codeclimate-reporter', 'test reporter id', ['codeclimate', 'cc_test_reporter'], '<hex 64>'),
   ]),
@@ -83,21 +78,5 @@ export const builds = [
   ...rulesOf('Semaphore', 'https://docs.semaphore.io/', [named('semaphore-api', 'API token', ['semaphore'], '<alnum 20>')]),
   ...rulesOf('Expo', 'https://docs.expo.dev/accounts/programmatic-access/', [
     named('expo-access', 'access token', ['expo_', 'expo-', 'eas_'], '<url 40>'),
-  ]),
-  ...rulesOf('Chromatic', 'https://www.chromatic.com/docs/', [known('chromatic-project', 'project token', 'chpt_<hex 15>')]),
-  ...rulesOf('BrowserStack', 'https://www.browserstack.com/docs/', [
-    named('browserstack-access', 'access key', ['browserstack'], '<alnum 20>'),
-  ]),
-  ...rulesOf('Sauce Labs', 'https://docs.saucelabs.com/', [
-    named('saucelabs-access', 'access key', ['sauce_', 'saucelabs', 'sauce-'], '<uuid>'),
-  ]),
-  ...rulesOf('LambdaTest', 'https://www.lambdatest.com/support/docs/', [
-    named('lambdatest-access', 'access key', ['lambdatest', 'lt_access'], '<alnum 50>'),
-  ]),
-  ...rulesOf('Percy', 'https://www.browserstack.com/docs/percy', [
-    named('percy-project', 'project token', ['percy'], 'web_<hex 64>'),
-  ]),
-  ...rulesOf('Cypress', 'https://docs.cypress.io/cloud/account-management/projects', [
-    named('cypress-record', 'record key', ['cypress'], '<uuid>'),
   ]),
 ]
