@@ -30,12 +30,16 @@ import type { Secret } from './secret.ts'
 import { admit, type BudgetBounds, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
 import { PRESETS, presetVariables } from './targets/presets.ts'
 import type { Tasks } from './tasks/tasks.ts'
+import { createUndoTask, type UndoVerbs } from './undo-task.ts'
 
 /** Everything the API's handlers reach: the rooms, and what main.ts joined from them. */
 export interface Parts extends Rooms {
   readonly authorize: (asked: Asked) => Promise<Refusal | undefined>
   readonly killswitch: Killswitch
   readonly webhooks: ApprovalWebhooks
+  /** gateway/: a request as if it had arrived from its caller. */
+  readonly askGateway: UndoVerbs['ask']
+  readonly connectorOf: UndoVerbs['connectorOf']
   readonly user: LocalUser
   readonly budgetBounds: BudgetBounds
   /** Filled in when the listeners have their ports. */
@@ -52,7 +56,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     authorize: parts.authorize,
     recordAttempt: parts.recorder.recordAttempt,
     idempotency: parts.idempotency,
-    tasks: taskVerbs(parts),
+    tasks: { ...taskVerbs(parts), undo: joinUndo() },
     targets: {
       add: targets.add,
       list: targets.list,
@@ -157,6 +161,19 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     metrics: parts.metrics.text,
   }
 
+  function joinUndo(): ApiVerbs['tasks']['undo'] {
+    return createUndoTask({
+      search: (filter) => understood(search.search(filter)),
+      match: targets.match,
+      connectorOf: parts.connectorOf,
+      recordAct: (act) => understood(parts.recorder.recordAct(act)),
+      task: tasks.get,
+      start: async (wish, caller) => (await taskVerbs(parts).start(wish, caller)).task,
+      end: (id, reason) => tasks.end(id, 'ended', reason),
+      ask: parts.askGateway,
+    })
+  }
+
   /** The target is another from then on, so that what is open to it is cut. */
   async function pin(id: string): Promise<readonly PinnedTool[]> {
     const target = targets.get(id)
@@ -198,7 +215,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     return { placeholderVariables: [...new Set([...placeholderVariables, ...presetVariables(target)])], plugPoints }
   }
 
-  function taskVerbs({ inside, revocations, tokens, user, addresses, budgetBounds }: Parts): ApiVerbs['tasks'] {
+  function taskVerbs({ inside, revocations, tokens, user, addresses, budgetBounds }: Parts): Omit<ApiVerbs['tasks'], 'undo'> {
     const hearEnd = createEndListeners(tasks)
     return {
       async start(wish, caller) {

@@ -18,6 +18,7 @@ import { describeHandOut } from './credentials/hand-out.ts'
 import type { Cause } from './credentials/lease-record.ts'
 import { manyMcp } from './credentials/protocols/many-mcp.ts'
 import { serveTaskTools } from './credentials/task-server.ts'
+import { spellUndo } from './credentials/undo.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
 import type { Passage } from './glass/glass.ts'
@@ -31,6 +32,7 @@ import { digestOf } from './policy/digest.ts'
 import type { History } from './policy/request.ts'
 import { reconsider } from './reconsider.ts'
 import { type Opening, openRooms, type Rooms, sharedNames } from './rooms.ts'
+import { spellPlace, UNDOABLE } from './undo-plan.ts'
 
 /** A running Stint. */
 export interface Server {
@@ -139,7 +141,19 @@ async function listen(rooms: Rooms, opening: Opening): Promise<{ api: string; ga
   const user = { name, workload: `spiffe://${config.trustDomain}/local/${name}` }
   const budgetBounds = { usual: config.taskBudget, most: config.maxTaskBudget }
   const webhooks = joinWebhooks(rooms, opening)
-  const more = { authorize, killswitch, webhooks, user, budgetBounds, addresses, startedAt: now(), version: VERSION }
+  const askGateway: Gateway['ask'] = (request) => gateway.ask(request)
+  const more = {
+    askGateway,
+    connectorOf,
+    authorize,
+    killswitch,
+    webhooks,
+    user,
+    budgetBounds,
+    addresses,
+    startedAt: now(),
+    version: VERSION,
+  }
   const verbs = apiVerbs({ ...rooms, ...more })
   const gateway = joinGateway(rooms, { config, log, report }, joinRequest(rooms, log), verbs)
   onClose(() => gateway.close(config.drainSeconds))
@@ -315,6 +329,13 @@ function joinGateway(
         const task = liveTask(rooms, caller)
         if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
         return targets.list().filter(({ id, connector }) => connector === 'mcp' && task.scope.targets.includes(id))
+      },
+      noteUndo: ({ correlationId, caller, task, target }, place, undo) => {
+        const details = spellUndo(undo)
+        if (details === undefined) return // the plan says that there is no way back
+        const act = { action: UNDOABLE, correlationId, caller, task: task?.id, owner: task?.owner, target: target?.id }
+        const facts = { ...act, details: { ...details, place: spellPlace(place) } }
+        rooms.recorder.recordAct(facts).catch(report)
       },
       noteHeldBack: (correlationId, what) => log.warn({ correlationId }, `held back from an answer: ${what}`),
       async attach(proof) {

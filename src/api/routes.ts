@@ -54,6 +54,8 @@ export const ROUTES: readonly Row[] = [
   row('POST', '/v1/tasks/:id/budget', 'stint:Task::raise', 'write', OPERATOR, tasks.raise),
   row('POST', '/v1/tasks/:id/children', 'stint:Task::delegate', 'write', OWN_TASK, tasks.startChild),
   row('GET', '/v1/tasks/:id/approvals/:approval', 'stint:Task::approval', 'read', OWN_TASK, approvals.showOfTask),
+  row('GET', '/v1/tasks/:id/undo', 'stint:Task::plan', 'read', OPERATOR, tasks.planUndo),
+  row('POST', '/v1/tasks/:id/undo', 'stint:Task::undo', 'admin', OPERATOR, tasks.applyUndo),
   row('GET', '/v1/tasks/:id/presence', 'stint:Task::attend', 'read', OPERATOR, tasks.presence),
   row('POST', '/v1/tasks/:id/root', 'stint:Task::root', 'write', OPERATOR, tasks.registerRoot),
 

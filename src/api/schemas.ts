@@ -109,6 +109,30 @@ export const startTask = z
   .meta({ id: 'StartTask' })
 
 export const startChild = startTask.omit({ owner: true, supervised: true, proof: true }).meta({ id: 'StartChild' })
+const named = z.object({ id: z.string(), resource: z.string() })
+const doneThing = {
+  entry: z.number().int().describe('Where the log tells of it.'),
+  at: z.string(),
+  target: z.string(),
+  did: named.describe('What was done, as policies name it.'),
+}
+export const undoPlan = z
+  .object({
+    taskId: z.string(),
+    digest: z.string().describe('Names the steps: what `apply` is told to do.'),
+    steps: z.array(z.object({ ...doneThing, undoes: named, isUndone: z.boolean() })).readonly(),
+    others: z.array(z.object({ ...doneThing, why: z.string() })).readonly(),
+  })
+  .meta({ id: 'UndoPlan' })
+export const undoing = z
+  .object({
+    taskId: z.string(),
+    undoTaskId: z.string().exactOptional().describe('The task that it was done in; absent where nothing was left to do.'),
+    done: z.array(z.number().int()).readonly().describe('Entries of the steps that were undone now, in this order.'),
+    stopped: z.object({ entry: z.number().int(), why: z.string() }).exactOptional().describe('Nothing after it was tried.'),
+    left: z.number().int().describe('Steps that are still to do.'),
+  })
+  .meta({ id: 'Undoing' })
 export const shownTask = task
   .extend({
     ancestors: z.array(z.string()).readonly().describe('The tasks above it, nearest first.'),

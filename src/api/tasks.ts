@@ -17,6 +17,8 @@ import {
   taskFilter,
   taskRoot,
   taskToken,
+  undoing,
+  undoPlan,
 } from './schemas.ts'
 import type { ApiVerbs } from './verbs.ts'
 
@@ -87,6 +89,21 @@ export const raise = endpoint({
   body: raiseBudget,
   response: shownTask,
   handle: (verbs, { params, body }) => verbs.tasks.raise(params.id, body.raise),
+})
+
+export const planUndo = endpoint({
+  summary: 'What the task changed: what can be undone, by what, and what cannot and why.',
+  params: byName,
+  response: undoPlan,
+  handle: (verbs, { params }) => verbs.tasks.undo.plan(params.id),
+})
+
+export const applyUndo = endpoint({
+  summary: 'Undoes what the task did as its plan says, newest first, in a task of its own, up to the first step that is refused.',
+  params: byName,
+  body: z.strictObject({ plan: z.string().regex(/^[0-9a-f]{64}$/, 'takes the `digest` of a plan') }).meta({ id: 'ApplyUndo' }),
+  response: undoing,
+  handle: (verbs, { params, body }, asking) => verbs.tasks.undo.apply(params.id, body.plan, callerOf(asking)),
 })
 
 export const renew = endpoint({

@@ -62,6 +62,39 @@ export interface RotationListing extends Omit<RotationRecord, 'target' | 'recipe
   readonly targetId: string
 }
 
+/** Something that a task did; the first that the log says of it is `entry`. */
+interface DoneThing {
+  readonly entry: number
+  /** RFC 3339. */
+  readonly at: string
+  readonly target: string
+  readonly did: Named
+}
+/** An action as policies name it. */
+interface Named {
+  readonly id: string
+  readonly resource: string
+}
+
+/** What a task changed, newest first: what can be undone, and what cannot and why. `digest` names the steps. */
+export interface UndoPlan {
+  readonly taskId: string
+  readonly digest: string
+  readonly steps: readonly (DoneThing & { readonly undoes: Named; readonly isUndone: boolean })[]
+  readonly others: readonly (DoneThing & { readonly why: string })[]
+}
+
+/** What became of undoing. The entries of steps; nothing was tried after the one that it stopped at. */
+export interface Undoing {
+  readonly taskId: string
+  /** The task that it was done in; absent where there was nothing left to do. */
+  readonly undoTaskId?: string
+  readonly done: readonly number[]
+  readonly stopped?: { readonly entry: number; readonly why: string }
+  /** Steps that are still to do. */
+  readonly left: number
+}
+
 /** How an API request proves its caller; identity/verify.ts checks it. Attacker-controlled but for `pid`. */
 export type Proof =
   | { readonly kind: 'operator'; readonly pid: number | undefined }
@@ -260,6 +293,12 @@ export interface ApiVerbs {
     /** The runner is present until the answer is called; `onEnd` runs once if the task ends meanwhile. Throws `task_not_live`. */
     attend(id: string, onEnd: (task: Task) => void): () => void
     registerRoot(id: string, root: TaskRoot): Promise<unknown>
+    readonly undo: {
+      /** What it changed, and what can be undone. Throws `not_found`, `invalid_argument` for a task that changed too much. */
+      plan(id: string): Promise<UndoPlan>
+      /** Does the plan that has this digest. Throws `conflict` for any other. */
+      apply(id: string, digest: string, caller: Caller): Promise<Undoing>
+    }
   }
   readonly targets: {
     add(target: Target): Promise<Target>

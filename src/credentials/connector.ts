@@ -77,6 +77,14 @@ export interface AnswerStart {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
+/**
+ * How something done to a target is undone: a ref moved back by a push that the server takes only while it is where the task put it, or a
+ * request to the place that did it. `from` and `to` are object ids, all zeros for none; a path has no query.
+ */
+export type Undo =
+  | { readonly is: 'ref'; readonly path: string; readonly ref: string; readonly from: string; readonly to: string }
+  | { readonly is: 'call'; readonly method: 'PATCH' | 'DELETE'; readonly path: string; readonly body?: string }
+
 /** What reading an answer may ask of the rest of the product. */
 export interface AnswerVerbs {
   /** What policy would say to another action of the same task, unrecorded: it decides what is shown, and allows nothing. */
@@ -142,6 +150,11 @@ export interface Connector {
   speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
   /** Reads an answer before the caller does; undefined where its bytes pass as they are. Throws `upstream_failed` for one of no clear type. */
   readAnswer?(start: AnswerStart, target: Target, verbs: AnswerVerbs): AnswerReader | undefined
+  /**
+   * How an allowed act is undone, as its answer says: told by `note`, once for each thing that it did, before the answer's end is passed
+   * on. Nothing is told of what the answer does not clearly say was done. The operation has the bytes of its body that `describe` saw.
+   */
+  undoOf?(start: AnswerStart, action: Action, note: (undo: Undo) => void): AnswerReader | undefined
   /** What the operator is to take before it is used: the tools of an MCP server, as it defines them now. Throws what asking it throws. */
   readPins?(asked: { readonly target: Target; readonly standing: Secret | undefined }, io: Io): Promise<readonly ToolPin[]>
   /** The header field, in lower case, that names a session of its server. Only the task that was given a session may name it. */

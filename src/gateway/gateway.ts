@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { StintError } from '../errors.ts'
 import type { Arrival } from './arrival.ts'
+import { askInner, type InnerAnswer } from './ask-inner.ts'
 import { createAttach, isAttach } from './attach.ts'
 import type { Ca } from './ca.ts'
 import { type ConnectVerbs, createConnect } from './connect.ts'
@@ -11,6 +12,7 @@ import { type Connection, type Connections, createConnections } from './connecti
 import type { Dial } from './dial.ts'
 import { createForward } from './forward.ts'
 import { createHandle, type HttpVerbs } from './http.ts'
+import type { InnerRequest } from './inner-arrival.ts'
 import { createMysql } from './mysql.ts'
 import { createPools } from './pools.ts'
 import { createPostgres, type PostgresVerbs } from './postgres.ts'
@@ -52,6 +54,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Throws `already_running` when the address is taken. */
   listen(): Promise<{ port: number }>
+  /** Makes a request for a caller as if it had arrived from them: decided, recorded, sent. Never rejects. */
+  ask(request: InnerRequest): Promise<InnerAnswer>
   /** Takes nothing new, lets what is open end for so long, then breaks it off. */
   close(drainSeconds: number): Promise<void>
 }
@@ -98,6 +102,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
 
   return {
     listen: () => listen(server, options),
+    ask: (request) => askInner(handle, request),
     async close(drainSeconds) {
       stopping = true
       const deadline = Date.now() + drainSeconds * 1000

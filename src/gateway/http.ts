@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Attempt, Refusal, Served } from '../broker.ts'
-import type { Connector, SpokenRefusal } from '../credentials/connector.ts'
+import type { Connector, SpokenRefusal, Undo } from '../credentials/connector.ts'
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
-import type { Action, Decided, Effect, Operation, Scheme, Target, Task } from '../model.ts'
+import type { Action, Decided, Effect, HostRule, Operation, Scheme, Target, Task } from '../model.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import { createBoundSessions } from './bound-sessions.ts'
 import type { TakesSlash } from './canonical.ts'
@@ -28,6 +28,8 @@ export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs {
   foresee(decided: Decided, action: Action): Effect
   /** The operator's log: what an answer held that its caller is not given. */
   noteHeldBack(correlationId: string, what: string): void
+  /** The log: how what was done is undone, at the place that it was done at. */
+  noteUndo(decided: Decided, place: HostRule, undo: Undo): void
 }
 
 /** Handles one request to its end. Never rejects. */
@@ -153,11 +155,14 @@ export function createHandle(
     return { target, action }
   }
 
-  /** For a target whose connector reads answers, or whose sessions are a task's own. */
+  /** For a target whose connector reads answers or knows how to undo, or whose sessions are a task's own. */
   function readerFor(asked: Operation, decided: Decided): Order['readAnswer'] {
-    const { target, task, correlationId } = decided
-    const { readAnswer, sessionField } = target === undefined ? {} : verbs.connectorOf(target)
-    if (target === undefined || task === undefined || (readAnswer === undefined && sessionField === undefined)) return undefined
+    const { target, task, action, correlationId } = decided
+    if (target === undefined || task === undefined) return undefined
+    const { readAnswer, sessionField, undoOf } = verbs.connectorOf(target)
+    if (undoOf !== undefined && action.access !== 'read')
+      return (start) => undoOf({ ...start, asked }, action, (undo) => verbs.noteUndo(decided, asked, undo))
+    if (readAnswer === undefined && sessionField === undefined) return undefined
     const noteHeldBack = (what: string): void => verbs.noteHeldBack(correlationId, what)
     return (start) => {
       if (sessionField !== undefined && start.status < 300) sessions.bind(start.headers[sessionField], { target, task })

@@ -14,6 +14,8 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
     body: { purpose: 'read', targets: ['orders'], actions: ['*'], keyThumbprint: THUMBPRINT },
   },
   'POST /v1/tasks/:id/budget': { path: '/v1/tasks/task_1/budget', body: { raise: { writes: 10 } } },
+  'GET /v1/tasks/:id/undo': { path: '/v1/tasks/task_1/undo' },
+  'POST /v1/tasks/:id/undo': { path: '/v1/tasks/task_1/undo', body: { plan: '0'.repeat(64) } },
   'GET /v1/tasks/:id': { path: '/v1/tasks/task_1' },
   'POST /v1/tasks/:id/end': { path: '/v1/tasks/task_1/end', body: { reason: 'done' } },
   'POST /v1/tasks/:id/token': { path: '/v1/tasks/task_1/token' },

@@ -200,6 +200,10 @@ export function createFake(idempotency: IdempotencyVerbs = memoryIdempotency()):
         return () => void fake.attending.delete(id)
       },
       registerRoot: async () => did('tasks.registerRoot', undefined),
+      undo: {
+        plan: async (taskId) => ({ taskId, digest: '0'.repeat(64), steps: [], others: [] }),
+        apply: async (taskId) => did('tasks.undo', { taskId, done: [], left: 0 }),
+      },
     },
     targets: {
       async add(target) {

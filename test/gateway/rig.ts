@@ -201,6 +201,7 @@ export async function startRig(options: RigOptions) {
       ...{ manyServers: manyMcp, issuer: 'https://stint.example.com' },
       serveTaskTools: async () => ({ status: 404 }),
       serversOf: () => options.targets,
+      noteUndo: () => undefined,
       noteHeldBack: (_, detail) => void events.push({ kind: 'report', detail }),
       report: (thrown) => void events.push({ kind: 'report', detail: String(thrown) }),
       describeHandOut:

@@ -10,6 +10,7 @@ import { addList } from '../list.ts'
 import { facts, fromNow, table } from '../table.ts'
 import { openTaskKey } from '../task-key.ts'
 import { drawTimeline } from '../timeline.ts'
+import { registerUndo } from '../undo.ts'
 
 interface StartOptions {
   readonly task: string
@@ -24,13 +25,14 @@ interface StartOptions {
   readonly parent?: string
 }
 
-/** `stint task list | show | start | end`. */
+/** `stint task list | show | start | budget | undo | end`. */
 export const register: Register = (program, context) => {
   const task = program.command('task').description('tasks: who does what for whom, until when')
   registerList(task, context)
   registerShow(task, context)
   registerStart(task, context)
   registerBudget(task, context)
+  registerUndo(task, context)
   task
     .command('end <task>')
     .description('end a task; everything under it stops at once')

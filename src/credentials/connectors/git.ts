@@ -7,6 +7,7 @@ import { readPush } from '../protocols/git.ts'
 import { describeLfs, lfsPrefix, speakLfsRefusal } from '../protocols/git-lfs.ts'
 import { reportRefusal } from '../protocols/git-report.ts'
 import { injectionsOf, obtainPlaced } from '../protocols/placement.ts'
+import { undoOfPush } from '../protocols/undo-push.ts'
 
 /** Bytes of a push that are read to decide: about 500 refs. */
 const PUSH_PREFIX = 65_536
@@ -67,14 +68,15 @@ async function obtainForGit({ target, standing }: ObtainInput, username: string)
 
 /**
  * What a host with git and REST is: one credential in two shapes, as git takes it and where the placement says, each with a lease of
- * its own, and refusals that git shows.
+ * its own, refusals that git shows, and pushes that can be undone.
  */
-export function gitBesideRest(username: string): Pick<Required<Connector>, 'obtain' | 'variant' | 'speakRefusal'> {
+export function gitBesideRest(username: string): Pick<Required<Connector>, 'obtain' | 'variant' | 'speakRefusal' | 'undoOf'> {
   const isGit = ({ id }: Action): boolean => id.startsWith('git:')
   return {
     obtain: (input) => (isGit(input.action) ? obtainForGit(input, username) : obtainPlaced(input)),
     variant: (action) => (isGit(action) ? 'git' : 'rest'),
     speakRefusal: speakGitRefusal,
+    undoOf: undoOfPush,
   }
 }
 
@@ -140,6 +142,7 @@ export const git: Connector = {
     return action
   },
   speakRefusal: speakGitRefusal,
+  undoOf: undoOfPush,
   obtain: (input) => obtainForGit(input, 'x-token-auth'),
   example: {
     target,

@@ -5,9 +5,11 @@ import { bodyType, isCoded } from '../protocols/body-type.ts'
 import { formPrefix, refuseDisguise, refuseOverrideInForm } from '../protocols/disguise.ts'
 import { readSaid, SAID_PREFIX } from '../protocols/github-body.ts'
 import { FILES, MUTATIONS, REST, type Said } from '../protocols/github-endpoints.ts'
+import { inverseOf } from '../protocols/github-inverses.ts'
 import { readGraphql } from '../protocols/graphql.ts'
 import { createPathTable, type PathMatch } from '../protocols/path-table.ts'
 import { decodeSegment } from '../protocols/slash.ts'
+import { undoOfPush } from '../protocols/undo-push.ts'
 import { caselessName, describeGit, git, gitBesideRest, gitBodyPrefix } from './git.ts'
 
 const GRAPHQL_PREFIX = 65_536
@@ -125,6 +127,11 @@ export const github: Connector = {
   bodyPrefix,
   describe,
   ...gitBesideRest('x-access-token'),
+  undoOf(start, action, note) {
+    const inverse = inverseOf(start, action)
+    if (inverse !== undefined) note(inverse)
+    return undoOfPush(start, action, note)
+  },
   example: {
     target: {
       ...git.example.target,

@@ -2,12 +2,21 @@ import { StintError } from '../../errors.ts'
 
 /** What a push asks for, as its command list says it. Whether an update is a fast-forward cannot be known from it. */
 export interface Push {
+  readonly commands: readonly PushCommand[]
   readonly creates: readonly string[]
   readonly updates: readonly string[]
   readonly deletes: readonly string[]
   readonly options: readonly string[]
   /** What its client understands, such as `report-status` and `side-band-64k`. */
   readonly capabilities: ReadonlySet<string>
+}
+
+/** One ref of a push. `from` and `to` are object ids in lower-case hex, all zeros for none. */
+export interface PushCommand {
+  readonly kind: 'create' | 'update' | 'delete'
+  readonly ref: string
+  readonly from: string
+  readonly to: string
 }
 
 const COMMAND = /^(?<from>[0-9a-f]{40}|[0-9a-f]{64}) (?<to>[0-9a-f]{40}|[0-9a-f]{64}) (?<ref>.+)$/s
@@ -27,15 +36,16 @@ export function readPush(body: Uint8Array, isCut: boolean): Push {
   const seen = commands.map(({ ref }) => ref)
   if (new Set(seen).size !== seen.length) throw malformed('a ref is named twice')
   const options = capabilities.has('push-options') ? [...untilFlush(packets)].map(text) : []
-  const refsOf = (kind: Kind): string[] => commands.filter((one) => one.kind === kind).map(({ ref }) => ref)
-  return { creates: refsOf('create'), updates: refsOf('update'), deletes: refsOf('delete'), options, capabilities }
+  const refsOf = (kind: PushCommand['kind']): string[] => commands.filter((one) => one.kind === kind).map(({ ref }) => ref)
+  const [creates, updates, deletes] = [refsOf('create'), refsOf('update'), refsOf('delete')]
+  return { commands, creates, updates, deletes, options, capabilities }
 }
 
-type Kind = 'create' | 'update' | 'delete'
-type Packet = Uint8Array | 'flush'
+/** A packet's content. */
+export type Packet = Uint8Array | 'flush'
 
-function readCommands(packets: Iterator<Packet>): { commands: { kind: Kind; ref: string }[]; capabilities: Set<string> } {
-  const commands: { kind: Kind; ref: string }[] = []
+function readCommands(packets: Iterator<Packet>): { commands: PushCommand[]; capabilities: Set<string> } {
+  const commands: PushCommand[] = []
   const capabilities = new Set<string>()
   for (const packet of untilFlush(packets)) {
     const [line = '', after = ''] = splitOnce(text(packet), '\0')
@@ -47,12 +57,12 @@ function readCommands(packets: Iterator<Packet>): { commands: { kind: Kind; ref:
   return { commands, capabilities }
 }
 
-function readCommand(line: string): { kind: Kind; ref: string } {
+function readCommand(line: string): PushCommand {
   const { from = '', to = '', ref = '' } = COMMAND.exec(line)?.groups ?? {}
   if (from.length === 0 || from.length !== to.length) throw malformed('a line is not a command')
   if (!isRefName(ref)) throw malformed('a ref has no valid name')
   if (ZERO.test(from) && ZERO.test(to)) throw malformed('a command changes nothing')
-  return { kind: ZERO.test(from) ? 'create' : ZERO.test(to) ? 'delete' : 'update', ref }
+  return { kind: ZERO.test(from) ? 'create' : ZERO.test(to) ? 'delete' : 'update', ref, from, to }
 }
 
 /** True for the whole name of a ref, as git check-ref-format takes it. */
@@ -69,7 +79,7 @@ function* untilFlush(packets: Iterator<Packet>): Generator<Uint8Array> {
 }
 
 /** Packets one by one, as they are asked for: what follows the command list is a pack, not packets. */
-function* readPackets(body: Uint8Array, isCut: boolean): Generator<Packet> {
+export function* readPackets(body: Uint8Array, isCut: boolean): Generator<Packet> {
   for (let at = 0; ; ) {
     const length = at + 4 <= body.length ? readLength(body.subarray(at, at + 4)) : 4
     const end = at + Math.max(length, 4)

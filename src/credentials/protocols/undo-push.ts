@@ -1,0 +1,55 @@
+import { StintError } from '../../errors.ts'
+import type { Action } from '../../model.ts'
+import type { AnswerReader, AnswerStart, Connector } from '../connector.ts'
+import { type Push, readPush } from './git.ts'
+import { readReport } from './git-results.ts'
+
+/** Longest answer to a push that is looked into: a report of some hundred refs, and what hooks say. */
+const MAX_ANSWER = 262_144
+/** Refs of one push that can be moved back. More of them are a mirror's. */
+const MAX_REFS = 50
+
+type Note = Parameters<NonNullable<Connector['undoOf']>>[2]
+
+/**
+ * For a push, tells of each ref that the server says it moved where it was before. What the push alone says is not believed: its first
+ * ids are the workload's words until the server takes them, since it compares them with where the ref is.
+ */
+export function undoOfPush({ asked, status }: AnswerStart, { id }: Action, note: Note): AnswerReader | undefined {
+  if (status !== 200 || (id !== 'git:push' && id !== 'git:delete-ref')) return undefined
+  const push = tryRead(asked.body ?? new Uint8Array())
+  const takesReport = push?.capabilities.has('report-status') || push?.capabilities.has('report-status-v2')
+  if (push === undefined || !takesReport || push.commands.length > MAX_REFS) return undefined
+  const path = asked.path.slice(0, -'/git-receive-pack'.length)
+  return createTap((answer) => {
+    const { done } = readReport(answer, push.capabilities.has('side-band-64k'))
+    for (const { ref, from, to } of push.commands) if (done.has(ref)) note({ is: 'ref', path, ref, from, to })
+  })
+}
+
+/** Lets an answer pass as it is, and gives it whole to `hear` when it has ended, if it is not too long. */
+function createTap(hear: (answer: Buffer) => void): AnswerReader {
+  const chunks: Buffer[] = []
+  let size = 0
+  return {
+    push(chunk) {
+      size += chunk.length
+      if (size <= MAX_ANSWER) chunks.push(Buffer.from(chunk))
+      return chunk
+    },
+    end() {
+      if (size <= MAX_ANSWER) hear(Buffer.concat(chunks))
+      return Buffer.alloc(0)
+    },
+  }
+}
+
+/** The command list was read to decide; what could not be was refused then. */
+function tryRead(body: Uint8Array): Push | undefined {
+  try {
+    return readPush(body, true)
+  } catch (thrown) {
+    if (thrown instanceof StintError) return undefined
+    throw thrown
+  }
+}

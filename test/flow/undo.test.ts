@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Undoing, UndoPlan } from '../../src/api/verbs.ts'
+import type { FoundEntry } from '../../src/audit/search.ts'
+import type { Task } from '../../src/model.ts'
+import { startUpstream, type Upstream } from '../fakes/upstream.ts'
+import { declared, openWorld, succeed, type World } from '../fakes/world.ts'
+
+const COMMIT = 'git -c user.name=demo -c user.email=demo@example.com commit --quiet --allow-empty'
+const DELETES = `
+@id("lab-deletes")
+permit (principal is Workload, action == Action::"git:delete-ref", resource == Target::"lab");
+`
+const POLICY = `
+@id("no-closing")
+@reason("Issues are closed by their reporters.")
+forbid (principal, action == Action::"github:Issue::update", resource is Target);
+`
+
+let world: World
+let lab: Upstream
+let hub: Upstream
+const directory = mkdtempSync(join(tmpdir(), 'stint-undo-'))
+/** Issues of the hub by number. */
+const issues: { title: string; state: string }[] = []
+before(async () => {
+  world = await openWorld()
+  for (const name of ['lab', 'hub']) mkdirSync(join(directory, name))
+  lab = await startUpstream(join(directory, 'lab'), world.secret)
+  hub = await startUpstream(join(directory, 'hub'), world.secret, serveIssues)
+  const forbid = join(world.stint.home, 'policies', 'forbid.cedar')
+  const starter = readFileSync(forbid, 'utf8')
+  writeFileSync(
+    forbid,
+    starter.replace(/("destructive",\s+resource is Target\s*\))/, '$1 unless { action == Action::"git:delete-ref" }'),
+  )
+  writeFileSync(join(world.stint.home, 'policies', 'deletes.cedar'), DELETES)
+  await world.call('POST', '/v1/policy/reload')
+  const asDevelopment = ['--environment', 'development']
+  await succeed(world.stint.cli(['target', 'add', 'lab', '--connector', 'git', ...asDevelopment, ...declared(lab)]))
+  await succeed(world.stint.cli(['target', 'add', 'hub', '--connector', 'github', ...asDevelopment, ...declared(hub)]))
+})
+after(async () => {
+  await world.close()
+  await lab.close()
+  await hub.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** As GitHub Enterprise Server makes and closes issues; a title may say where the new one pretends to be. */
+function serveIssues(request: IncomingMessage, response: ServerResponse): void {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => {
+    const body = JSON.parse(Buffer.concat(chunks).toString() || '{}') as { title?: string; state?: string; at?: string }
+    const [, number] = /\/issues\/(\d+)$/.exec(request.url ?? '') ?? []
+    const issue = issues[Number(number)]
+    if (request.method === 'POST' && body.title !== undefined) {
+      issues.push({ title: body.title, state: 'open' })
+      const own = `https://localhost:${hub.port}/api/v3/repos/acme/app/issues/${issues.length - 1}`
+      response.writeHead(201, { location: body.at ?? own, 'content-type': 'application/json' }).end('{}')
+    } else if (request.method === 'PATCH' && issue !== undefined && body.state !== undefined) {
+      issue.state = body.state
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    } else response.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"Not Found"}')
+  })
+}
+
+/** Runs a shell script in a clone of the lab's repository under a task of its own; answers the task's id. */
+async function pushing(name: string, script: string): Promise<string> {
+  const url = `https://localhost:${lab.port}/git/demo.git`
+  await succeed(world.run('lab', ['sh', '-ec', `git clone --quiet ${url} ${name} && cd ${name} && ${script}`]))
+  return newestTask()
+}
+
+/** POSTs issues under one task; answers its id. */
+async function posting(...posted: readonly { readonly title: string; readonly at?: string }[]): Promise<string> {
+  const script = `for (const body of JSON.parse(process.argv[2])) {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(process.argv[1], { method: 'POST', headers, body: JSON.stringify(body) })
+    await answer.text()
+    if (answer.status !== 201) process.exit(1)
+  }`
+  const url = `https://localhost:${hub.port}/api/v3/repos/acme/app/issues`
+  const command = [process.execPath, '--input-type=module', '-e', script, url, JSON.stringify(posted)]
+  await succeed(world.run('hub', command))
+  return newestTask()
+}
+
+async function newestTask(): Promise<string> {
+  const { items } = await world.call<{ items: Task[] }>('GET', '/v1/tasks?limit=1')
+  return items[0]?.id ?? ''
+}
+
+const refs = (): Record<string, string> => {
+  const { stdout } = spawnSync('git', ['for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads'], {
+    ...{ cwd: join(directory, 'lab', 'git', 'demo.git'), encoding: 'utf8' },
+  })
+  return Object.fromEntries(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')),
+  )
+}
+
+async function plan(id: string): Promise<UndoPlan> {
+  const { stdout } = await succeed(world.stint.cli(['task', 'undo', id, '--plan', '--json']))
+  return JSON.parse(stdout)
+}
+
+/** The exit code, and what was said. */
+async function apply(id: string, digest: string): Promise<Undoing & { readonly code: number }> {
+  const { code, stdout, stderr } = await world.stint.cli(['task', 'undo', id, '--apply', '--plan', digest, '--json'])
+  return { ...JSON.parse(stdout || stderr), code }
+}
+
+async function entriesOf(task: string): Promise<readonly FoundEntry[]> {
+  return (await world.call<{ items: FoundEntry[] }>('GET', `/v1/audit/entries?limit=100&task=${task}`)).items
+}
+
+describe('what a task pushed', () => {
+  test('is moved back, newest first, by decided and recorded pushes of a task of its own', async () => {
+    const before = refs()
+    const script = `${COMMIT} -m two && git push -q origin HEAD:main HEAD:topic && ${COMMIT} -m three && git push -q origin HEAD:main`
+    const id = await pushing('back', script)
+    const pushed = refs()
+    assert.notEqual(pushed['refs/heads/main'], before['refs/heads/main'])
+    const planned = await plan(id)
+    assert.deepEqual(
+      planned.steps.map(({ target, undoes, isUndone }) => [target, undoes.id, undoes.resource, isUndone]),
+      [
+        ['lab', 'git:push', 'git/demo:refs/heads/main', false],
+        ['lab', 'git:delete-ref', 'git/demo:refs/heads/topic', false],
+        ['lab', 'git:push', 'git/demo:refs/heads/main', false],
+      ],
+    )
+    assert.deepEqual(planned.others, [])
+    assert.deepEqual(refs(), pushed, 'a plan changes nothing')
+
+    const { code, done, undoTaskId = '', left, stopped } = await apply(id, planned.digest)
+    assert.deepEqual([stopped, code, left, done], [undefined, 0, 0, planned.steps.map(({ entry }) => entry)])
+    assert.deepEqual(refs(), before)
+    const undone = await entriesOf(undoTaskId)
+    const decisions = undone.flatMap((one) => (one.kind === 'decision' ? [[one.effect, one.action, one.target]] : []))
+    assert.deepEqual(decisions, [
+      ['allow', 'git:push', 'lab'],
+      ['allow', 'git:delete-ref', 'lab'],
+      ['allow', 'git:push', 'lab'],
+    ])
+    assert.ok(
+      undone.some((one) => one.kind === 'outcome' && one.lease !== null),
+      'with a credential of that task',
+    )
+    assert.equal((await world.call<Task>('GET', `/v1/tasks/${undoTaskId}`)).state, 'ended')
+    const told = (await entriesOf(id)).filter((one) => one.kind === 'act' && one.action === 'stint:Task::undone')
+    assert.equal(told.length, 3)
+
+    const served = lab.served.length
+    const again = await apply(id, planned.digest)
+    assert.deepEqual([again.code, again.done, again.undoTaskId], [0, [], undefined])
+    assert.equal(lab.served.length, served, 'a second apply does nothing')
+    assert.ok((await plan(id)).steps.every(({ isUndone }) => isUndone))
+  })
+
+  test('is left where others have moved it since, and nothing after that is tried', async () => {
+    const id = await pushing('moved', `${COMMIT} -m two && git push -q origin HEAD:early && git push -q origin HEAD:late`)
+    await pushing('other', `git switch -q late && ${COMMIT} -m other && git push -q origin HEAD:late`)
+    const pushed = refs()
+    const { digest, steps } = await plan(id)
+    const { code, done, stopped, left } = await apply(id, digest)
+    assert.deepEqual([code, done, stopped?.entry, left], [1, [], steps[0]?.entry, 2])
+    assert.match(stopped?.why ?? '', /^the ref was not moved back: /)
+    assert.deepEqual(refs(), pushed)
+  })
+
+  test('is not believed where the server did not take it', async () => {
+    spawnSync('git', ['config', 'receive.denyNonFastForwards', 'true'], { cwd: join(directory, 'lab', 'git', 'demo.git') })
+    const push = `git push -q origin HEAD:kept && git reset -q --hard HEAD~1 && ${COMMIT} -m else`
+    const id = await pushing('kept', `${COMMIT} -m two && ${push} && ! git push -q --force origin HEAD:kept HEAD:fine`)
+    const { steps, others } = await plan(id)
+    assert.deepEqual(others, [])
+    assert.deepEqual(
+      steps.map(({ did, undoes }) => [did.resource, undoes.resource]),
+      [
+        ['git/demo:2 refs', 'git/demo:refs/heads/fine'],
+        ['git/demo:refs/heads/kept', 'git/demo:refs/heads/kept'],
+      ],
+    )
+  })
+})
+
+describe('what a task made on GitHub', () => {
+  test('is closed again', async () => {
+    const id = await posting({ title: 'one' }, { title: 'two' })
+    const { digest, steps } = await plan(id)
+    assert.deepEqual(
+      steps.map(({ did, undoes }) => [did.id, undoes.id, undoes.resource]),
+      [1, 0].map((number) => ['github:Issue::create', 'github:Issue::update', `repos/acme/app/issues/${number}`]),
+    )
+    assert.equal((await apply(id, digest)).code, 0)
+    assert.deepEqual(
+      issues.map(({ state }) => state),
+      ['closed', 'closed'],
+    )
+  })
+
+  test('is not looked for where an answer points elsewhere', async () => {
+    const place = `https://localhost:${hub.port}/api/v3/repos/acme`
+    const tricks = [
+      `https://evil.example/api/v3/repos/acme/app/issues/0`,
+      `https://localhost:1/api/v3/repos/acme/app/issues/0`,
+      `https://me@localhost:${hub.port}/api/v3/repos/acme/app/issues/0`,
+      `http://localhost:${hub.port}/api/v3/repos/acme/app/issues/0`,
+      `${place}/other/issues/0`,
+      `${place}/app/issues/..`,
+      `${place}/app/issues/0/../../../other`,
+      `${place}/app/issues/%2e%2e`,
+      `${place}/app/issues/a%2Fb`,
+      `${place}/app/issues/0?state=open`,
+      `${place}/app/issues/`,
+      '/api/v3/repos/acme/app/issues/0',
+    ]
+    const id = await posting(...tricks.map((at) => ({ title: 'trick', at })))
+    const { steps, others } = await plan(id)
+    assert.deepEqual(steps, [])
+    assert.deepEqual(
+      others.map(({ did, why }) => [did.id, why]),
+      tricks.map(() => ['github:Issue::create', 'no way back from github:Issue::create is known from what the target answered']),
+    )
+  })
+
+  test('stays where policy denies the step, which is recorded', async () => {
+    const id = await posting({ title: 'denied' }, { title: 'denied too' })
+    const { digest, steps } = await plan(id)
+    writeFileSync(join(world.stint.home, 'policies', 'closing.cedar'), POLICY)
+    await world.call('POST', '/v1/policy/reload')
+    const { code, done, stopped, left, undoTaskId = '' } = await apply(id, digest)
+    assert.deepEqual(
+      [code, done, stopped, left],
+      [1, [], { entry: steps[0]?.entry, why: 'Issues are closed by their reporters.' }, 2],
+    )
+    const decisions = (await entriesOf(undoTaskId)).filter((one) => one.kind === 'decision')
+    assert.deepEqual(
+      decisions.map((one) => [one.effect, one.policies]),
+      [['deny', ['no-closing']]],
+    )
+    assert.deepEqual(
+      issues.filter(({ title }) => title.startsWith('denied')).map(({ state }) => state),
+      ['open', 'open'],
+    )
+    rmSync(join(world.stint.home, 'policies', 'closing.cedar'))
+    await world.call('POST', '/v1/policy/reload')
+    assert.equal((await apply(id, digest)).code, 0, 'the same plan goes on once policy allows it')
+  })
+})
+
+describe('a plan', () => {
+  test('is done only as it was looked at', async () => {
+    const id = await posting({ title: 'last' })
+    const { code, ...said } = await apply(id, '0'.repeat(64))
+    assert.equal(code, 1)
+    assert.match(JSON.stringify(said), /not the plan any more/)
+    assert.equal(issues.at(-1)?.state, 'open')
+  })
+
+  test('must be named where nobody can be asked', async () => {
+    const { code, stderr } = await world.stint.cli(['task', 'undo', await newestTask(), '--apply'])
+    assert.equal(code, 2)
+    assert.match(stderr, /--apply --plan DIGEST/)
+  })
+})
