@@ -4,6 +4,11 @@ const RIGHT = '(?![0-9A-Za-z])'
 /** After what may itself have `_` and `-` in it. */
 const RIGHT_OF_BASE64URL = '(?![0-9A-Za-z_-])'
 
+/** A pattern that begins where a word does. */
+export function atWord(pattern: RegExp): RegExp {
+  return new RegExp(LEFT + pattern.source)
+}
+
 /** A token that is known by its own look: `token('ghp_[0-9A-Za-z]{36}')`. `body` is a source of RegExp without groups that capture. */
 export function token(body: string): RegExp {
   return new RegExp(`${LEFT}(?<secret>${body})${endOf(body)}`)

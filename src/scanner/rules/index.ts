@@ -14,14 +14,18 @@ import { google } from './google.ts'
 import { growth } from './growth.ts'
 import { identity } from './identity.ts'
 import { infrastructure } from './infrastructure.ts'
+import { jwt } from './jwt.ts'
 import { mail } from './mail.ts'
 import { markets } from './markets.ts'
 import { media } from './media.ts'
 import { monitoring } from './monitoring.ts'
+import { passwords } from './passwords.ts'
 import { payments } from './payments.ts'
+import { privateKeys } from './private-keys.ts'
 import { registries } from './registries.ts'
 import { secretStores } from './secret-stores.ts'
 import { security } from './security.ts'
+import { storedPasswords } from './stored-passwords.ts'
 import { work } from './work.ts'
 
 /** Every rule, by the file it stands in. */
@@ -40,13 +44,17 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   growth,
   identity,
   infrastructure,
+  jwt,
   mail,
   markets,
   media,
   monitoring,
+  passwords,
   payments,
+  'private-keys': privateKeys,
   registries,
   'secret-stores': secretStores,
   security,
+  'stored-passwords': storedPasswords,
   work,
 }
