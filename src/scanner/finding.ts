@@ -27,13 +27,15 @@ export interface Finding {
   /** Enough to recognise it by, never enough to use it. */
   readonly preview: string
   readonly facts: Readonly<Record<string, string>>
+  /** It stands in the baseline. Absent otherwise. */
+  readonly known?: true
   readonly places: readonly Place[]
   /** Where it was asked for: whether it still opens something, and why we think so. */
   readonly verdict?: { readonly is: 'live' | 'dead' | 'unknown'; readonly why: string }
 }
 
 /** What a worker tells of one match. */
-export interface Sighting extends Omit<Finding, 'places'> {
+export interface Sighting extends Omit<Finding, 'places' | 'known'> {
   readonly place: Place
 }
 

@@ -11,6 +11,8 @@ export interface Report {
   /** Worst first. */
   readonly findings: readonly Finding[]
   readonly skipped: readonly Skipped[]
+  /** Places that allow-lists name; absent where there are none. */
+  readonly allowed?: number
   readonly items: number
   readonly bytes: number
 }

@@ -38,7 +38,7 @@ describe('stint scan', () => {
     const file = join(home, 'report.csv')
     const { code, out, err } = await runCli(home, 'scan', root, '--format', 'csv', '--output', file)
     assert.deepEqual([code, out, err], [1, '', `The report is in ${file}.\n`])
-    assert.match(readFileSync(file, 'utf8'), /^"fingerprint",.*\n"[0-9a-f]{32}","high",.*,"a","1","1",.*\n$/)
+    assert.match(readFileSync(file, 'utf8'), /^"fingerprint",.*\n"[0-9a-f]{32}","no","high",.*,"a","1","1",.*\n$/)
     const json = await runCli(home, 'scan', root, '--json')
     assert.equal((await runCli(home, 'scan', root, '--format', 'json')).out, json.out)
   })
@@ -51,6 +51,39 @@ describe('stint scan', () => {
     assert.equal((await runCli(home, 'scan', root, '--output', file)).code, 0)
     assert.equal(readFileSync(elsewhere, 'utf8'), 'mine')
     assert.ok(statSync(file).isFile())
+  })
+
+  test('counts neither what is allowed nor what is known', async (t) => {
+    const { home, root } = prepare(t)
+    for (const [name, seed] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const)
+      writeFileSync(join(root, name), token(seed))
+    writeFileSync(join(root, '.stint-scan.yaml'), 'allow: [{ paths: [a] }]')
+    const baseline = join(home, 'known.json')
+    const first = await runCli(home, 'scan', root, '--write-baseline', baseline)
+    assert.equal(first.code, 1)
+    assert.match(first.out, /^1 secret found.*\nPassed over 1 place that allow-lists name\.\n$/m)
+    assert.ok(!readFileSync(baseline, 'utf8').includes(token(2).slice(0, 20)))
+    const second = await runCli(home, 'scan', root, '--baseline', baseline)
+    assert.equal(second.code, 0)
+    assert.match(second.out, /\(high, known\)/)
+    for (const [format, mark] of [
+      ['sarif', '"suppressions"'],
+      ['junit', 'failures="0" errors="0" skipped="1"'],
+      ['csv', '"yes"'],
+    ] as const)
+      assert.ok((await runCli(home, 'scan', root, '--baseline', baseline, '--format', format)).out.includes(mark), format)
+    assert.equal((await runCli(home, 'scan', root, '--baseline', baseline, '--no-allow-lists')).code, 1)
+    assert.equal((await runCli(home, 'scan', root, '--baseline', join(home, 'none'))).code, 2)
+  })
+
+  test('follows no link in the place of an allow-list', async (t) => {
+    const { home, root } = prepare(t)
+    symlinkSync('/etc/passwd', join(root, '.gitleaksignore'))
+    assert.equal((await runCli(home, 'scan', root)).code, 2)
+    assert.equal((await runCli(home, 'scan', root, '--no-allow-lists')).code, 0)
   })
 
   test('refuses a format it does not know, and two at once', async (t) => {

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { Option } from 'commander'
 import { StintError } from '../../errors.ts'
 import { prepareHome } from '../../home.ts'
 import { readOrCreatePrivate, replacePublic } from '../../private-file.ts'
+import { type Allow, withoutAllowed } from '../../scanner/allow/allow.ts'
+import { loadAllowLists, readProjectFile } from '../../scanner/allow/load.ts'
+import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.ts'
 import type { FileWork, GitWork, Skipped } from '../../scanner/job.ts'
 import type { Run } from '../../scanner/report-format.ts'
 import { REPORTS } from '../../scanner/reports/index.ts'
@@ -24,6 +27,9 @@ interface ScanOptions {
   readonly files?: true
   readonly failOn: Confidence
   readonly verify?: true
+  readonly allowLists: boolean
+  readonly baseline?: string
+  readonly writeBaseline?: string
   readonly format?: string
   readonly output?: string
 }
@@ -50,13 +56,17 @@ export const register: Register = (program, context) => {
       ),
     )
     .option('--output <file>', 'write that to a file rather than to standard output')
+    .option('--no-allow-lists', 'do not look at what files of the project allow, as when it is somebody else’s')
+    .option('--baseline <file>', 'what stands in this file is known: it is marked, and no reason to end with 1')
+    .option('--write-baseline <file>', 'write what was found to a file, as known from now on')
     .addHelpText(
       'after',
       `
 A finding never holds the secret: it has a fingerprint, which is the same wherever this installation finds the same secret.
 With --verify each is said to be live, dead or unknown: live only where the provider refused a made-up value of the same shape. Without it
 nothing is sent anywhere.
-A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over.
+A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\` and \`.gitleaksignore\` of the
+scanned directory allow: docs/scanning.md.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 
 Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
@@ -65,6 +75,8 @@ Examples:
   $ stint scan
   $ stint scan --files ./deploy
   $ stint scan --format sarif --output stint.sarif
+  $ stint scan --write-baseline known.json
+  $ stint scan --baseline known.json
   $ stint scan --json /srv/git/project.git | jq '.findings[].rule'`,
     )
     .action(async (path: string, options: ScanOptions) => {
@@ -83,17 +95,37 @@ async function scanAndReport(
   started: Pick<Run, 'version' | 'startedAt'>,
 ): Promise<number> {
   const format = formatOf(options, context.output.json)
-  const { work, skipped } = await workOf(path, options)
   const key = await openScannerKey(context.home)
+  const directory = directoryOf(path)
+  const allows = options.allowLists ? await loadAllowLists(directory) : []
+  const known = await knownOf(options, key)
+  const { work, skipped } = await workOf(path, options)
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
   const found = await scan(work, { key, onProgress: progressOf(work), ...(options.verify && { onSecret }) })
-  const findings = options.verify ? await verifyFindings(found.findings, secrets) : found.findings
-  const report = { ...found, findings, skipped: [...skipped, ...found.skipped] }
+  const kept = passOver({ ...found, skipped: [...skipped, ...found.skipped] }, allows, known)
+  const report = options.verify ? { ...kept, findings: await verifyFindings(kept.findings, secrets) } : kept
+  if (options.writeBaseline !== undefined)
+    await replacePublic(resolve(options.writeBaseline), writeBaseline(report.findings, key))
   const repository = work.kind === 'git' ? { repository: await provenanceOf(work.repository) } : {}
   await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
   const least = CONFIDENCES.indexOf(options.failOn)
-  return report.findings.some(({ confidence }) => CONFIDENCES.indexOf(confidence) >= least) ? 1 : 0
+  return report.findings.some(({ confidence, known }) => !known && CONFIDENCES.indexOf(confidence) >= least) ? 1 : 0
+}
+
+/** The report without what is allowed, what is known marked. */
+function passOver(report: Report, allows: readonly Allow[], known: ReadonlySet<string>): Report {
+  if (allows.length === 0) return { ...report, findings: markKnown(report.findings, known) }
+  const { findings, allowed } = withoutAllowed(report.findings, allows)
+  return { ...report, findings: markKnown(findings, known), allowed }
+}
+
+/** Throws `invalid_argument` for a baseline that cannot be read. */
+async function knownOf({ baseline }: ScanOptions, key: Buffer): Promise<ReadonlySet<string>> {
+  if (baseline === undefined) return new Set()
+  const text = await readProjectFile(resolve(baseline))
+  if (text === undefined) throw new StintError('invalid_argument', `${baseline} is not there; make it with --write-baseline`)
+  return readBaseline(text, baseline, key)
 }
 
 /** Throws `invalid_argument` for two formats at once. */
@@ -111,8 +143,13 @@ async function writeReport(report: Report, format: string, run: Run, file: strin
   output.say(`The report is in ${file}.`)
 }
 
-async function workOf(path: string, { files }: ScanOptions): Promise<{ work: GitWork | FileWork; skipped: readonly Skipped[] }> {
+/** Where the files of a project lie. Throws `invalid_argument` for a path that is not there. */
+function directoryOf(path: string): string {
   if (!existsSync(path)) throw new StintError('invalid_argument', `${path} is not there`)
+  return statSync(path).isDirectory() ? path : dirname(path)
+}
+
+async function workOf(path: string, { files }: ScanOptions): Promise<{ work: GitWork | FileWork; skipped: readonly Skipped[] }> {
   if (files === undefined && (await isRepository(path))) return { work: await listObjects(path), skipped: [] }
   return listFiles(path)
 }

@@ -2,12 +2,12 @@ import type { Finding } from '../finding.ts'
 import type { ReportFormat } from '../report-format.ts'
 import { placeText, visible } from '../spelling.ts'
 
-/** JUnit's XML, as CI systems read it: every finding is a failed test; where there is none, one test has passed. */
+/** JUnit's XML, as CI systems read it: every finding is a failed test, or one that is skipped when it stands in the baseline; where there is none, one test has passed. */
 export const junit: ReportFormat = ({ findings }, { startedAt, endedAt }) => {
-  const tests =
-    findings.length === 0 ? ['    <testcase classname="stint" name="no secret was found"/>'] : findings.map(failedTest)
+  const tests = findings.length === 0 ? ['    <testcase classname="stint" name="no secret was found"/>'] : findings.map(testOf)
+  const known = findings.filter((finding) => finding.known).length
   const seconds = ((endedAt.getTime() - startedAt.getTime()) / 1000).toFixed(3)
-  const counts = `tests="${tests.length}" failures="${findings.length}" errors="0" skipped="0" time="${seconds}"`
+  const counts = `tests="${tests.length}" failures="${findings.length - known}" errors="0" skipped="${known}" time="${seconds}"`
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites ${counts}>`,
@@ -15,6 +15,18 @@ export const junit: ReportFormat = ({ findings }, { startedAt, endedAt }) => {
     ...tests,
     '  </testsuite>',
     '</testsuites>',
+  ].join('\n')
+}
+
+function testOf(finding: Finding): string {
+  return finding.known ? skippedTest(finding) : failedTest(finding)
+}
+
+function skippedTest({ rule, provider, title, fingerprint }: Finding): string {
+  return [
+    `    <testcase classname=${quoted(rule)} name=${quoted(`${provider} ${title} ${fingerprint}`)}>`,
+    '      <skipped message="it stands in the baseline"/>',
+    '    </testcase>',
   ].join('\n')
 }
 

@@ -62,13 +62,14 @@ function descriptorOf({ rule, provider, title, confidence }: Finding): unknown {
 }
 
 function resultsOf(finding: Finding, ruleIndex: number): unknown[] {
-  const { rule, fingerprint, confidence, provider, title, preview, places } = finding
+  const { rule, fingerprint, confidence, provider, title, preview, known, places } = finding
   const nameOf = createPlaceNames(fingerprint)
   return places.map((place) => {
     const { object, commit, author, email, date } = place
     return {
       ruleId: rule,
       ruleIndex,
+      ...(known && { suppressions: [{ kind: 'external', justification: 'It stands in the baseline.' }] }),
       level: LEVELS[confidence],
       message: { text: plain(`${provider} ${title}: ${preview}`) },
       ...(place.path !== undefined && { locations: [locationOf(place, place.path)] }),

@@ -7,18 +7,30 @@ import { placeText, visible } from '../spelling.ts'
 const SHOWN_PLACES = 3
 
 /** For people: secret by secret, worst first. */
-export const text: ReportFormat = ({ findings, skipped, items, bytes }) => {
+export const text: ReportFormat = ({ findings, skipped, allowed = 0, items, bytes }) => {
   const found = findings.map(findingText).join('\n\n')
   const count = findings.length === 1 ? '1 secret' : `${findings.length} secrets`
   const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} objects, ${megabytes(bytes)}.`
-  return [...(found === '' ? [] : [found, '']), sum, ...skippedLines(skipped)].join('\n')
+  const passed = allowed === 0 ? [] : [`Passed over ${allowed} ${allowed === 1 ? 'place' : 'places'} that allow-lists name.`]
+  return [...(found === '' ? [] : [found, '']), sum, ...passed, ...skippedLines(skipped)].join('\n')
 }
 
-function findingText({ provider, title, confidence, preview, fingerprint, rule, facts, places, verdict }: Finding): string {
+function findingText({
+  provider,
+  title,
+  confidence,
+  preview,
+  fingerprint,
+  rule,
+  facts,
+  known,
+  places,
+  verdict,
+}: Finding): string {
   const said = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
   const more = places.length > SHOWN_PLACES ? [`  … and ${places.length - SHOWN_PLACES} more places (--json has them all)`] : []
   return [
-    `${provider} ${title} (${confidence}): ${preview}`,
+    `${provider} ${title} (${confidence}${known ? ', known' : ''}): ${preview}`,
     `  ${[`rule ${rule}`, `fingerprint ${fingerprint}`, ...said].join(', ')}`,
     ...(verdict === undefined ? [] : [`  ${verdict.is}: ${verdict.why}`]),
     ...places.slice(0, SHOWN_PLACES).map((place) => `  ${placeText(place)}`),
