@@ -21,6 +21,7 @@ export const ai = [
     anthropic('admin', 'admin01', 'admin API key'),
     anthropic('oauth', 'oat01', 'OAuth access token'),
     anthropic('refresh', 'ort01', 'OAuth refresh token'),
+    anthropic('session', 'sid01', 'session key'),
   ]),
   ...rulesOf('Mistral AI', 'https://docs.mistral.ai/', [named('mistral-api', 'API key', ['mistral'], '<alnum 32>')]),
   ...rulesOf('Cohere', 'https://docs.cohere.com/', [named('cohere-api', 'API key', ['cohere', 'co_api'], '<alnum 40>')]),

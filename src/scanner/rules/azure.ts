@@ -74,6 +74,12 @@ export const azure = rulesOf(
     signed('azure-key-32', 'key of a service, of 32 bytes', SIGNS_OF_32_BYTES, 33, '='),
     inString('azure-account-key', 'account key of a connection string', 'AccountKey', '<base64 86>=='),
     inString('azure-shared-access-key', 'shared access key of a connection string', 'SharedAccessKey', '<base64 43>='),
+    named(
+      'azure-account-key-named',
+      'key of a storage or Cosmos DB account',
+      ['azure_storage', 'storage_account', 'azurestorage', 'cosmos'],
+      '<base64 86>==',
+    ),
     {
       id: 'azure-annotated-key',
       title: 'annotated key of a service (DevOps, AI services and others)',

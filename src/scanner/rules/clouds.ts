@@ -85,6 +85,9 @@ export const clouds = [
   ...rulesOf('IBM Cloud', 'https://cloud.ibm.com/docs/account?topic=account-userapikey', [
     named('ibmcloud-api', 'API key', ['ibmcloud', 'ibm_cloud', 'ibm-cloud', 'bluemix', 'ic_api'], '<url 44>'),
   ]),
+  ...rulesOf('Oracle Cloud', 'https://docs.oracle.com/en-us/iaas/Content/Identity/Tasks/managingcredentials.htm', [
+    named('oracle-customer-secret-key', 'customer secret key', ['oci_', 'oraclecloud', 'oracle_cloud'], '<base64 43>='),
+  ]),
   ...rulesOf('UpCloud', 'https://developers.upcloud.com/', [known('upcloud-api', 'API token', 'ucat_<upper 26>')]),
   ...rulesOf('Exoscale', 'https://community.exoscale.com/documentation/', [
     known('exoscale-key', 'API key', 'EXO<hex 24>'),
