@@ -1,5 +1,6 @@
 import type { Approval, Before } from './approvals/approval.ts'
 import { catalogued } from './catalogued.ts'
+import { StintError } from './errors.ts'
 import type { Rooms } from './rooms.ts'
 import type { Tasks } from './tasks/tasks.ts'
 
@@ -8,12 +9,13 @@ const MOST_DEEDS = 10
 /**
  * What the task of a question did before it asked, so that people see more than one request. Read from this gateway's log when the
  * question is shown, and never while a request waits; the log is read back to the start of the task at most, in one bounded search.
- * Nothing for a drill, which is no task's. Throws `not_found`, `store_unavailable`, `audit_tampered`.
+ * Nothing for a drill, which is no task's, nor for a task that the state does not have any more. Throws `store_unavailable`, `audit_tampered`.
  */
 export async function readBefore({ tasks, labels, search }: Rooms, asked: Approval): Promise<Before> {
   const { taskId, createdAt } = asked
-  if (taskId === '') return { touched: [], before: [] }
-  const { startedAt: since } = await tasks.get(taskId)
+  const task = taskId === '' ? undefined : await tasks.get(taskId).catch(undefinedWhereMissing)
+  if (task === undefined) return { touched: [], before: [] }
+  const since = task.startedAt
   const touched = await labels.touchedThen(await topOf(tasks, taskId), { correlationId: '', at: createdAt - 1 })
   const wanted = { kind: 'decision', task: taskId, since, until: createdAt - 1, limit: MOST_DEEDS }
   const { items } = await search.search(wanted).catch((thrown) => Promise.reject(catalogued(thrown)))
@@ -29,4 +31,9 @@ export async function readBefore({ tasks, labels, search }: Rooms, asked: Approv
 async function topOf(tasks: Tasks, id: string): Promise<string> {
   const { parentId } = await tasks.get(id)
   return parentId === undefined ? id : topOf(tasks, parentId)
+}
+
+function undefinedWhereMissing(thrown: unknown): undefined {
+  if (thrown instanceof StintError && thrown.code === 'not_found') return undefined
+  throw thrown
 }

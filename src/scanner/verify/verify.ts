@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { asStintError } from '../../errors.ts'
 import type { Secret } from '../../secret.ts'
 import type { Finding } from '../finding.ts'
 import { RULES } from '../rules/index.ts'
@@ -74,7 +75,7 @@ export async function verify(findings: readonly Finding[], options: VerifyOption
       if (check.live.includes(status)) return true
       return check.dead.includes(status) ? false : `it answered ${status}`
     } catch (thrown) {
-      return thrown instanceof Error ? thrown.message : String(thrown)
+      return asStintError(thrown).detail
     }
   }
 }
