@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Question, Standing } from './approvals/approvals.ts'
+import { UNITS } from './budget.ts'
 import { StintError } from './errors.ts'
-import type { About, Act, Budget, CountOut, Decided, Decision, Task } from './model.ts'
+import type { About, Act, Budget, BudgetUnit, CountOut, Decided, Decision, Task } from './model.ts'
 import { namesAction } from './scope.ts'
 import type { Budgets, Short } from './tasks/budgets.ts'
 
@@ -12,6 +13,8 @@ export interface AffordVerbs {
   above(task: Task): readonly Task[]
   /** approvals/: finds the question or asks it; `taken` is a yes, used up. Throws `store_unavailable`. */
   consent(question: Question): Promise<Standing>
+  /** approvals/: nobody needs to answer what is bound to this. Throws nothing. */
+  withdraw(binding: string): Promise<void>
   /** audit/record.ts: a budget is raised by what people said. Throws `audit_unavailable`. */
   recordRaise(task: Task, raised: Short, reason: string): Promise<unknown>
 }
@@ -27,6 +30,8 @@ export interface Afford {
   refund(decided: Charged): void
   /** What counts the bytes that the act sends; undefined where no budget bounds them. */
   countOut(act: Act): CountOut | undefined
+  /** An operator raises budgets of a task, and nobody is asked to any more. Throws `not_found` and `invalid_argument`, too. */
+  raise(taskId: string, by: Budget): Promise<void>
   /** Charges a credential that is about to be made. Throws `budget_exceeded`. */
   mint(about: About): Promise<void>
 }
@@ -41,7 +46,7 @@ interface Refused {
 }
 
 /** Budgets of tasks, and people who may raise them. */
-export function createAfford({ budgets, above, consent, recordRaise }: AffordVerbs): Afford {
+export function createAfford({ budgets, above, consent, withdraw, recordRaise }: AffordVerbs): Afford {
   /** By what they are bound to. */
   const underWay = new Map<string, Promise<Standing>>()
   return {
@@ -58,6 +63,10 @@ export function createAfford({ budgets, above, consent, recordRaise }: AffordVer
         const charging = budgets.charge(chain, { bytesOut: bytes })
         return charging === undefined || settle(act, { bytesOut: bytes }, charging).then((refused) => refused === undefined)
       }
+    },
+    async raise(taskId, by) {
+      const before = await budgets.raise(taskId, by)
+      for (const unit of UNITS) if (before[unit] !== undefined) await withdraw(bindingOf(taskId, unit, before[unit]))
     },
     async mint(about) {
       const cost = { mintedCredentials: 1 }
@@ -115,10 +124,14 @@ function priceOf(action: string, prices: Readonly<Record<string, number>>): numb
 }
 
 /** One question for each limit that was reached, whatever reached it. */
+function bindingOf(taskId: string, unit: BudgetUnit, limit: number): string {
+  return hash('sha256', JSON.stringify(['budget', taskId, unit, limit]), 'hex')
+}
+
 function questionOf(task: Task, short: Short, { caller }: About): Question {
   const { unit, limit, wants } = short
   return {
-    binding: hash('sha256', JSON.stringify(['budget', task.id, unit, limit]), 'hex'),
+    binding: bindingOf(task.id, unit, limit),
     approver: 'owner',
     shown: {
       ...{ taskId: task.id, purpose: task.purpose, owner: task.owner, taskExpiresAt: task.expiresAt, callerId: caller.id },

@@ -215,7 +215,15 @@ export function apiVerbs(parts: Parts): ApiVerbs {
     return { placeholderVariables: [...new Set([...placeholderVariables, ...presetVariables(target)])], plugPoints }
   }
 
-  function taskVerbs({ inside, revocations, tokens, user, addresses, budgetBounds }: Parts): Omit<ApiVerbs['tasks'], 'undo'> {
+  function taskVerbs({
+    afford,
+    inside,
+    revocations,
+    tokens,
+    user,
+    addresses,
+    budgetBounds,
+  }: Parts): Omit<ApiVerbs['tasks'], 'undo'> {
     const hearEnd = createEndListeners(tasks)
     return {
       async start(wish, caller) {
@@ -230,7 +238,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       end: (id, reason) => tasks.end(id, 'ended', reason),
       async raise(id, by) {
         liveOf(id)
-        await tasks.budgets.raise(id, by)
+        await afford.raise(id, by)
         return showTask(tasks, await tasks.get(id))
       },
       async renew(id) {

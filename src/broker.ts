@@ -53,6 +53,8 @@ export type Served = { readonly outcome: Outcome } | { readonly refusal: Refusal
 
 /** What was decided about an act on a target, under a live task. */
 type OnTarget = Decided & { readonly task: Task; readonly target: Target }
+type Charging = Decision | undefined | Promise<Decision | undefined>
+type Hold = NonNullable<Attempt<unknown>['hold']>
 
 /** The verbs the request needs, each owned by one folder; main.ts joins them. */
 export interface BrokerVerbs<Proof> {
@@ -70,13 +72,13 @@ export interface BrokerVerbs<Proof> {
    * afford.ts: counts what is not denied against the budgets of its task and of those above it; where one has too little left, the
    * decision that stands in its place. Undefined at once where no budget bounds it. Throws `store_unavailable`, `audit_unavailable`.
    */
-  charge(decided: OnTarget): Decision | undefined | Promise<Decision | undefined>
+  charge(decided: OnTarget): Charging
   /** afford.ts: what was charged is not let through. */
   refund(decided: OnTarget): void
   /** approvals/, for what needs approval: an allow by a consent that is used up with it, or why there is none yet (G6). Throws `store_unavailable`. */
   consent(decided: OnTarget, exact: Exact | undefined): Promise<Decision>
   /** approvals/: waits until the question has its answer; false when it took too long, was cut, or the client is gone. */
-  answered(id: string, hold: NonNullable<Attempt<Proof>['hold']>): Promise<boolean>
+  answered(id: string, hold: Hold): Promise<boolean>
   /**
    * tasks/labels.ts: an allowed act takes in the labels of its target. Called in the tick in which it is allowed, so that every later
    * decision knows; what an earlier one opened is decided again.
@@ -130,7 +132,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       }
       const over = asked.decision.effect === 'deny' ? undefined : verbs.charge(asked)
       const isSettled = over === undefined && asked.decision.effect !== 'needs-approval'
-      const decision = isSettled ? asked.decision : ((await over) ?? (await settle(attempt, asked, flow)))
+      const decision = isSettled ? asked.decision : await settle(attempt, asked, over, flow)
       const decided = { ...asked, decision }
       if (decision.effect === 'allow') verbs.touch(decided)
       const permit = await verbs.record(decided)
@@ -144,11 +146,24 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
   }
 
   /** What is afforded, once people said yes to it where they must; what they did not is not used. */
-  async function settle(attempt: Attempt<Proof>, asked: OnTarget, flow: Flow): Promise<Decision> {
-    if (asked.decision.effect === 'allow') return asked.decision
+  async function settle(attempt: Attempt<Proof>, asked: OnTarget, charging: Charging, flow: Flow): Promise<Decision> {
+    const short = await charging
+    if (short !== undefined) return afford(attempt, asked, short, flow)
+    if (asked.decision.effect !== 'needs-approval') return asked.decision
     const decision = await ask(attempt, asked, flow)
     if (decision.effect !== 'allow') verbs.refund(asked)
     return decision
+  }
+
+  /** Who would rather wait until people have said whether a budget is raised is then decided, and charged, anew; in all for as long as they wait. */
+  async function afford(attempt: Attempt<Proof>, asked: OnTarget, short: Decision, flow: Flow): Promise<Decision> {
+    const { hold } = attempt
+    const startedAt = performance.now()
+    if (hold === undefined || !(await isAnswered(short, hold, flow))) return short
+    const again = decideAgain(asked)
+    const seconds = Math.max(hold.seconds - (performance.now() - startedAt) / 1000, 0)
+    const charging = again.decision.effect === 'deny' ? undefined : verbs.charge(again)
+    return settle({ ...attempt, hold: { ...hold, seconds } }, again, charging, flow)
   }
 
   /** After people have answered it is decided anew; what was revoked meanwhile uses no consent up. */
@@ -156,16 +171,23 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     const exact = await attempt.exact?.()
     const decision = await consent(decided, exact, flow)
     const { hold } = attempt
-    if (hold === undefined || decision.approval === undefined) return decision
+    if (hold === undefined || !(await isAnswered(decision, hold, flow))) return decision
+    const again = decideAgain(decided)
+    return again.decision.effect === 'needs-approval' ? consent(again, exact, flow) : again.decision
+  }
+
+  async function isAnswered({ approval }: Decision, hold: Hold, flow: Flow): Promise<boolean> {
     const onGone = (gone: () => void): void => {
       hold.onGone(gone)
       flow.onCut(gone)
     }
-    if (!(await verbs.answered(decision.approval.id, { seconds: hold.seconds, onGone }))) return decision
+    return approval !== undefined && verbs.answered(approval.id, { seconds: hold.seconds, onGone })
+  }
+
+  function decideAgain(decided: OnTarget): OnTarget {
     const { caller, task, target, action } = decided
     const request = verbs.request(caller, task, target, action)
-    const again = { ...decided, request, decision: verbs.decide(request, { caller, task, target }) }
-    return again.decision.effect === 'needs-approval' ? consent(again, exact, flow) : again.decision
+    return { ...decided, request, decision: verbs.decide(request, { caller, task, target }) }
   }
 
   async function consent(decided: OnTarget, exact: Exact | undefined, flow: Flow): Promise<Decision> {

@@ -142,6 +142,7 @@ export async function openRooms(opening: Opening) {
   const afford = createAfford({
     budgets: tasks.budgets,
     ...{ above: tasks.above, consent: approvals.consent },
+    withdraw: (binding) => approvals.withdraw(binding).catch(opening.report),
     recordRaise: (task, short, reason) => tellRaise(happened.recorder, task, short, reason),
   })
   const issue: Leases['issue'] = async (asking) => {

@@ -20,7 +20,8 @@ async function open(t: TestContext) {
   const raised: string[] = []
   const recordRaise = async (task: Task, { unit, wants }: { unit: string; wants: number }): Promise<void> =>
     void raised.push(`${task.id} ${unit} ${wants}`)
-  const afford = createAfford({ budgets: tasks.budgets, above: tasks.above, consent: approvals.consent, recordRaise })
+  const { consent, withdraw } = approvals
+  const afford = createAfford({ budgets: tasks.budgets, above: tasks.above, consent, withdraw, recordRaise })
   const charge = (task: Task, change: Partial<Action> = {}, prices?: Target['prices']) => {
     const action: Action = { id: 'http:GET', access: 'read', resource: '/', parameters: {}, ...change }
     const on = prices === undefined ? target : { ...target, prices }
@@ -64,6 +65,20 @@ describe('what an act uses', () => {
     assert.equal((await tasks.budgets.show(task.id))[0]?.used, 10)
     const over = await charge(task, { id: 'http:GET' }, prices)
     assert.deepEqual([over?.effect, over?.code, over?.approver], ['needs-approval', 'budget_exceeded', 'owner'])
+  })
+
+  test('a question that an operator’s raise has overtaken is asked no more; that of another budget still is', async (t) => {
+    const { afford, charge, begin, pending } = await open(t)
+    const [task, other] = [await begin({ requests: 1, writes: 0 }), await begin({ requests: 0 })]
+    assert.equal(await charge(task), undefined)
+    for (const one of [task, other]) assert.equal((await charge(one))?.effect, 'needs-approval')
+    await afford.raise(task.id, { requests: 1 })
+    assert.deepEqual(
+      (await pending()).map(({ taskId }) => taskId),
+      [other.id],
+    )
+    assert.equal(await charge(task), undefined)
+    assert.equal((await charge(task))?.effect, 'needs-approval')
   })
 
   test('a child that meets a budget above it asks the owner about that one; a yes raises it and is recorded, once', async (t) => {

@@ -200,6 +200,26 @@ describe('the request', () => {
     assert.ok(!denied.steps.includes('charge'))
   })
 
+  test('who would rather wait for a budget to be raised is decided and charged anew, in all as long as they wait', async () => {
+    const approval = { id: 'approval_1', taskId: task.id, expiresAt: 9 }
+    const short: Decision = { ...allow, effect: 'needs-approval', code: 'budget_exceeded', approver: 'owner', approval }
+    const seconds: number[] = []
+    const hold = { seconds: 30, onGone() {} }
+    const answered: BrokerVerbs<string>['answered'] = async (_, { seconds: left }) => seconds.push(left) <= 2
+    const charges = [short, short, undefined]
+    const raised = play({ charge: () => charges.shift(), answered }, { hold })
+    assert.deepEqual(await raised.served, { outcome: done })
+    assert.equal(raised.steps.filter((step) => step === 'decide').length, 3)
+    const [first = 0, second = 0] = seconds
+    assert.ok(first === 30 && second < 30, String(seconds))
+    const late = play({ charge: () => short, answered: async () => false }, { hold })
+    assert.equal(codeOf(await late.served), 'budget_exceeded')
+    const decisions = [allow, { ...allow, effect: 'deny' as const, code: 'revoked' }]
+    const revoked = play({ decide: () => decisions.shift() ?? allow, charge: () => short, answered: async () => true }, { hold })
+    assert.equal(codeOf(await revoked.served), 'revoked')
+    assert.equal(revoked.steps.filter((step) => step === 'charge').length, 1)
+  })
+
   test('what is revoked while it is read uses no consent up', async () => {
     const played = play(
       { decide: () => needed },

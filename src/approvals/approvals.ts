@@ -33,6 +33,8 @@ export interface Approvals {
   answered(id: string, hold: Hold): Promise<boolean>
   /** The task is over: what was asked for it can be met no more, answered or not. Throws `store_unavailable`. */
   close(taskId: string): Promise<void>
+  /** What is bound to this is not asked any more: it was settled in another way. Throws `store_unavailable`. */
+  withdraw(binding: string): Promise<void>
   /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`, `invalid_argument`. */
   grant(id: string, answerer: Answerer): Promise<Approval>
   deny(id: string, answerer: Answerer): Promise<Approval>
@@ -85,6 +87,7 @@ export async function openApprovals(
     grant: (id, answerer) => answer(id, 'yes', answerer),
     deny: (id, answerer) => answer(id, 'no', answerer),
     close,
+    withdraw: (binding) => expire('binding', binding),
   }
 
   async function consent(question: Question): Promise<Standing> {
@@ -100,12 +103,15 @@ export async function openApprovals(
   }
 
   async function close(taskId: string): Promise<void> {
-    if (!open.hasOf(taskId)) return
+    if (open.hasOf(taskId)) await expire('task_id', taskId)
+  }
+
+  async function expire(of: 'task_id' | 'binding', what: string): Promise<void> {
     await store.write(async (tx, changed) => {
       const closed = await tx
         .updateTable('approvals')
         .set({ expires_at: now() })
-        .where('task_id', '=', taskId)
+        .where(of, '=', what)
         .where('state', 'in', ['pending', 'granted'])
         .where('expires_at', '>', now())
         .returning('id')

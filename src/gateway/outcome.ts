@@ -6,6 +6,8 @@ export interface Tally {
   status?: number
   bytesIn: number
   bytesOut: number
+  /** Why it was cut, where it was. */
+  code?: string
 }
 
 /** A tally from now on. */
@@ -14,7 +16,7 @@ export function startTally(): Tally {
 }
 
 /** The outcome of an exchange that ended now. A target that answers 401 or 403 refused. */
-export function outcomeOf(tally: Tally, result: 'completed' | 'failed' | 'cut', code?: string): Outcome {
+export function outcomeOf(tally: Tally, result: 'completed' | 'failed' | 'cut', code = tally.code): Outcome {
   const { status, bytesIn, bytesOut, startedAt } = tally
   const isRefused = result === 'completed' && (status === 401 || status === 403)
   return {

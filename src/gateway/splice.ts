@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { asStintError, type ErrorCode } from '../errors.ts'
 import type { CountOut, Flow } from '../model.ts'
 import { breakOff } from './break-off.ts'
 import { countGarbage } from './garbage.ts'
@@ -26,8 +27,9 @@ export function splice(
       target.destroy()
       if (client.closed && target.closed) done(end)
     }
-    const cut = () => {
+    const cut = (code: ErrorCode) => {
       end = 'cut'
+      tally.code = code
       breakOff(client)
       breakOff(target)
     }
@@ -47,7 +49,7 @@ export function splice(
     )
     client.on('error', close).on('close', close)
     target.on('error', close).on('close', close)
-    flow.onCut(cut)
+    flow.onCut(() => cut('revoked'))
     if (client.destroyed || target.destroyed) close()
   })
 }
@@ -56,7 +58,7 @@ interface Manner {
   readonly rest?: () => Buffer | undefined
   /** Counts what comes before it goes on; what must not go on cuts. */
   readonly count?: CountOut | undefined
-  readonly cut?: () => void
+  readonly cut?: (code: ErrorCode) => void
 }
 
 function carry(from: Duplex, to: Duplex, through: (chunk: Buffer) => Buffer, { rest, count, cut = () => {} }: Manner): void {
@@ -69,9 +71,12 @@ function carry(from: Duplex, to: Duplex, through: (chunk: Buffer) => Buffer, { r
   const wait = async (chunk: Buffer, counted: Promise<boolean>): Promise<void> => {
     isCounting = true
     from.pause()
-    const isAfforded = await counted.catch(() => false) // what cannot be counted does not go on
+    const code = await counted.then(
+      (isAfforded) => (isAfforded ? undefined : 'budget_exceeded'),
+      (thrown) => asStintError(thrown).code, // what cannot be counted does not go on
+    )
     isCounting = false
-    if (!isAfforded) return cut()
+    if (code !== undefined) return cut(code)
     from.resume()
     pass(chunk)
   }

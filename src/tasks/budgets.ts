@@ -29,8 +29,8 @@ export interface Budgets {
   bounds(chain: Chain, unit: BudgetUnit): boolean
   /** What was charged and not done. */
   refund(chain: Chain, cost: Budget): void
-  /** Durable when it resolves: they go on, at every gateway. Throws `not_found`, `invalid_argument`, `store_unavailable`. */
-  raise(taskId: string, by: Budget): Promise<void>
+  /** Durable when it resolves, to the limits that they had: they go on, at every gateway. Throws `not_found`, `invalid_argument`, `store_unavailable`. */
+  raise(taskId: string, by: Budget): Promise<Budget>
   /** With what other gateways hold counted as used. Throws `store_unavailable`. */
   show(taskId: string): Promise<readonly BudgetState[]>
   /** The tightest limits among these tasks. */
@@ -174,7 +174,7 @@ export function createBudgets(store: Store, report: (thrown: unknown) => void): 
     for (const listener of listeners) listener(shortOf(budget))
   }
 
-  async function raise(taskId: string, by: Budget): Promise<void> {
+  async function raise(taskId: string, by: Budget): Promise<Budget> {
     const raised = await store.write(async (tx, changed) => {
       const rows: KeptBudget[] = []
       for (const unit of UNITS) if (by[unit]) rows.push(await raiseRow(tx, { taskId, unit }, by[unit]))
@@ -183,6 +183,7 @@ export function createBudgets(store: Store, report: (thrown: unknown) => void): 
       return rows
     })
     for (const kept of raised) note(kept)
+    return Object.fromEntries(raised.map(({ unit, limit }) => [unit, limit - (by[unit] ?? 0)]))
   }
 
   async function putBack(meters: readonly Meter[]): Promise<void> {

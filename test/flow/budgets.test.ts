@@ -23,8 +23,8 @@ describe('a task with a budget', () => {
   /** Of the bodies that did not end, at the till. */
   let most = 0
   const call: ReturnType<typeof createClient>['call'] = (...asked) => createClient(() => stint.home).call(...asked)
-  const ask = async (method: string) => {
-    const { status, text } = await agent.ask({ url: `https://localhost:${shop.port}/orders`, method, headers: {} })
+  const ask = async (method: string, headers: Readonly<Record<string, string>> = {}) => {
+    const { status, text } = await agent.ask({ url: `https://localhost:${shop.port}/orders`, method, headers })
     return status === 200 ? 'let through' : JSON.parse(text)
   }
   const taskOf = async (): Promise<string> => (await call<Page<Task>>('GET', '/v1/tasks?state=live')).items[0]?.id ?? ''
@@ -130,6 +130,18 @@ describe('a task with a budget', () => {
       ],
     )
     assert.deepEqual(budgets[2], { unit: 'spend', limit: 100, used: 6, isPaused: false })
+  })
+
+  test('holds a request that would rather wait until its budget is raised; the question is then answered', async () => {
+    const task = await taskOf()
+    const before = arrived
+    const held = ask('GET', { prefer: 'wait=60' })
+    const isAsked = async () => (await questions()).some(({ resource }) => resource.startsWith('requests'))
+    while (!(await isAsked())) await new Promise((later) => setTimeout(later, 20))
+    await succeed(stint.cli(['task', 'budget', task, '--raise', 'requests=+1']))
+    assert.equal(await held, 'let through')
+    assert.equal(arrived, before + 1)
+    assert.equal(await isAsked(), false)
   })
 
   test('cannot ask for more than the settings allow, nor for what nobody counts', async () => {

@@ -3,7 +3,7 @@ import { Duplex, PassThrough } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { StintError } from '../../src/errors.ts'
-import { startTally } from '../../src/gateway/outcome.ts'
+import { outcomeOf, startTally } from '../../src/gateway/outcome.ts'
 import { splice } from '../../src/gateway/splice.ts'
 import { NO_PREFIX, Upload } from '../../src/gateway/upload.ts'
 import type { CountOut, Flow } from '../../src/model.ts'
@@ -97,5 +97,6 @@ describe('a stream both ways whose bytes are counted', () => {
     assert.equal(await spliced, 'cut')
     assert.equal(arrived.join(''), '12345')
     assert.equal(tally.bytesOut, 5)
+    assert.equal(outcomeOf(tally, 'cut').code, 'budget_exceeded')
   })
 })
