@@ -83,7 +83,7 @@ export interface AnswerStart {
  */
 export type Undo =
   | { readonly is: 'ref'; readonly path: string; readonly ref: string; readonly from: string; readonly to: string }
-  | { readonly is: 'call'; readonly method: 'PATCH' | 'DELETE'; readonly path: string; readonly body?: string }
+  | { readonly is: 'call'; readonly method: 'PUT' | 'PATCH' | 'DELETE'; readonly path: string; readonly body?: string }
 
 /** What reading an answer may ask of the rest of the product. */
 export interface AnswerVerbs {

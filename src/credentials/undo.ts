@@ -36,7 +36,7 @@ export function readUndo({ is, path = '', ref, from, to, method, body }: Readonl
     const isOne = isRefName(ref) && OBJECT_ID.test(from) && OBJECT_ID.test(to) && from.length === to.length
     return isOne && from !== to ? { is, path, ref, from, to } : undefined
   }
-  if (is !== 'call' || (method !== 'PATCH' && method !== 'DELETE')) return undefined
+  if (is !== 'call' || (method !== 'PUT' && method !== 'PATCH' && method !== 'DELETE')) return undefined
   return { is, method, path, ...(body !== undefined && { body }) }
 }
 

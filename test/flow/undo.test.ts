@@ -25,14 +25,16 @@ forbid (principal, action == Action::"github:Issue::update", resource is Target)
 let world: World
 let lab: Upstream
 let hub: Upstream
+let forge: Upstream
 const directory = mkdtempSync(join(tmpdir(), 'stint-undo-'))
 /** Issues of the hub by number. */
 const issues: { title: string; state: string }[] = []
 before(async () => {
   world = await openWorld()
-  for (const name of ['lab', 'hub']) mkdirSync(join(directory, name))
+  for (const name of ['lab', 'hub', 'forge']) mkdirSync(join(directory, name))
   lab = await startUpstream(join(directory, 'lab'), world.secret)
   hub = await startUpstream(join(directory, 'hub'), world.secret, serveIssues)
+  forge = await startUpstream(join(directory, 'forge'), world.secret, serveIssues)
   const forbid = join(world.stint.home, 'policies', 'forbid.cedar')
   const starter = readFileSync(forbid, 'utf8')
   writeFileSync(
@@ -44,26 +46,36 @@ before(async () => {
   const asDevelopment = ['--environment', 'development']
   await succeed(world.stint.cli(['target', 'add', 'lab', '--connector', 'git', ...asDevelopment, ...declared(lab)]))
   await succeed(world.stint.cli(['target', 'add', 'hub', '--connector', 'github', ...asDevelopment, ...declared(hub)]))
+  await succeed(world.stint.cli(['target', 'add', 'forge', '--connector', 'git-rest', ...asDevelopment, ...declared(forge)]))
 })
 after(async () => {
   await world.close()
   await lab.close()
   await hub.close()
+  await forge.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** As GitHub Enterprise Server makes and closes issues; a title may say where the new one pretends to be. */
+/** As GitHub Enterprise Server and GitLab make and close issues; a request to GitHub may say where the new one pretends to be. */
 function serveIssues(request: IncomingMessage, response: ServerResponse): void {
   const chunks: Buffer[] = []
   request.on('data', (chunk: Buffer) => chunks.push(chunk))
   request.on('end', () => {
-    const body = JSON.parse(Buffer.concat(chunks).toString() || '{}') as { title?: string; state?: string; at?: string }
+    const body = JSON.parse(Buffer.concat(chunks).toString() || '{}') as Record<
+      'title' | 'state' | 'state_event' | 'at',
+      string | undefined
+    >
     const [, number] = /\/issues\/(\d+)$/.exec(request.url ?? '') ?? []
     const issue = issues[Number(number)]
     if (request.method === 'POST' && body.title !== undefined) {
       issues.push({ title: body.title, state: 'open' })
       const own = `https://localhost:${hub.port}/api/v3/repos/acme/app/issues/${issues.length - 1}`
-      response.writeHead(201, { location: body.at ?? own, 'content-type': 'application/json' }).end('{}')
+      const isGitlab = request.url?.startsWith('/api/v4/') ?? false
+      const head = { 'content-type': 'application/json', ...(!isGitlab && { location: body.at ?? own }) }
+      response.writeHead(201, head).end(JSON.stringify(isGitlab ? { id: 900, iid: issues.length - 1 } : {}))
+    } else if (request.method === 'PUT' && issue !== undefined && body.state_event === 'close') {
+      issue.state = 'closed'
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
     } else if (request.method === 'PATCH' && issue !== undefined && body.state !== undefined) {
       issue.state = body.state
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
@@ -79,16 +91,19 @@ async function pushing(name: string, script: string): Promise<string> {
 }
 
 /** POSTs issues under one task; answers its id. */
-async function posting(...posted: readonly { readonly title: string; readonly at?: string }[]): Promise<string> {
+function posting(...posted: readonly { readonly title: string; readonly at?: string }[]): Promise<string> {
+  return postingTo('hub', `https://localhost:${hub.port}/api/v3/repos/acme/app/issues`, posted)
+}
+
+async function postingTo(target: string, url: string, posted: readonly unknown[]): Promise<string> {
   const script = `for (const body of JSON.parse(process.argv[2])) {
     const headers = { 'content-type': 'application/json' }
     const answer = await fetch(process.argv[1], { method: 'POST', headers, body: JSON.stringify(body) })
     await answer.text()
     if (answer.status !== 201) process.exit(1)
   }`
-  const url = `https://localhost:${hub.port}/api/v3/repos/acme/app/issues`
   const command = [process.execPath, '--input-type=module', '-e', script, url, JSON.stringify(posted)]
-  await succeed(world.run('hub', command))
+  await succeed(world.run(target, command))
   return newestTask()
 }
 
@@ -257,6 +272,19 @@ describe('what a task made on GitHub', () => {
     rmSync(join(world.stint.home, 'policies', 'closing.cedar'))
     await world.call('POST', '/v1/policy/reload')
     assert.equal((await apply(id, digest)).code, 0, 'the same plan goes on once policy allows it')
+  })
+})
+
+describe('what a task made on GitLab', () => {
+  test('is closed again', async () => {
+    const id = await postingTo('forge', `https://localhost:${forge.port}/api/v4/projects/acme%2Fapp/issues`, [{ title: 'lab' }])
+    const { digest, steps } = await plan(id)
+    assert.deepEqual(
+      steps.map(({ undoes }) => [undoes.id, undoes.resource]),
+      [['http:PUT', `/api/v4/projects/acme%2Fapp/issues/${issues.length - 1}`]],
+    )
+    const { code, stopped } = await apply(id, digest)
+    assert.deepEqual([stopped, code, issues.at(-1)], [undefined, 0, { title: 'lab', state: 'closed' }])
   })
 })
 

@@ -1,7 +1,9 @@
 import type { Action, Operation } from '../../model.ts'
 import type { Connector } from '../connector.ts'
 import { formPrefix, refuseOverrideInForm } from '../protocols/disguise.ts'
+import { undoOfMade } from '../protocols/gitlab-inverses.ts'
 import { createSlashFinder } from '../protocols/slash.ts'
+import { undoOfPush } from '../protocols/undo-push.ts'
 import { caselessName, describeGit, git, gitBesideRest, gitBodyPrefix } from './git.ts'
 import { describeHttp, http } from './http.ts'
 
@@ -57,6 +59,7 @@ export const gitRest: Connector = {
   describe,
   takesSlash: (path) => findSlash(path) !== undefined,
   ...gitBesideRest('x-token-auth'),
+  undoOf: (start, action, note) => undoOfMade(start, action, note) ?? undoOfPush(start, action, note),
   example: {
     target: {
       ...git.example.target,

@@ -3,9 +3,8 @@ import type { Action } from '../../model.ts'
 import type { AnswerReader, AnswerStart, Connector } from '../connector.ts'
 import { type Push, readPush } from './git.ts'
 import { readReport } from './git-results.ts'
+import { createTap } from './tap.ts'
 
-/** Longest answer to a push that is looked into: a report of some hundred refs, and what hooks say. */
-const MAX_ANSWER = 262_144
 /** Refs of one push that can be moved back. More of them are a mirror's. */
 const MAX_REFS = 50
 
@@ -25,23 +24,6 @@ export function undoOfPush({ asked, status }: AnswerStart, { id }: Action, note:
     const { done } = readReport(answer, push.capabilities.has('side-band-64k'))
     for (const { ref, from, to } of push.commands) if (done.has(ref)) note({ is: 'ref', path, ref, from, to })
   })
-}
-
-/** Lets an answer pass as it is, and gives it whole to `hear` when it has ended, if it is not too long. */
-function createTap(hear: (answer: Buffer) => void): AnswerReader {
-  const chunks: Buffer[] = []
-  let size = 0
-  return {
-    push(chunk) {
-      size += chunk.length
-      if (size <= MAX_ANSWER) chunks.push(Buffer.from(chunk))
-      return chunk
-    },
-    end() {
-      if (size <= MAX_ANSWER) hear(Buffer.concat(chunks))
-      return Buffer.alloc(0)
-    },
-  }
 }
 
 /** The command list was read to decide; what could not be was refused then. */
