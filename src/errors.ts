@@ -207,3 +207,9 @@ export function asStintError(thrown: unknown): StintError {
   const operatorDetail = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown)
   return new StintError('internal', 'Stint failed; nothing was forwarded', { operatorDetail, cause: thrown })
 }
+
+/** For a `catch`: what is not there is undefined, and every other failure goes on. */
+export function undefinedWhereMissing(thrown: unknown): undefined {
+  if (thrown instanceof StintError && thrown.code === 'not_found') return undefined
+  throw thrown
+}

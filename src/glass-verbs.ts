@@ -8,7 +8,7 @@ import { catalogued } from './catalogued.ts'
 import type { Rotations } from './credentials/rotation/rotations.ts'
 import type { Vault } from './credentials/vault.ts'
 import type { Findings } from './detections/findings.ts'
-import { asStintError, StintError } from './errors.ts'
+import { asStintError, StintError, undefinedWhereMissing } from './errors.ts'
 import type { Dial } from './gateway/dial.ts'
 import { type DrillTry, tryAll } from './glass/drill.ts'
 import type { GlassVerbs, Person } from './glass/glass.ts'
@@ -191,9 +191,4 @@ function entryOf(act: string, opening: Opening) {
     reason: why ?? opening.reason,
     details,
   }
-}
-
-function undefinedWhereMissing(thrown: unknown): undefined {
-  if (thrown instanceof StintError && thrown.code === 'not_found') return undefined
-  throw thrown
 }

@@ -1,6 +1,6 @@
 import type { Approval, Before } from './approvals/approval.ts'
 import { catalogued } from './catalogued.ts'
-import { StintError } from './errors.ts'
+import { undefinedWhereMissing } from './errors.ts'
 import type { Rooms } from './rooms.ts'
 import type { Tasks } from './tasks/tasks.ts'
 
@@ -31,9 +31,4 @@ export async function readBefore({ tasks, labels, search }: Rooms, asked: Approv
 async function topOf(tasks: Tasks, id: string): Promise<string> {
   const { parentId } = await tasks.get(id)
   return parentId === undefined ? id : topOf(tasks, parentId)
-}
-
-function undefinedWhereMissing(thrown: unknown): undefined {
-  if (thrown instanceof StintError && thrown.code === 'not_found') return undefined
-  throw thrown
 }
