@@ -2,7 +2,7 @@ import { isStandIn } from './likeness.ts'
 
 /** What is written where a password will be, and what every installation begins with. */
 const WORD =
-  /^(?:.|pass(?:word|wd|phrase|w)?|pwd|pw|secret|user(?:name)?|my[_-]?(?:password|secret)|token|key|test|guest|root|admin|postgres|mysql|redis|mongo|rabbitmq|changeit|auth|credentials?|foo|bar|baz|[*.x]+|%[sdvq@]|:?\[?pass(?:word)?\]?)$/i
+  /^(?:.|(?:my|some|the|db|user)?[_-]?pass(?:word|wd|phrase|w)?|pwd|pw|secret|user(?:name)?|my[_-]?secret|token|key|test|guest|root|admin|postgres|mysql|redis|mongo|rabbitmq|changeit|auth|credentials?|foo|bar|baz|[*.x]+|%[sdvq@]|:?\[?pass(?:word)?\]?)$/i
 
 /** False for what only stands for a password: a variable, a word for it, what every installation begins with. */
 export function isPassword(text: string): boolean {

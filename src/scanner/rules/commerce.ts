@@ -66,7 +66,7 @@ export const commerce: readonly Rule[] = [
     named('woocommerce-secret', 'consumer secret', ['woocommerce', 'woo_', 'wc_'], 'cs_<hex 40>'),
   ]),
   ...rulesOf('Etsy', 'https://developers.etsy.com/documentation/', [
-    named('etsy-keystring', 'keystring', ['etsy'], '<lower 24>'),
+    named('etsy-keystring', 'keystring', ['etsy_', 'etsy-', 'etsy.', 'etsyapi'], '<lower 24>'),
   ]),
   ...rulesOf('eBay', 'https://developer.ebay.com/api-docs/static/creating-edp-account.html', [
     known('ebay-cert-id', 'client secret', 'PRD-<hex 12>-<hex 4>-<hex 4>-<hex 4>-<hex 4>'),

@@ -29,10 +29,12 @@ export const growth: readonly Rule[] = [
   ...rulesOf('Braze', 'https://www.braze.com/docs/api/', [named('braze-key', 'REST API key', ['braze'], '<uuid>')]),
   ...rulesOf('Branch', 'https://help.branch.io/', [
     known('branch-secret-live', 'secret (live)', 'secret_live_<alnum 32>'),
-    named('branch-secret-test', 'secret (test)', ['branch'], 'secret_test_<alnum 32>'),
+    known('branch-secret-test', 'secret (test)', 'secret_test_<alnum 32>', { confidence: 'medium' }),
   ]),
   ...rulesOf('ChartMogul', 'https://dev.chartmogul.com/', [named('chartmogul-key', 'API key', ['chartmogul'], '<hex 32>')]),
-  ...rulesOf('Pendo', 'https://engageapi.pendo.io/', [named('pendo-key', 'integration key', ['pendo'], '<uuid>')]),
+  ...rulesOf('Pendo', 'https://engageapi.pendo.io/', [
+    named('pendo-key', 'integration key', ['pendo_', 'pendo-', 'pendo.'], '<uuid>'),
+  ]),
   ...rulesOf('RudderStack', 'https://www.rudderstack.com/docs/', [
     named('rudderstack-key', 'write key', ['rudderstack', 'rudder_'], '<alnum 27>'),
   ]),

@@ -106,7 +106,7 @@ export const payments: readonly Rule[] = [
     inside('sandbox', known('checkout-secret-key-classic', 'secret key (sandbox, classic)', 'sk_test_<uuid>')),
   ]),
   ...rulesOf('Wise', 'https://docs.wise.com/api-docs/', [
-    named('wise-api-token', 'API token', ['transferwise', 'wise'], '<uuid>', { confidence: 'low' }),
+    named('wise-api-token', 'API token', ['transferwise', 'wise_', 'wise-', 'wise.'], '<uuid>', { confidence: 'low' }),
   ]),
   ...rulesOf('Revolut', 'https://developer.revolut.com/docs/', [
     named('revolut-merchant-key', 'secret key of a merchant', ['revolut'], 'sk_<url 64>'),

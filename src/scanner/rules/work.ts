@@ -193,7 +193,7 @@ export const work: readonly Rule[] = [
   ...rulesOf('Builder.io', 'https://www.builder.io/c/docs/', [known('builder-private-key', 'private key', 'bpk-<hex 32>')]),
   ...rulesOf('Cal.com', 'https://cal.com/docs/', [
     known('cal-api-key-live', 'API key (live)', 'cal_live_<hex 32>'),
-    named('cal-api-key', 'API key', ['calcom', 'cal_'], 'cal_<hex 32>'),
+    named('cal-api-key', 'API key', ['calcom', 'cal_api'], 'cal_<hex 32>'),
   ]),
   ...rulesOf('Toggl', 'https://engineering.toggl.com/docs/', [named('toggl-token', 'API token', ['toggl'], '<hex 32>')]),
   ...rulesOf('Harvest', 'https://help.getharvest.com/api-v2/', [
