@@ -83,7 +83,7 @@ async function quality(folder: string): Promise<Row[]> {
     mkdirSync(join(folder, dirname(path)), { recursive: true })
     writeFileSync(join(folder, path), text)
   }
-  const { findings } = await scan((await listFiles(folder)).work, { key })
+  const { findings } = await scan([(await listFiles(folder)).work], { key })
   const wanted = files.flatMap(({ secrets }) => secrets)
   const known = new Map(wanted.map((one) => [name(one.secret), one]))
   const found = new Set(findings.map(({ fingerprint }) => fingerprint))

@@ -21,16 +21,17 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   LC_ALL: 'C',
 }
 
-/** Starts git on the repository at `path`, unable to run what the repository names. */
-export function spawnGit(path: string, args: readonly string[], stdio: SpawnOptions['stdio']): ChildProcess {
+/** Starts git on the repository at `path`, unable to run what the repository names. `index` is a file that is its index in the place of its own. */
+export function spawnGit(path: string, args: readonly string[], stdio: SpawnOptions['stdio'], index?: string): ChildProcess {
   const { PATH = '/usr/local/bin:/usr/bin:/bin' } = process.env
   const settings = SETTINGS.flatMap((setting) => ['-c', setting])
-  return spawn('git', [...settings, '-C', path, ...args], { stdio, env: { PATH, HOME: '/nonexistent', ...ENVIRONMENT } })
+  const env = { PATH, HOME: '/nonexistent', ...ENVIRONMENT, ...(index !== undefined && { GIT_INDEX_FILE: index }) }
+  return spawn('git', [...settings, '-C', path, ...args], { stdio, env })
 }
 
 /** What git prints, in the chunks in which it comes. Throws GitError when it fails. */
-export async function* readGit(path: string, args: readonly string[]): AsyncGenerator<Buffer> {
-  const child = spawnGit(path, args, ['ignore', 'pipe', 'pipe'])
+export async function* readGit(path: string, args: readonly string[], index?: string): AsyncGenerator<Buffer> {
+  const child = spawnGit(path, args, ['ignore', 'pipe', 'pipe'], index)
   const ended = endOf(child)
   try {
     if (child.stdout !== null) yield* child.stdout as AsyncIterable<Buffer>

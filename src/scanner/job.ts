@@ -5,8 +5,10 @@ export interface WorkerSetup {
   readonly key: Uint8Array
   /** Whether the secrets themselves are told, to be verified. */
   readonly tellsSecrets: boolean
-  readonly work: GitWork | FileWork
+  readonly work: Work
 }
+
+export type Work = GitWork | FileWork
 
 /** Objects of a repository. Workers take slices of `ids` by counting `next` up, so that each has work until none is left. */
 export interface GitWork {
@@ -15,6 +17,8 @@ export interface GitWork {
   /** Object ids as bytes, `width` each. Shared. */
   readonly ids: SharedArrayBuffer
   readonly width: number
+  /** Where objects that no commit has yet are to be. */
+  readonly paths?: ReadonlyMap<string, readonly string[]>
   /** One Int32: the first slice that nobody has taken. Shared. */
   readonly next: SharedArrayBuffer
 }

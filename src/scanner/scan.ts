@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Secret } from '../secret.ts'
 import type { Finding, Place, Sighting } from './finding.ts'
-import type { FileWork, GitWork, Skipped, WorkerReport, WorkerSetup } from './job.ts'
+import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
 import type { Confidence } from './rule.ts'
 import { attribute } from './sources/git.ts'
 
@@ -29,12 +29,11 @@ export interface ScanOptions {
 /** As many as two: one is busy with git's output while git fills the other's. */
 const MOST_WORKERS = 4
 
-/** THE SCAN: work is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
-export async function scan(work: GitWork | FileWork, { key, onSecret, onProgress }: ScanOptions): Promise<Report> {
+/** THE SCAN: one work after the other is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
+export async function scan(works: readonly Work[], { key, onSecret, onProgress }: ScanOptions): Promise<Report> {
   const found = createCollection()
   const skipped: Skipped[] = []
   const total = { items: 0, bytes: 0 }
-  const workers = Math.min(MOST_WORKERS, availableParallelism())
   const take = (report: WorkerReport): void => {
     if (report.kind === 'found') for (const sighting of report.sightings) found.add(sighting)
     else if (report.kind === 'skipped') skipped.push(report.skipped)
@@ -45,9 +44,19 @@ export async function scan(work: GitWork | FileWork, { key, onSecret, onProgress
       onProgress?.(total.items, total.bytes)
     }
   }
-  await Promise.all(Array.from({ length: workers }, () => runWorker({ key, work, tellsSecrets: onSecret !== undefined }, take)))
-  const findings = work.kind === 'git' ? await attribute(work.repository, found.findings()) : found.findings()
+  for (const work of works) {
+    const workers = Math.min(MOST_WORKERS, availableParallelism(), countOf(work))
+    const setup = { key, work, tellsSecrets: onSecret !== undefined }
+    await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take)))
+  }
+  let findings = found.findings()
+  for (const work of works) if (work.kind === 'git') findings = await attribute(work, findings)
   return { findings: findings.toSorted(byWorth), skipped, ...total }
+}
+
+/** How many objects or files there are to be looked into. */
+export function countOf(work: Work): number {
+  return work.kind === 'git' ? work.ids.byteLength / work.width : work.paths.length
 }
 
 function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void): Promise<void> {

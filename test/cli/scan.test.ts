@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { alnum } from '../../src/scanner/sample.ts'
 import { provenanceOf } from '../../src/scanner/sources/provenance.ts'
 import { runCli } from './run-cli.ts'
@@ -41,6 +42,43 @@ describe('stint scan', () => {
     assert.match(readFileSync(file, 'utf8'), /^"fingerprint",.*\n"[0-9a-f]{32}","no","high",.*,"a","1","1",.*\n$/)
     const json = await runCli(home, 'scan', root, '--json')
     assert.equal((await runCli(home, 'scan', root, '--format', 'json')).out, json.out)
+  })
+
+  test('of a repository looks at history and working tree, or at a part; as a hook it keeps a secret out of a commit', async (t) => {
+    const { home, root } = prepare(t)
+    const git = (...args: readonly string[]): string =>
+      execFileSync('git', ['-C', root, '-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...args], {
+        env: { PATH: process.env.PATH, HOME: home, STINT_HOME: home },
+        stdio: 'pipe',
+      }).toString()
+    const scanned = async (...args: readonly string[]): Promise<number> => {
+      const { findings = [] } = JSON.parse((await runCli(home, 'scan', root, '--json', ...args)).out || '{}')
+      return findings.length
+    }
+    git('init', '-q')
+    writeFileSync(join(root, 'a'), token(1))
+    git('add', 'a')
+    git('commit', '-q', '-m', 'one')
+    writeFileSync(join(root, '.gitignore'), 'c')
+    for (const [at, file] of ['a', 'b', 'c'].entries()) writeFileSync(join(root, file), token(2 + at))
+    git('add', 'b')
+    assert.deepEqual([await scanned(), await scanned('--no-ignore'), await scanned('--staged')], [3, 4, 1])
+    assert.equal(await scanned('--since', 'HEAD'), 0)
+    for (const args of [
+      ['--since', 'none'],
+      ['--staged', '--files'],
+      ['--staged', '--since', 'HEAD'],
+    ])
+      assert.equal((await runCli(home, 'scan', root, ...args)).code, 2, args.join(' '))
+    assert.equal((await runCli(home, 'scan', home, '--staged')).code, 2)
+    const stint = fileURLToPath(import.meta.resolve('../../bin/stint.js'))
+    const hook = `#!/bin/sh\nexec '${process.execPath}' '${stint}' scan --staged\n`
+    writeFileSync(join(root, '.git/hooks/pre-commit'), hook, { mode: 0o755 })
+    assert.throws(() => git('commit', '-q', '-m', 'two'), /1 secret found/)
+    writeFileSync(join(root, 'd'), 'nothing')
+    git('add', 'd')
+    git('commit', '-q', '-m', 'two', 'd')
+    assert.throws(() => git('commit', '-q', '-m', 'three', 'a'), /1 secret found/)
   })
 
   test('puts a file in the place of a link, and writes nothing through it', async (t) => {

@@ -9,16 +9,19 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { createFingerprint } from '../../src/scanner/finding.ts'
+import { GitError } from '../../src/scanner/git-command.ts'
 import { alnum } from '../../src/scanner/sample.ts'
 import { type Report, scan } from '../../src/scanner/scan.ts'
 import { listFiles } from '../../src/scanner/sources/files.ts'
-import { isRepository, listObjects } from '../../src/scanner/sources/git.ts'
+import { isRepository, isShallow, listObjects, listSince, listStaged } from '../../src/scanner/sources/git.ts'
+import { listChanged } from '../../src/scanner/sources/worktree.ts'
 import { makeZip } from './zip.ts'
 
 const key = Buffer.alloc(32, 7)
@@ -61,10 +64,10 @@ function repository(t: TestContext) {
   return { path, git, commit }
 }
 
-const scanGit = async (path: string): Promise<Report> => scan(await listObjects(path), { key })
+const scanGit = async (path: string): Promise<Report> => scan([await listObjects(path)], { key })
 const scanFiles = async (path: string): Promise<Report> => {
   const { work, skipped } = await listFiles(path)
-  const report = await scan(work, { key })
+  const report = await scan([work], { key })
   return { ...report, skipped: [...skipped, ...report.skipped] }
 }
 const placesOf = ({ findings }: Report, seed: number) =>
@@ -176,6 +179,10 @@ describe('a scan of a repository', () => {
     git(['config', 'protocol.ext.allow', 'always'])
     rmSync(globSync(join(path, '.git/objects', git(['rev-parse', 'HEAD:.gitattributes']).replace(/^../, '$&/')))[0] ?? '')
     const report = await scanGit(path)
+    writeFileSync(join(path, 'a'), secret(2))
+    await listStaged(path)
+    await listSince(path, 'HEAD')
+    assert.deepEqual((await listChanged(path)).work.paths, ['a'])
     assert.equal(report.findings.length, 1)
     assert.ok(!existsSync(join(path, 'ran')))
   })
@@ -189,7 +196,85 @@ describe('a scan of a repository', () => {
     execFileSync('git', ['clone', '-q', '--bare', path, bare])
     execFileSync('git', ['clone', '-q', '--depth', '1', `file://${path}`, shallow])
     assert.deepEqual([(await scanGit(bare)).findings.length, (await scanGit(shallow)).findings.length], [2, 1])
+    assert.deepEqual([await isShallow(shallow), await isShallow(path)], [true, false])
+    assert.deepEqual((await listChanged(bare)).work.paths, [])
     assert.deepEqual([await isRepository(bare), await isRepository(directory(t))], [true, false])
+  })
+})
+
+describe('a part of a repository', () => {
+  const pathsOf = async (path: string, ignored = false): Promise<readonly string[]> =>
+    (await listChanged(path, { ignored })).work.paths
+
+  test('is what differs from the index and what is not tracked, by git’s own list, and ignored files where they are wanted', async (t) => {
+    const { path, commit } = repository(t)
+    commit({ same: '1', changed: '1', 'é/longer': '1', gone: '1', '.gitignore': 'ignored\n' })
+    const old = new Date(Date.now() - 60_000)
+    for (const file of ['same', 'changed', 'é/longer', 'gone', '.gitignore']) utimesSync(join(path, file), old, old)
+    execFileSync('git', ['-C', path, 'update-index', '--refresh'])
+    assert.deepEqual(await pathsOf(path), [])
+    writeFileSync(join(path, 'changed'), '2')
+    writeFileSync(join(path, 'é/longer'), '22')
+    rmSync(join(path, 'gone'))
+    mkdirSync(join(path, 'new'))
+    for (const file of ['new/one', 'ignored']) writeFileSync(join(path, file), '')
+    assert.deepEqual(await pathsOf(path), ['changed', 'new/one', 'é/longer'])
+    assert.deepEqual(await pathsOf(join(path, 'new'), true), ['changed', 'ignored', 'new/one', 'é/longer'])
+  })
+
+  test('leads nowhere else: not through links, settings or submodules', async (t) => {
+    const { path, git, commit } = repository(t)
+    const outside = directory(t)
+    for (const file of ['secret', 'x']) writeFileSync(join(outside, file), '')
+    commit({ 'd/secret': 'longer' })
+    rmSync(join(path, 'd'), { recursive: true })
+    symlinkSync(outside, join(path, 'd'))
+    mkdirSync(join(path, 'module'))
+    execFileSync('git', ['init', '-q', join(path, 'module')])
+    git(['update-index', '--add', '--cacheinfo', `160000,${git(['rev-parse', 'HEAD'])},sub`])
+    const { work, skipped } = await listChanged(path)
+    assert.deepEqual(work.paths, ['d'])
+    assert.deepEqual(skipped.map(({ what }) => what).sort(), ['module/', 'sub'])
+    for (const elsewhere of [outside, '/']) {
+      execFileSync('git', ['config', '--file', join(path, '.git/config'), 'core.worktree', elsewhere])
+      const other = await listChanged(path)
+      assert.deepEqual([other.work.paths, other.skipped.map(({ what }) => what)], [[], [path]])
+    }
+  })
+
+  test('is what the next commit would bring in, by its paths, before the first one too', async (t) => {
+    const { path, git, commit } = repository(t)
+    const staged = async (): Promise<Report> => scan([await listStaged(path)], { key })
+    writeFileSync(join(path, 'a'), secret(1))
+    git(['add', 'a'])
+    writeFileSync(join(path, 'a'), secret(2))
+    assert.deepEqual(
+      (await staged()).findings.flatMap(({ places }) => places.map((place) => [place.path, place.commit])),
+      [['a', undefined]],
+    )
+    assert.equal(placesOf(await staged(), 1).length, 1)
+    commit({ a: secret(2) })
+    assert.deepEqual((await staged()).findings, [])
+    for (const file of ['b', 'é c']) writeFileSync(join(path, file), secret(3))
+    git(['add', '-A'])
+    git(['rm', '-q', 'a'])
+    assert.deepEqual(
+      placesOf(await staged(), 3).map((place) => place.path),
+      ['b', 'é c'],
+    )
+    assert.deepEqual(placesOf(await staged(), 2), [])
+  })
+
+  test('is what a revision has not; one that is none is refused, also one that looks like an option', async (t) => {
+    const { path, commit } = repository(t)
+    commit({ a: secret(1) })
+    commit({ b: secret(2) }, `it is ${secret(3)}`)
+    const report = await scan([await listSince(path, 'HEAD~1')], { key })
+    assert.deepEqual(
+      [1, 2, 3].map((seed) => placesOf(report, seed).length),
+      [0, 1, 1],
+    )
+    for (const revision of ['none', '--all', 'HEAD HEAD~1', '']) await assert.rejects(listSince(path, revision), GitError)
   })
 })
 

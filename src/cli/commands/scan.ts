@@ -8,23 +8,21 @@ import { readOrCreatePrivate, replacePublic } from '../../private-file.ts'
 import { type Allow, withoutAllowed } from '../../scanner/allow/allow.ts'
 import { loadAllowLists, readProjectFile } from '../../scanner/allow/load.ts'
 import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.ts'
-import type { FileWork, GitWork, Skipped } from '../../scanner/job.ts'
+import type { Work } from '../../scanner/job.ts'
 import type { Run } from '../../scanner/report-format.ts'
 import { REPORTS } from '../../scanner/reports/index.ts'
 import type { Confidence } from '../../scanner/rule.ts'
-import { type Report, scan } from '../../scanner/scan.ts'
-import { listFiles } from '../../scanner/sources/files.ts'
-import { isRepository, listObjects } from '../../scanner/sources/git.ts'
+import { countOf, type Report, scan } from '../../scanner/scan.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
 import type { Secret } from '../../secret.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
+import { listWorks, type PartOptions } from '../list-works.ts'
 import { verifyFindings } from '../verify-findings.ts'
 
 const CONFIDENCES: readonly Confidence[] = ['low', 'medium', 'high']
 
-interface ScanOptions {
-  readonly files?: true
+interface ScanOptions extends PartOptions {
   readonly failOn: Confidence
   readonly verify?: true
   readonly allowLists: boolean
@@ -45,6 +43,11 @@ export const register: Register = (program, context) => {
       '--verify',
       'ask the providers which secrets still work, by reads that change nothing; sends each secret to its own provider',
     )
+    .addOption(new Option('--staged', 'look only at what the next commit would bring in').conflicts('files'))
+    .addOption(
+      new Option('--since <revision>', 'look only at what HEAD has and this revision has not').conflicts(['files', 'staged']),
+    )
+    .option('--no-ignore', 'look at files that .gitignore names too')
     .addOption(
       new Option('--fail-on <confidence>', 'end with 1 only for findings that are at least this sure')
         .choices(CONFIDENCES)
@@ -65,6 +68,8 @@ export const register: Register = (program, context) => {
 A finding never holds the secret: it has a fingerprint, which is the same wherever this installation finds the same secret.
 With --verify each is said to be live, dead or unknown: live only where the provider refused a made-up value of the same shape. Without it
 nothing is sent anywhere.
+Of a repository all objects are looked into, and the files that differ from its index or are not tracked. Its hooks, filters and other
+programs are not run. \`.pre-commit-hooks.yaml\` has \`stint scan --staged\` for pre-commit.
 A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\` and \`.gitleaksignore\` of the
 scanned directory allow: docs/scanning.md.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
@@ -73,6 +78,8 @@ Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
 
 Examples:
   $ stint scan
+  $ stint scan --staged
+  $ stint scan --since origin/main
   $ stint scan --files ./deploy
   $ stint scan --format sarif --output stint.sarif
   $ stint scan --write-baseline known.json
@@ -99,15 +106,16 @@ async function scanAndReport(
   const directory = directoryOf(path)
   const allows = options.allowLists ? await loadAllowLists(directory) : []
   const known = await knownOf(options, key)
-  const { work, skipped } = await workOf(path, options)
+  const { works, skipped } = await listWorks(path, options)
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
-  const found = await scan(work, { key, onProgress: progressOf(work), ...(options.verify && { onSecret }) })
+  const found = await scan(works, { key, onProgress: progressOf(works), ...(options.verify && { onSecret }) })
   const kept = passOver({ ...found, skipped: [...skipped, ...found.skipped] }, allows, known)
   const report = options.verify ? { ...kept, findings: await verifyFindings(kept.findings, secrets) } : kept
   if (options.writeBaseline !== undefined)
     await replacePublic(resolve(options.writeBaseline), writeBaseline(report.findings, key))
-  const repository = work.kind === 'git' ? { repository: await provenanceOf(work.repository) } : {}
+  const git = works.find((work) => work.kind === 'git')
+  const repository = git === undefined ? {} : { repository: await provenanceOf(git.repository) }
   await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
   const least = CONFIDENCES.indexOf(options.failOn)
   return report.findings.some(({ confidence, known }) => !known && CONFIDENCES.indexOf(confidence) >= least) ? 1 : 0
@@ -149,11 +157,6 @@ function directoryOf(path: string): string {
   return statSync(path).isDirectory() ? path : dirname(path)
 }
 
-async function workOf(path: string, { files }: ScanOptions): Promise<{ work: GitWork | FileWork; skipped: readonly Skipped[] }> {
-  if (files === undefined && (await isRepository(path))) return { work: await listObjects(path), skipped: [] }
-  return listFiles(path)
-}
-
 /** The key of this installation's fingerprints, made the first time. */
 async function openScannerKey(home: string): Promise<Buffer> {
   prepareHome(home)
@@ -162,10 +165,10 @@ async function openScannerKey(home: string): Promise<Buffer> {
 }
 
 /** One line that is written over, for people who look on. */
-function progressOf(work: GitWork | FileWork): (items: number, bytes: number) => void {
+function progressOf(works: readonly Work[]): (items: number, bytes: number) => void {
   const { stderr } = process
   if (!stderr.isTTY) return () => undefined
-  const all = work.kind === 'git' ? work.ids.byteLength / work.width : work.paths.length
+  const all = works.reduce((sum, work) => sum + countOf(work), 0)
   const startedAt = performance.now()
   return (items, bytes) => {
     const seconds = (performance.now() - startedAt) / 1000

@@ -3,17 +3,25 @@ import { GitError, readGit } from '../git-command.ts'
 import type { GitWork } from '../job.ts'
 
 /** The ids of all objects of a repository, also of those that nothing refers to any more. Rejects with GitError. */
-export async function listObjects(repository: string): Promise<GitWork> {
+export function listObjects(repository: string): Promise<GitWork> {
+  return collect(repository, ['cat-file', '--batch-all-objects', '--unordered', '--batch-check=%(objectname)'])
+}
+
+/** The ids of what HEAD has and `revision` has not. Rejects with GitError, also where there is no such revision. */
+export async function listSince(repository: string, revision: string): Promise<GitWork> {
+  let commit = ''
+  for await (const chunk of readGit(repository, ['rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`]))
+    commit += chunk
+  return collect(repository, ['rev-list', '--objects', '--no-object-names', 'HEAD', `^${commit.trim()}`])
+}
+
+/** The ids that git prints, one a line. */
+async function collect(repository: string, args: readonly string[]): Promise<GitWork> {
   let ids = Buffer.allocUnsafe(1 << 16)
   let length = 0
   let rest = ''
   let width = 0
-  for await (const chunk of readGit(repository, [
-    'cat-file',
-    '--batch-all-objects',
-    '--unordered',
-    '--batch-check=%(objectname)',
-  ])) {
+  for await (const chunk of readGit(repository, args)) {
     const text = rest + chunk.toString('latin1')
     const end = text.lastIndexOf('\n') + 1
     rest = text.slice(end)
@@ -22,9 +30,52 @@ export async function listObjects(repository: string): Promise<GitWork> {
     while (length + lines.length > ids.length) ids = Buffer.concat([ids, Buffer.allocUnsafe(ids.length)])
     length += lines.copy(ids, length)
   }
-  const shared = new SharedArrayBuffer(length)
-  ids.copy(Buffer.from(shared), 0, 0, length)
+  return workOf(repository, ids.subarray(0, length), width)
+}
+
+function workOf(repository: string, ids: Buffer, width: number): GitWork {
+  const shared = new SharedArrayBuffer(ids.length)
+  ids.copy(Buffer.from(shared))
   return { kind: 'git', repository, ids: shared, width: Math.max(1, width), next: new SharedArrayBuffer(4) }
+}
+
+/** The ids of what the next commit would bring in: files that the index has and HEAD has not so. `index` is given to a hook for a commit of some files. Rejects with GitError. */
+export async function listStaged(repository: string, index?: string): Promise<GitWork> {
+  let text = ''
+  const decoder = new TextDecoder()
+  const command = [
+    'diff-index',
+    '--cached',
+    '--raw',
+    '-z',
+    '--no-abbrev',
+    '--no-renames',
+    '--diff-filter=d',
+    '--ignore-submodules',
+  ]
+  for await (const chunk of readGit(repository, [...command, await headOrNothing(repository)], index))
+    text += decoder.decode(chunk, { stream: true })
+  const paths = new Map<string, string[]>()
+  for (const [, id = '', path = ''] of text.matchAll(/:[0-7]{6} [0-7]{6} [0-9a-f]+ ([0-9a-f]+) [A-Z]\d*\0([^\0]*)\0/g))
+    paths.set(id, [...(paths.get(id) ?? []), path])
+  const [first = ''] = paths.keys()
+  return { ...workOf(repository, Buffer.from([...paths.keys()].join(''), 'hex'), first.length / 2), paths }
+}
+
+/** HEAD, or the empty tree where nothing is committed yet. */
+async function headOrNothing(repository: string): Promise<string> {
+  let said = ''
+  for await (const chunk of readGit(repository, ['rev-parse', '--revs-only', 'HEAD'])) said += chunk
+  if (said !== '') return 'HEAD'
+  for await (const chunk of readGit(repository, ['hash-object', '-t', 'tree', '/dev/null'])) said += chunk
+  return said.trim()
+}
+
+/** True where commits before some depth are not there. */
+export async function isShallow(repository: string): Promise<boolean> {
+  let said = ''
+  for await (const chunk of readGit(repository, ['rev-parse', '--is-shallow-repository'])) said += chunk
+  return said.trim() === 'true'
 }
 
 /** Of so many objects git looks for the commits by itself; of more every commit is looked at. */
@@ -42,9 +93,11 @@ interface Origin {
 
 /**
  * The findings with the commits that brought their objects in: for each path of an object the first of them and the last. An object that is
- * itself a commit is that commit. What no commit has is left as it is. Rejects with GitError.
+ * itself a commit is that commit. What no commit has yet is where the work says; else it is left as it is. Rejects with GitError.
  */
-export async function attribute(repository: string, findings: readonly Finding[]): Promise<Finding[]> {
+export async function attribute({ repository, paths }: GitWork, findings: readonly Finding[]): Promise<Finding[]> {
+  if (paths !== undefined)
+    return findings.map((finding) => ({ ...finding, places: finding.places.flatMap((place) => placesAt(place, paths)) }))
   const places = findings.flatMap((finding) => finding.places)
   const wanted = new Set(places.flatMap(({ object = [], commit }) => (commit === undefined ? object : [])))
   const commits = new Set(places.flatMap(({ commit = [] }) => commit))
@@ -52,6 +105,10 @@ export async function attribute(repository: string, findings: readonly Finding[]
   return findings.map((finding) => {
     return { ...finding, places: finding.places.flatMap((place) => placesOf(place, origins.get(place.object ?? '') ?? [])) }
   })
+}
+
+function placesAt(place: Place, paths: ReadonlyMap<string, readonly string[]>): Place[] {
+  return (paths.get(place.object ?? '') ?? []).map((path) => ({ ...place, path: `${path}${place.path ?? ''}` }))
 }
 
 function placesOf(place: Place, origins: readonly Origin[]): Place[] {

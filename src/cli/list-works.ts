@@ -1,0 +1,44 @@
+import { resolve } from 'node:path'
+import { StintError } from '../errors.ts'
+import { GitError } from '../scanner/git-command.ts'
+import type { Skipped, Work } from '../scanner/job.ts'
+import { listFiles } from '../scanner/sources/files.ts'
+import { isRepository, isShallow, listObjects, listSince, listStaged } from '../scanner/sources/git.ts'
+import { listChanged } from '../scanner/sources/worktree.ts'
+
+/** Which part of a repository is meant. */
+export interface PartOptions {
+  readonly files?: true
+  readonly staged?: true
+  readonly since?: string
+  readonly ignore: boolean
+}
+
+interface Works {
+  readonly works: readonly Work[]
+  readonly skipped: readonly Skipped[]
+}
+
+/** What `stint scan` has to look into at this path. Throws `invalid_argument` for a revision that is none, and for a part of what is no repository. */
+export async function listWorks(path: string, options: PartOptions): Promise<Works> {
+  const { files, staged, since } = options
+  if (files === undefined && (await isRepository(path))) return listGitWorks(path, options)
+  if (staged !== undefined || since !== undefined)
+    throw new StintError('invalid_argument', `${path} is not in a git repository, so that it has no commits`)
+  const { work, skipped } = await listFiles(path)
+  return { works: [work], skipped }
+}
+
+async function listGitWorks(path: string, { staged, since, ignore }: PartOptions): Promise<Works> {
+  const { GIT_INDEX_FILE: index } = process.env
+  if (staged !== undefined) return { works: [await listStaged(path, index && resolve(index))], skipped: [] }
+  const shallow = (await isShallow(path)) ? [{ what: path, why: 'the clone is shallow: older commits are not in it' }] : []
+  if (since !== undefined) return { works: [await listSince(path, since).catch(rejectRevision)], skipped: shallow }
+  const changed = await listChanged(path, { ignored: !ignore })
+  return { works: [await listObjects(path), changed.work], skipped: [...shallow, ...changed.skipped] }
+}
+
+function rejectRevision(thrown: unknown): never {
+  if (thrown instanceof GitError) throw new StintError('invalid_argument', `--since: ${thrown.message}`)
+  throw thrown
+}
