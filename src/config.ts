@@ -138,6 +138,21 @@ function webhook(name: string, given: unknown, key: string): ApprovalWebhook {
   return { url: String(url), person: String(person), credential: String(credential), privateNetworks }
 }
 
+/** After how many minutes without an answer the people of which role are asked too. */
+export interface ApprovalEscalation {
+  readonly minutes: number
+  readonly role: string
+}
+
+/** As text, the same in JSON. */
+function escalation(value: unknown, key: string): ApprovalEscalation {
+  const read = typeof value === 'string' ? parseJson(value) : value
+  const { minutes, role, ...others } = isMap(read) ? read : {}
+  const isKnown = Object.keys(others).length === 0 && isName(role)
+  if (isKnown && Number.isInteger(minutes) && Number(minutes) >= 1) return { minutes: Number(minutes), role: String(role) }
+  throw new StintError('invalid_config', `${key} takes whole minutes and a role: {minutes: 5, role: oncall}`)
+}
+
 function isList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every(isName)
 }
@@ -253,6 +268,12 @@ export const SETTINGS = {
     'Longest body that a person can be asked to consent to.',
     whole(0, 67_108_864),
   ),
+  approvalEscalation: setting<ApprovalEscalation | undefined>(
+    'STINT_APPROVAL_ESCALATION',
+    undefined,
+    'Whom to ask too where nobody has answered, and after how long: `{minutes: 5, role: oncall}`, a role of `approvers`. Its people may then answer for whoever was asked; never for a sealed credential.',
+    escalation,
+  ),
   approvalWebhooks: setting<ApprovalWebhooks>(
     'STINT_APPROVAL_WEBHOOKS',
     {},
@@ -304,7 +325,22 @@ export function readConfig(env: NodeJS.ProcessEnv, file: unknown): Config {
     const raw = env[one.env] ?? (given as Record<string, unknown>)[key]
     values[key] = raw === undefined ? one.default : one.read(raw, env[one.env] === undefined ? key : one.env)
   }
-  return values as Config
+  const config = values as Config
+  refuseIdleEscalation(config)
+  return config
+}
+
+/** One that asks nobody, or only when nobody waits any more, is a mistake. */
+function refuseIdleEscalation({ approvalEscalation: setting, approvers, approvalSeconds }: Config): void {
+  if (setting === undefined) return
+  const people = Object.hasOwn(approvers, setting.role) ? approvers[setting.role] : []
+  if (people?.length === 0)
+    throw new StintError('invalid_config', `approvalEscalation: approvers names nobody of ${setting.role}`)
+  if (setting.minutes * 60 >= approvalSeconds)
+    throw new StintError(
+      'invalid_config',
+      `approvalEscalation: a question has expired by then; approvalSeconds is ${approvalSeconds}`,
+    )
 }
 
 /** STINT_ variables that are not settings: where the data is, and what `stint run` tells its child. */

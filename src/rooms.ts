@@ -109,6 +109,7 @@ export async function openRooms(opening: Opening) {
     ...{ now, roles: config.approvers, seconds: config.approvalSeconds },
     most: { times: config.approvalMostTimes, minutes: config.approvalMostMinutes },
     webhooks: webhookPeople(config),
+    ...escalationOf(config),
   })
   const leases = await openLeases(store, {
     ...leaseVerbs(opening, happened.recorder, dial),
@@ -202,6 +203,11 @@ export async function openRooms(opening: Opening) {
     policy: await openPolicies(opening, (hash) => happened.recorder.recordSystem('policy_reloaded', hash)),
     ca: await openCa(places.ca, { now }),
   }
+}
+
+/** What approvals/ needs of the setting. */
+function escalationOf({ approvalEscalation: setting }: Config) {
+  return setting === undefined ? {} : { escalation: { role: setting.role, afterMs: setting.minutes * 60_000 } }
 }
 
 /** A budget that people raised, in the log before it is. */

@@ -46,4 +46,26 @@ describe('settings that are maps', () => {
     for (const approvalWebhooks of [{ 'a b': webhook }, [], 'x'])
       assert.throws(() => read({ approvalWebhooks }), { code: 'invalid_config' })
   })
+
+  test('an escalation names minutes and a role that has people, and comes before a question expires', () => {
+    const approvers = { oncall: ['dan'] }
+    const wanted = { minutes: 5, role: 'oncall' }
+    assert.deepEqual(read({ approvers, approvalEscalation: wanted }).approvalEscalation, wanted)
+    for (const approvalEscalation of [
+      ...[
+        { minutes: 0, role: 'oncall' },
+        { minutes: 1.5, role: 'oncall' },
+        { minutes: 5 },
+        { ...wanted, also: 'ann' },
+        'oncall',
+        [],
+      ],
+      ...[
+        { minutes: 15, role: 'oncall' },
+        { minutes: 5, role: 'nobody' },
+        { minutes: 5, role: 'toString' },
+      ],
+    ])
+      assert.throws(() => read({ approvers, approvalEscalation }), { code: 'invalid_config' }, JSON.stringify(approvalEscalation))
+  })
 })

@@ -10,6 +10,10 @@ export const approval = z
     id: z.string(),
     state: states,
     approver: z.string().describe('Who must consent: the joined values of `@approval`.'),
+    escalation: z
+      .object({ role: z.string(), at: millis })
+      .exactOptional()
+      .describe('Nobody had answered: since then the people of this role may.'),
     taskId: z.string(),
     purpose: z.string(),
     owner: z.string(),

@@ -45,12 +45,19 @@ export interface Answer {
   readonly minutes?: number
 }
 
+/** Who else may answer, since nobody had: the people of a role. `at` is epoch milliseconds. */
+export interface Escalation {
+  readonly role: string
+  readonly at: number
+}
+
 /** A question to people about one request, and their answers. Times are epoch milliseconds. */
 export interface Approval extends Shown {
   readonly id: string
   readonly state: ApprovalState
   /** Who must consent: the joined values of `@approval`. */
   readonly approver: string
+  readonly escalation?: Escalation
   readonly answers: readonly Answer[]
   /** How often what was granted may still be done. */
   readonly usesLeft: number
@@ -74,7 +81,7 @@ export interface Before {
 }
 
 /** What of an approval is kept as one text. */
-export type Kept = Shown & Pick<Approval, 'approver' | 'answers'>
+export type Kept = Shown & Pick<Approval, 'approver' | 'answers' | 'escalation'>
 
 /** A new approval's id: 120 random bits. */
 export function newApprovalId(): string {

@@ -3,11 +3,12 @@ import type { Store, Work } from '../store/store.ts'
 import type { ApprovalRow } from '../store/tables.ts'
 import { type Answerer, answerRow, type Terms } from './answering.ts'
 import { type Answer, type Approval, approvalOf, newApprovalId, type Shown } from './approval.ts'
+import { widen } from './escalate.ts'
 import { type ApprovalFilter, listApprovals } from './list.ts'
 import { createOpenQuestions } from './open-questions.ts'
 import type { Delivery } from './outbox.ts'
 import { createWaiting, type Hold } from './waiting.ts'
-import { deliveriesOf, type Webhook } from './webhooks.ts'
+import { deliveriesOf, type EscalationRule, escalationOf, type Webhook } from './webhooks.ts'
 import { mayAnswer, type Roles, whyUnmeetable } from './who.ts'
 
 /** How many questions of one task may wait for an answer: a program cannot bury people in them. */
@@ -18,6 +19,8 @@ export interface Question {
   readonly binding: string
   readonly approver: string
   readonly shown: Shown
+  /** Who must consent is fixed: nobody else is asked, however long it takes. */
+  readonly neverEscalates?: true
 }
 
 /** What there is to a question. `taken` is a consent that was used up for this one request, by the very call that says so. */
@@ -38,6 +41,8 @@ export interface Approvals {
   /** Throws `not_found`, `conflict` where it is not pending any more, `not_approver`, `invalid_argument`. */
   grant(id: string, answerer: Answerer): Promise<Approval>
   deny(id: string, answerer: Answerer): Promise<Approval>
+  /** From now on the people of the role may answer too, and their webhooks are asked; once, while it is pending. Throws `not_found`. */
+  escalate(id: string, role: string): Promise<void>
   /** Throws `not_found`, also where `person` is given and is not asked. */
   get(id: string, person?: string): Promise<Approval>
   /** Throws `not_found`, also where it is another task's. */
@@ -54,16 +59,15 @@ export interface ApprovalRules {
   readonly seconds: number
   readonly most: Required<Terms>
   readonly webhooks?: readonly Webhook[]
+  readonly escalation?: EscalationRule
 }
 
 /**
  * Reads what is open and follows its changes. `seconds` is how long a question waits, and a consent for being used; `most` is what one
  * consent may be for. What asks the person of a webhook waits in the outbox from the moment it is asked.
  */
-export async function openApprovals(
-  store: Store,
-  { now, roles, seconds, most, webhooks = [] }: ApprovalRules,
-): Promise<Approvals> {
+export async function openApprovals(store: Store, rules: ApprovalRules): Promise<Approvals> {
+  const { now, roles, seconds, most, webhooks = [], escalation } = rules
   const open = createOpenQuestions(now)
   const waiting = createWaiting()
   const note = (rows: readonly ApprovalRow[]): void => {
@@ -88,6 +92,7 @@ export async function openApprovals(
     deny: (id, answerer) => answer(id, 'no', answerer),
     close,
     withdraw: (binding) => expire('binding', binding),
+    escalate,
   }
 
   async function consent(question: Question): Promise<Standing> {
@@ -184,7 +189,7 @@ export async function openApprovals(
     return true
   }
 
-  async function ask(tx: Tx, changed: Changed, { binding, approver, shown }: Question): Promise<Approval> {
+  async function ask(tx: Tx, changed: Changed, { binding, approver, shown, neverEscalates }: Question): Promise<Approval> {
     const time = now()
     const row: ApprovalRow = {
       ...{ id: newApprovalId(), binding, task_id: shown.taskId, state: 'pending', uses_left: 0, created_at: time },
@@ -193,10 +198,17 @@ export async function openApprovals(
     }
     await tx.insertInto('approvals').values(row).execute()
     const approval = approvalOf(row, time)
-    const deliveries = deliveriesOf(approval, webhooks, roles)
+    const later = escalation === undefined || neverEscalates ? [] : escalationOf(approval, escalation)
+    const deliveries = [...deliveriesOf(approval, webhooks, roles), ...later]
     if (deliveries.length > 0) await tx.insertInto('approval_deliveries').values(deliveries).execute()
     changed('approval', row.id)
     return approval
+  }
+
+  async function escalate(id: string, role: string): Promise<void> {
+    await store.write(async (tx, changed) => {
+      if (await widen(tx, await rowOf(tx, id), role, rules)) changed('approval', id)
+    })
   }
 
   async function answer(id: string, said: Answer['said'], answerer: Answerer): Promise<Approval> {

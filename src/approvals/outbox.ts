@@ -17,7 +17,7 @@ export interface OutboxVerbs {
   /** Resolves when the other end has it. What it throws is tried again. */
   send(delivery: Delivery): Promise<void>
   /** For the log: delivered at the last of so many tries. */
-  told(delivery: Delivery, attempts: number): Promise<unknown>
+  told?(delivery: Delivery, attempts: number): Promise<unknown>
   now(): number
   report(thrown: unknown): void
 }
@@ -132,7 +132,7 @@ export function openOutbox(store: Store, verbs: OutboxVerbs): Outbox {
       report(thrown)
       return now() + Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LONGEST_RETRY_MS)
     }
-    await verbs.told(delivery, attempts)
+    await verbs.told?.(delivery, attempts)
     return null
   }
 

@@ -6,6 +6,8 @@ import { stringify } from 'yaml'
 import type { Page, RotationListing } from '../../src/api/verbs.ts'
 import { createClient } from '../../src/cli/client.ts'
 import type { Opening } from '../../src/glass/opening.ts'
+import { placesIn } from '../../src/home.ts'
+import { openStore } from '../../src/store/store.ts'
 import { type Legacy, startLegacy } from '../credentials/rotation/legacy.ts'
 import { recipeAt } from '../credentials/rotation/recipe-example.ts'
 import { startHolder } from '../fakes/holder.ts'
@@ -45,9 +47,20 @@ describe('a sealed credential that its recipe rotates', () => {
     }
   }
 
+  /** What waits to be asked of more people. */
+  const escalations = async () => {
+    const store = await openStore(placesIn(stint.home).database)
+    const rows = await store.db.selectFrom('approval_deliveries').selectAll().where('webhook', 'like', 'role:%').execute()
+    await store.close()
+    return rows
+  }
+
   before(async () => {
     legacy = await startLegacy(FIRST)
-    stint = await startStint({ STINT_APPROVERS: JSON.stringify({ oncall: ['bea', 'cem', 'dot'].map(personId) }) })
+    stint = await startStint({
+      STINT_APPROVERS: JSON.stringify({ oncall: ['bea', 'cem', 'dot'].map(personId) }),
+      STINT_APPROVAL_ESCALATION: '{"minutes":1,"role":"oncall"}',
+    })
     people = await startPeople(stint, call, ['bea', 'cem', 'dot'])
     await succeed(stint.cli(['credential', 'add', 'legacy-key'], FIRST))
     const at = ['--host', legacy.origin, '--private-network', '127.0.0.1/32', '--environment', 'development']
@@ -75,6 +88,7 @@ describe('a sealed credential that its recipe rotates', () => {
   test('a drill asks the people, tries everything, opens nothing, and doctor is content', async () => {
     const asked: Opening = await runJson('break-glass', 'drill', 'legacy-key')
     const used = legacy.calls.length
+    assert.deepEqual(await escalations(), [], 'who opens it is never widened')
     await allSay(asked)
     const { drill, openedAt } = await until(asked.id, 'drilled')
     assert.equal(openedAt, undefined)

@@ -10,6 +10,8 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from '../../src/api/verbs.ts'
 import type { Approval, Before } from '../../src/approvals/approval.ts'
 import { createClient } from '../../src/cli/client.ts'
+import { placesIn } from '../../src/home.ts'
+import { openStore } from '../../src/store/store.ts'
 import { AGENT, type Agent, speakWith } from '../fakes/asking.ts'
 import { finish, type Installation, startStint } from '../fakes/stint.ts'
 import { startUpstream, type Upstream } from '../fakes/upstream.ts'
@@ -67,6 +69,13 @@ describe('G6: a signed webhook asks a person and carries their answer, and nobod
     return { status: answer.status, json: (await answer.json()) as Record<string, unknown> }
   }
   const stateOf = async (id: string) => (await call<Approval>('GET', `/v1/approvals/${id}`)).state
+  /** The turn of the role comes now; its outbox looks when the next question is asked. */
+  const passTwoMinutes = async (id: string): Promise<void> => {
+    const store = await openStore(placesIn(stint.home).database)
+    const row = store.db.updateTable('approval_deliveries').set({ due_at: Date.now() }).where('approval_id', '=', id)
+    await row.where('webhook', '=', 'role:oncall').execute()
+    await store.close()
+  }
   const yes = ({ data }: Sent): string => JSON.stringify({ handle: data.answer.handle, said: 'yes', reason: 'fine' })
 
   before(async () => {
@@ -87,7 +96,11 @@ describe('G6: a signed webhook asks a person and carries their answer, and nobod
       mine: { ...common, person: userInfo().username, credential: 'mine-key' },
       other: { ...common, person: 'somebody-else', credential: 'other-key' },
     }
-    stint = await startStint({ STINT_APPROVAL_WEBHOOKS: JSON.stringify(webhooks) })
+    stint = await startStint({
+      STINT_APPROVAL_WEBHOOKS: JSON.stringify(webhooks),
+      STINT_APPROVERS: '{"oncall":["somebody-else"]}',
+      STINT_APPROVAL_ESCALATION: '{"minutes":2,"role":"oncall"}',
+    })
     await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'production', ...declared(shop)]))
     await succeed(stint.cli(['credential', 'add', 'key'], shop.secret))
     await succeed(stint.cli(['credential', 'add', 'mine-key'], `whsec_${KEY.toString('base64')}`))
@@ -208,6 +221,27 @@ describe('G6: a signed webhook asks a person and carries their answer, and nobod
     assert.equal((await post(message.data.approval.id, body, sign(KEY, body))).json.code, 'signature_invalid')
     await succeed(stint.cli(['target', 'remove', 'leak']))
     assert.equal((await post(message.data.approval.id, body, sign(KEY, body))).json.state, 'granted')
+  })
+
+  test('where nobody answers, the people of the role are asked and may answer, in the log before they can', async () => {
+    const { id } = (await ask('{"kettles":9}')).data.approval
+    await passTwoMinutes(id)
+    await ask('{"kettles":10}')
+    const isTheirs = ({ data }: Sent) => data.approval.id === id && data.answer.person === 'somebody-else'
+    while (!sent.some(isTheirs)) await new Promise((done) => setTimeout(done, 20))
+    const { items } = await call<Page<{ subject: string; details: object }>>(
+      'GET',
+      '/v1/audit/entries?action=stint:Approval::escalate',
+    )
+    assert.deepEqual(
+      items.map(({ subject, details }) => [subject, details]),
+      [[id, { role: 'oncall' }]],
+    )
+    assert.match((await succeed(stint.cli(['approvals', 'list']))).stdout, new RegExp(`${id} +pending \\(oncall too\\)`))
+    const body = yes(sent.find(isTheirs) as Sent)
+    const { json } = await post(id, body, sign(OTHER, body), 'other')
+    assert.deepEqual([json.state, json.code], ['granted', undefined])
+    assert.equal((await order('{"kettles":9}')).text, 'sold')
   })
 
   test('a question that could not be delivered is delivered later, also by the next process', async () => {

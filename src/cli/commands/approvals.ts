@@ -90,18 +90,20 @@ function listing({ items }: Page<Approval>): string {
   return [table(['APPROVAL', 'STATE', 'TARGET', 'WHAT'], rows, 'Nobody was ever asked.'), ...alike].join('\n')
 }
 
-function stateOf({ state, usesLeft, expiresAt }: Approval, now: number): string {
+function stateOf({ state, usesLeft, expiresAt, escalation }: Approval, now: number): string {
   const left = state === 'granted' && usesLeft > 1 ? ` ${usesLeft} times` : ''
-  return state === 'pending' || state === 'granted' ? `${state}${left}, expires ${fromNow(expiresAt, now)}` : state
+  const wider = state === 'pending' && escalation !== undefined ? ` (${escalation.role} too)` : ''
+  return state === 'pending' || state === 'granted' ? `${state}${left}${wider}, expires ${fromNow(expiresAt, now)}` : state
 }
 
 function describe(approval: Approval & Partial<Before>): string {
-  const { line, body, risk, parameters, answers, touched = [], before = [] } = approval
+  const { line, body, risk, parameters, answers, escalation, touched = [], before = [] } = approval
   const now = Date.now()
   const told = facts([
     ['approval', approval.id],
     ['state', stateOf(approval, now)],
     ['asks', approval.approver],
+    ['since', escalation && `${fromNow(escalation.at, now)} also role:${escalation.role}, as nobody had answered`],
     ['for', `${approval.purpose} (${approval.taskId} of ${approval.owner})`],
     ['by', approval.callerId],
     ['does', `${approval.action} on ${approval.targetId}: ${approval.resource}`],
