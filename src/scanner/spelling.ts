@@ -1,4 +1,4 @@
-import type { Place } from './finding.ts'
+import type { Finding, Place } from './finding.ts'
 
 /** The text in one line: control characters, direction overrides (Trojan Source, CVE-2021-42574) and what is no character are spelled out. */
 export function visible(text: string): string {
@@ -16,4 +16,9 @@ export function toJson(value: unknown): string {
 export function placeText({ path, line, column, object, commit, author, date }: Place): string {
   const where = `${path ?? `object ${object}`}:${line}:${column}`
   return commit === undefined ? where : `${where} in ${commit.slice(0, 12)}, ${author}, ${date}`
+}
+
+/** `, live: why`, for where a finding was verified; else nothing. */
+export function verdictText({ verdict }: Finding): string {
+  return verdict === undefined ? '' : `, ${verdict.is}: ${verdict.why}`
 }

@@ -39,7 +39,7 @@ describe('stint scan', () => {
     const file = join(home, 'report.csv')
     const { code, out, err } = await runCli(home, 'scan', root, '--format', 'csv', '--output', file)
     assert.deepEqual([code, out, err], [1, '', `The report is in ${file}.\n`])
-    assert.match(readFileSync(file, 'utf8'), /^"fingerprint",.*\n"[0-9a-f]{32}","no","high",.*,"a","1","1",.*\n$/)
+    assert.match(readFileSync(file, 'utf8'), /^"fingerprint",.*\n"[0-9a-f]{32}","no","","high",.*,"a","1","1",.*\n$/)
     const json = await runCli(home, 'scan', root, '--json')
     assert.equal((await runCli(home, 'scan', root, '--format', 'json')).out, json.out)
   })

@@ -63,7 +63,7 @@ describe('a report of hostile paths, authors and facts', () => {
     assert.equal(rows.length, 1 + 3 * HOSTILE.length)
     for (const row of rows) {
       const cells = [...row.matchAll(/"((?:[^"]|"")*)"(,|$)/gy)]
-      assert.equal(cells.length, 15, row)
+      assert.equal(cells.length, 16, row)
       assert.equal(cells.map(([cell]) => cell).join(''), row)
       for (const [, cell = ''] of cells) assert.doesNotMatch(cell, /^\s*[=+\-@＝＋－＠]/, row)
     }
@@ -72,6 +72,15 @@ describe('a report of hostile paths, authors and facts', () => {
   test('as text keeps each secret to its lines', () => {
     assert.equal(made('text').split('\n').length, HOSTILE.length * 6 + 1 + HOSTILE.length)
   })
+})
+
+test('a report says what was found out of a secret, in every format', () => {
+  const verdict = { is: 'live', why: 'it opens <api.github.com>' } as const
+  const verified = findings.slice(0, 1).map((finding) => ({ ...finding, verdict }))
+  for (const format of Object.keys(REPORTS)) {
+    assert.match(made(format, verified), /\blive\b/, format)
+    assert.doesNotMatch(made(format, findings.slice(0, 1)), /\blive\b/, format)
+  }
 })
 
 describe('a report as SARIF 2.1.0', () => {

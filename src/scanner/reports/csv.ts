@@ -6,11 +6,12 @@ const COLUMNS = ['path', 'line', 'column', 'object', 'commit', 'author', 'email'
 /** Comma-separated values (RFC 4180, with line feeds): a row for each place of each finding. */
 export const csv: ReportFormat = ({ findings }) =>
   [
-    ['fingerprint', 'known', 'confidence', 'rule', 'provider', 'title', 'preview', ...COLUMNS],
-    ...findings.flatMap(({ fingerprint, known, confidence, rule, provider, title, preview, places }) =>
+    ['fingerprint', 'known', 'verdict', 'confidence', 'rule', 'provider', 'title', 'preview', ...COLUMNS],
+    ...findings.flatMap(({ fingerprint, known, verdict, confidence, rule, provider, title, preview, places }) =>
       places.map((place) => [
         fingerprint,
         known ? 'yes' : 'no',
+        verdict?.is ?? '',
         confidence,
         rule,
         provider,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Finding, Place } from '../finding.ts'
 import type { ReportFormat } from '../report-format.ts'
 import type { Confidence } from '../rule.ts'
-import { toJson } from '../spelling.ts'
+import { toJson, verdictText } from '../spelling.ts'
 import { skippedLines } from './text.ts'
 
 const SCHEMA = '15.2.1'
@@ -29,13 +29,14 @@ export const gitlab: ReportFormat = ({ findings, skipped }, { version, startedAt
   })
 }
 
-function vulnerabilityOf({ rule, fingerprint, provider, title, confidence, preview }: Finding, place: Place): unknown {
+function vulnerabilityOf(finding: Finding, place: Place): unknown {
+  const { rule, fingerprint, provider, title, confidence, preview } = finding
   const { path, line, object, commit, author, date } = place
   return {
     id: uuidOf([fingerprint, path ?? object, line, commit]),
     category: 'secret_detection',
     name: `${provider} ${title}`.slice(0, 255),
-    description: `A ${title} of ${provider}, ${fingerprint} to this installation of Stint. Make it invalid where it was issued, then replace it.`,
+    description: `A ${title} of ${provider}, ${fingerprint} to this installation of Stint${verdictText(finding)}. Make it invalid where it was issued, then replace it.`,
     severity: SEVERITIES[confidence],
     identifiers: [
       { type: 'stint_rule', name: `Stint rule ${rule}`, value: rule },

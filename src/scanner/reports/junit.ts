@@ -1,6 +1,6 @@
 import type { Finding } from '../finding.ts'
 import type { ReportFormat } from '../report-format.ts'
-import { placeText, visible } from '../spelling.ts'
+import { placeText, verdictText, visible } from '../spelling.ts'
 
 /** JUnit's XML, as CI systems read it: every finding is a failed test, or one that is skipped when it stands in the baseline; where there is none, one test has passed. */
 export const junit: ReportFormat = ({ findings }, { startedAt, endedAt }) => {
@@ -30,10 +30,12 @@ function skippedTest({ rule, provider, title, fingerprint }: Finding): string {
   ].join('\n')
 }
 
-function failedTest({ rule, provider, title, preview, fingerprint, confidence, places }: Finding): string {
+function failedTest(finding: Finding): string {
+  const { rule, provider, title, preview, fingerprint, confidence, places } = finding
+  const message = `${provider} ${title}: ${preview}${verdictText(finding)}`
   return [
     `    <testcase classname=${quoted(rule)} name=${quoted(`${provider} ${title} ${fingerprint}`)}>`,
-    `      <failure type=${quoted(confidence)} message=${quoted(`${provider} ${title}: ${preview}`)}>${escaped(places[0] && placeText(places[0]))}`,
+    `      <failure type=${quoted(confidence)} message=${quoted(message)}>${escaped(places[0] && placeText(places[0]))}`,
     ...places.slice(1).map((place) => escaped(placeText(place))),
     '      </failure>',
     '    </testcase>',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Finding, Place } from '../finding.ts'
 import type { ReportFormat, Run } from '../report-format.ts'
 import type { Confidence } from '../rule.ts'
-import { toJson } from '../spelling.ts'
+import { toJson, verdictText } from '../spelling.ts'
 import { skippedLines } from './text.ts'
 
 const LEVELS: Readonly<Record<Confidence, string>> = { high: 'error', medium: 'warning', low: 'note' }
@@ -71,10 +71,10 @@ function resultsOf(finding: Finding, ruleIndex: number): unknown[] {
       ruleIndex,
       ...(known && { suppressions: [{ kind: 'external', justification: 'It stands in the baseline.' }] }),
       level: LEVELS[confidence],
-      message: { text: plain(`${provider} ${title}: ${preview}`) },
+      message: { text: plain(`${provider} ${title}: ${preview}${verdictText(finding)}`) },
       ...(place.path !== undefined && { locations: [locationOf(place, place.path)] }),
       partialFingerprints: { 'secret/v1': fingerprint, primaryLocationLineHash: nameOf(place) },
-      properties: { object, commit, author, email, date },
+      properties: { object, commit, author, email, date, verdict: finding.verdict?.is },
     }
   })
 }
