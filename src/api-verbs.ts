@@ -171,6 +171,7 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       start: async (wish, caller) => (await taskVerbs(parts).start(wish, caller)).task,
       end: (id, reason) => tasks.end(id, 'ended', reason),
       ask: parts.askGateway,
+      now: Date.now,
     })
   }
 

@@ -28,6 +28,8 @@ export interface UndoVerbs extends PlanVerbs, Pick<Recorder, 'recordAct'> {
   end(id: string, reason: string): Promise<unknown>
   /** gateway/: decided, recorded and sent as if it had arrived from the caller. Never rejects. */
   ask(request: InnerRequest): Promise<InnerAnswer>
+  /** Epoch milliseconds. */
+  now(): number
 }
 
 /** Undoes what tasks did. */
@@ -38,8 +40,8 @@ export interface UndoTask {
   apply(id: string, digest: string, caller: Caller): Promise<Undoing>
 }
 
-/** How long a step waits for people where policy asks them; the gateway's own limit holds as well. */
-const WAIT_SECONDS = 60
+/** How long one apply goes on, waiting for people included: its client has an answer before it gives up. */
+const PATIENCE_MS = 45_000
 
 /** Undoing over the rooms: each step is a request of a new task of the operator, decided and recorded like every other. */
 export function createUndoTask(verbs: UndoVerbs): UndoTask {
@@ -68,13 +70,15 @@ export function createUndoTask(verbs: UndoVerbs): UndoTask {
 
   async function undo(of: Pick<Task, 'id' | 'purpose'>, steps: readonly Prepared[], caller: Caller): Promise<Undoing> {
     const task = await verbs.start(wishOf(of, steps), caller)
+    const until = verbs.now() + PATIENCE_MS
     const done: number[] = []
     let stopped: Undoing['stopped']
     try {
       const { owner } = task
       await verbs.recordAct({ action: 'stint:Task::start', caller, owner, task: task.id, subject: `undo of ${of.id}` })
       for (const step of steps) {
-        const why = await carryOut(step, task)
+        const left = until - verbs.now()
+        const why = left > 0 ? await carryOut(step, task, left) : 'there was no time left for it; apply the same plan again'
         if (why !== undefined) {
           stopped = { entry: step.entry, why }
           break
@@ -90,12 +94,12 @@ export function createUndoTask(verbs: UndoVerbs): UndoTask {
   }
 
   /** Undefined when it is undone, else why not. */
-  async function carryOut({ place, undo }: Prepared, task: Task): Promise<string | undefined> {
+  async function carryOut({ place, undo }: Prepared, task: Task, patienceMs: number): Promise<string | undefined> {
     const { path, method, headers, body } = undoRequest(undo)
     const { workload, proof, keyThumbprint } = task
     const caller: Caller = { id: workload, proof, issuer: 'stint', keyThumbprint, taskId: task.id, actors: [], claims: {} }
     const url = `${spellPlace(place)}${path}`
-    const fields = { ...headers, prefer: `wait=${WAIT_SECONDS}` }
+    const fields = { ...headers, prefer: `wait=${Math.floor(patienceMs / 1000)}` }
     const answer = await verbs.ask({ method, url, headers: fields, caller, ...(body !== undefined && { body }) })
     return answer.status === 0 ? 'it was broken off; whether the target did it is not known' : whyNotUndone(undo, answer)
   }

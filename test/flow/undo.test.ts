@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { Undoing, UndoPlan } from '../../src/api/verbs.ts'
+import type { Approval } from '../../src/approvals/approval.ts'
 import type { FoundEntry } from '../../src/audit/search.ts'
 import type { Task } from '../../src/model.ts'
 import { startUpstream, type Upstream } from '../fakes/upstream.ts'
@@ -15,6 +16,11 @@ const COMMIT = 'git -c user.name=demo -c user.email=demo@example.com commit --qu
 const DELETES = `
 @id("lab-deletes")
 permit (principal is Workload, action == Action::"git:delete-ref", resource == Target::"lab");
+`
+const ASK = `
+@id("ask-closing")
+@approval("owner")
+permit (principal is Workload, action == Action::"github:Issue::update", resource is Target);
 `
 const POLICY = `
 @id("no-closing")
@@ -274,6 +280,33 @@ describe('what a task made on GitHub', () => {
     assert.equal((await apply(id, digest)).code, 0, 'the same plan goes on once policy allows it')
   })
 })
+
+describe('a step that needs approval', () => {
+  test('waits for people, and is done when they say yes', async () => {
+    const id = await posting({ title: 'asked about' })
+    const { digest } = await plan(id)
+    const file = join(world.stint.home, 'policies', 'closing.cedar')
+    writeFileSync(file, ASK)
+    await world.call('POST', '/v1/policy/reload')
+    const going = apply(id, digest)
+    const question = await pending()
+    assert.deepEqual([question.action, question.targetId, issues.at(-1)?.state], ['github:Issue::update', 'hub', 'open'])
+    await world.call('POST', `/v1/approvals/${question.id}/grant`, {})
+    const { code, stopped } = await going
+    assert.deepEqual([stopped, code, issues.at(-1)?.state], [undefined, 0, 'closed'])
+    rmSync(file)
+    await world.call('POST', '/v1/policy/reload')
+  })
+})
+
+/** The first question that waits. */
+async function pending(): Promise<Approval> {
+  for (;;) {
+    const [question] = (await world.call<{ items: Approval[] }>('GET', '/v1/approvals?state=pending&limit=1')).items
+    if (question !== undefined) return question
+    await new Promise((done) => setTimeout(done, 50))
+  }
+}
 
 describe('what a task made on GitLab', () => {
   test('is closed again', async () => {
