@@ -73,7 +73,12 @@ const wordpress: Row = {
     const secret = (alnum(24).match(/.{4}/g) ?? []).join(' ')
     return {
       hits: [[`WORDPRESS_APP_PASSWORD="${secret}"`, secret]],
-      misses: [secret, `WORDPRESS_APP_PASSWORD="${secret.slice(5)}"`, 'wordpress: this very long text goes some more'],
+      misses: [
+        secret,
+        `WORDPRESS_APP_PASSWORD="${secret.slice(5)}"`,
+        'wordpress: this very long text goes some',
+        'wordpress: this very long text goes some more',
+      ],
     }
   },
 }
