@@ -289,6 +289,20 @@ describe('a scan of files', () => {
     assert.deepEqual(placesOf(report, 2), [{ path: 'large', line: 2_000_001, column: 1 }])
   })
 
+  test('finds secrets between bytes that are no UTF-8, and at the end of a line that is far longer than a part', async (t) => {
+    const path = directory(t)
+    writeFileSync(
+      join(path, 'invalid'),
+      Buffer.concat([Buffer.from([0xc3, 0x28, 10, 0xff]), Buffer.from(secret(1)), Buffer.from([0xe2, 0x82])]),
+    )
+    writeFileSync(join(path, 'line'), Buffer.concat([Buffer.alloc(39 << 20, 'ab,'), Buffer.from(secret(2))]))
+    writeFileSync(join(path, 'empty'), '')
+    const report = await scanFiles(path)
+    assert.deepEqual(placesOf(report, 1), [{ path: 'invalid', line: 2, column: 2 }])
+    assert.deepEqual(placesOf(report, 2), [{ path: 'line', line: 1, column: (39 << 20) + 1 }])
+    assert.deepEqual(report.skipped, [])
+  })
+
   test('follows no link and says what it passed over', async (t) => {
     const path = directory(t)
     symlinkSync('/', join(path, 'root'))
