@@ -26,7 +26,7 @@ export interface ScanOptions {
   onProgress?(items: number, bytes: number): void
 }
 
-/** As many as two: one is busy with git's output while git fills the other's. */
+/** Each has a git of its own, so that more of them want more cores than are of use. */
 const MOST_WORKERS = 4
 
 /** THE SCAN: one work after the other is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */

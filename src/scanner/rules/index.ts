@@ -8,6 +8,7 @@ import { chat } from './chat.ts'
 import { clouds } from './clouds.ts'
 import { commerce } from './commerce.ts'
 import { databases } from './databases.ts'
+import { generic } from './generic.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 import { google } from './google.ts'
@@ -38,6 +39,7 @@ export const RULES: Readonly<Record<string, readonly Rule[]>> = {
   clouds,
   commerce,
   databases,
+  generic,
   github,
   gitlab,
   google,

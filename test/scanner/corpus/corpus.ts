@@ -33,7 +33,8 @@ function createRandom(seed: string) {
 }
 
 type Random = ReturnType<typeof createRandom>
-type Format = readonly [family: string, vendor: string, make: (r: Random) => string]
+/** `secretIn` where the secret is a part of what is made. */
+type Format = readonly [family: string, vendor: string, make: (r: Random) => string, secretIn?: RegExp]
 
 const an = (r: Random, n: number): string => r.text(D + U + L, n)
 const hx = (r: Random, n: number): string => r.text(`${D}abcdef`, n)
@@ -89,13 +90,13 @@ const BY_LOOK: readonly Format[] = [
   ['watch', 'newrelic', (r) => `NRAK-${r.text(U + D, 27)}`],
   ['watch', 'posthog', (r) => `phx_${an(r, 43)}`],
   ['generic', 'jwt', jwt],
-  ['generic', 'postgres', (r) => `postgresql://app:${an(r, 18)}@db.internal.net:5432/app`],
+  ['generic', 'postgres', (r) => `postgresql://app:${an(r, 18)}@db.internal.net:5432/app`, /(?<=:)\w{18}(?=@)/],
   [
     'generic',
     'key',
     (r) => {
-      const lines = Array.from({ length: 12 }, () => r.text(`${D + U + L}+/`, 64)).join('\n')
-      return `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----`
+      const der = Buffer.concat([Buffer.from([0x30, 0x82, 0x02, 0x40]), Buffer.from(r.text(D + L, 0x240))])
+      return `-----BEGIN PRIVATE KEY-----\n${der.toString('base64').replace(/.{64}/g, '$&\n').trim()}\n-----END PRIVATE KEY-----`
     },
   ],
 ]
@@ -183,12 +184,13 @@ const LOOK_ALIKES: readonly ((r: Random) => readonly [path: string, text: string
 export function makeCorpus(rounds = 2): Labelled[] {
   const files: Labelled[] = []
   for (let round = 0; round < rounds; round += 1) {
-    for (const [i, [family, vendor, make]] of BY_LOOK.entries()) {
+    for (const [i, [family, vendor, make, secretIn]] of BY_LOOK.entries()) {
       const r = createRandom(`look ${i} ${round}`)
-      const secret = make(r)
+      const value = make(r)
+      const secret = secretIn?.exec(value)?.[0] ?? value
       const [file, spell] = SPELLINGS[(i + round * 3) % SPELLINGS.length] as (typeof SPELLINGS)[number]
       const name = `${vendor.toUpperCase()}_${r.pick(['TOKEN', 'KEY', 'URL'])}`
-      const text = secret.includes('\n') ? `${secret}\n` : spell(name, secret)
+      const text = value.includes('\n') ? `${value}\n` : spell(name, value)
       files.push({ path: `look-${i}-${round}/${file}`, text, secrets: [{ family, secret }] })
     }
     for (const [i, [family, name, make]] of BY_NAME.entries()) {

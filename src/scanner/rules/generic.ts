@@ -1,0 +1,112 @@
+import { entropyOf, isStandIn } from '../likeness.ts'
+import type { Rule } from '../rule.ts'
+import { alnum, hex } from '../sample.ts'
+
+/** Words in the names of what is secret. */
+const WORDS = [
+  'password',
+  'passwd',
+  'secret',
+  'token',
+  'api_key',
+  'api-key',
+  'apikey',
+  'access_key',
+  'access-key',
+  'accesskey',
+  'private_key',
+  'auth_key',
+]
+/** What such a name ends in when it names something about a secret, or something public. */
+const ABOUT =
+  'ids?|names?|types?|urls?|uris?|paths?|files?|fields?|labels?|lengths?|len|sizes?|counts?|limits?|expir\\w*|ttl|hash(?:es)?|digests?|checksums?|polic\\w+|arns?|refs?|versions?|headers?|prefix|suffix|regex|patterns?|selectors?|class(?:es)?|placeholders?|errors?|messages?|index|address\\w*|endpoints?|issuers?|kinds?|states?|status|aliases|alias'
+
+const NAME = `(?i:${WORDS.map((word) => word.replace(/[_-]/, '[_-]?')).join('|')})`
+const ABOUT_NAME = `(?![A-Za-z0-9_.-]{0,30}(?i:${ABOUT})['"\`\\]]{0,2}[ \\t]{0,6}[:=])`
+const SIGN = `['"\`\\]]{0,2}[ \\t]{0,6}(?:=>|:=|=|:)[ \\t]{0,4}`
+const QUOTED = `["'\`](?<secret>[^\\s"'\`]{10,150})["'\`]`
+/** To the end of the word; what goes on like an expression is none. */
+const BARE = `(?<secret>[^\\s"'\`()\\[\\]{}<>,;|&$\\\\]{10,150})(?![^\\s,;"'\\\\])`
+
+/** A key of letters and digits as a machine makes it, or a password as a person thinks it up: not a word, a path, an address or an identifier. */
+function isRandom(text: string): boolean {
+  if (
+    isStandIn(text) ||
+    isNamed(text) ||
+    /^urn:|^[$%<{[:@/.]|:\/\/|\.(?:js|ts|json|pem|key|txt|ya?ml|env|crt|go|py)$/i.test(text)
+  )
+    return false
+  if (!/\d/.test(text) || !/[A-Za-z]/.test(text) || /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return false
+  return new Set(text).size >= 8 && entropyOf(text) >= (text.length < 20 ? 2.9 : 3.2) && turnsOf(text) >= 0.3
+}
+
+/** `Uint8Array`, `exports.id_pkcs9_at`, `x-aws-ec2-metadata-token`: what people name things, with a digit in a word or two. */
+function isNamed(text: string): boolean {
+  const words = text.split(/[-_.]/)
+  const isWordy = (word: string): boolean => /^[A-Za-z]*\d{0,2}[A-Za-z]*$/.test(word) && word.length <= 16
+  if (words.length > 2 && words.every(isWordy)) return true
+  return text.length < 16 && /^[A-Za-z][a-z]+\d{1,2}(?:[A-Z][a-z]*)*$/.test(text)
+}
+
+/** How often a text turns from one kind of letter to another, for each pair of neighbours: 0.6 in random text, 0.2 in `oauth2ClientId`. */
+function turnsOf(text: string): number {
+  let turns = 0
+  let last = kindOf(text.charCodeAt(0))
+  for (let i = 1; i < text.length; i += 1) {
+    const kind = kindOf(text.charCodeAt(i))
+    if (kind !== last) turns += 1
+    last = kind
+  }
+  return turns / (text.length - 1)
+}
+
+function kindOf(code: number): number {
+  if (code >= 48 && code <= 57) return 0
+  if (code >= 97 && code <= 122) return 1
+  return code >= 65 && code <= 90 ? 2 : 3
+}
+
+const password = `${alnum(6)}!${alnum(6, 2)}4`
+
+/** What its name says to be secret, and looks random. The vendor is not known. */
+export const generic: readonly Rule[] = [
+  {
+    id: 'generic-assignment',
+    provider: 'Generic',
+    title: 'secret by the name it is given',
+    keywords: WORDS,
+    pattern: new RegExp(`${NAME}${ABOUT_NAME}[A-Za-z0-9_.-]{0,30}${SIGN}(?:${QUOTED}|${BARE})`),
+    confidence: 'low',
+    reach: { before: 2, after: 220 },
+    check: isRandom,
+    source: 'https://cheatsheetseries.owasp.org/cheatsheets/Secrets_Management_Cheat_Sheet.html',
+    samples: () => ({
+      hits: [
+        [`DB_PASSWORD=${password}`, password],
+        [`"clientSecret": "${alnum(40)}"`, alnum(40)],
+        [`  session_secret: '${hex(64)}'`, hex(64)],
+        [`const apiKey = \`${alnum(32)}\``, alnum(32)],
+        [`API_TOKEN => "${alnum(24)}"`, alnum(24)],
+      ],
+      misses: [
+        ...[`tokenId: '${alnum(24)}'`, `"password_hash": "${hex(64)}"`, `SECRET_NAME=${alnum(20)}`, `token_url: "${alnum(20)}"`],
+        ...[`const token = getToken(request)`, `password = process.env.DB_PASSWORD1`, `secret: config.get('a1b2c3d4e5')`],
+        ...[
+          `token: "oauth2_client_credentials"`,
+          `PASSWORD=\${DB_PASSWORD_2}`,
+          `password: "Enter your password"`,
+          'secret = sha256WithRSAEncryption',
+        ],
+        ...[
+          `token = 123456789012`,
+          `apiKey: '/etc/keys/a1b2C3d4.pem'`,
+          'secretKey: Uint8Array)',
+          'this.token = exports.id_pkcs9_at',
+          `TOKEN = "x-aws-ec2-metadata-token"`,
+          `secret: 'f47ac10b-58cc-4372-a567-0e02b2c3d479'`,
+          `DB_PASSWORD=hunter2`,
+        ],
+      ],
+    }),
+  },
+]
