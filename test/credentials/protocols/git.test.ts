@@ -26,6 +26,11 @@ describe('a command list', () => {
       'PACK\0rubbish zzzz',
     )
     assert.deepEqual(readPush(body, true), {
+      commands: [
+        { kind: 'create', from: ZERO, to: ONE, ref: 'refs/heads/new' },
+        { kind: 'update', from: ONE, to: TWO, ref: 'refs/heads/main' },
+        { kind: 'delete', from: ONE, to: ZERO, ref: 'refs/tags/v1' },
+      ],
       creates: ['refs/heads/new'],
       updates: ['refs/heads/main'],
       deletes: ['refs/tags/v1'],
