@@ -89,7 +89,8 @@ async function look(method: string, path: string, body?: unknown, proof: Record<
   const sent = body === undefined ? undefined : JSON.stringify(body)
   const type = sent === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) }
   asked += 1
-  const from = process.platform === 'linux' ? { localAddress: `127.0.1.${asked}` } : {}
+  const localAddress = `127.0.${1 + (asked >> 8)}.${asked & 255}`
+  const from = process.platform === 'linux' ? { localAddress } : {}
   const request = httpRequest({
     host: '127.0.0.1',
     port: stint.apiPort,
