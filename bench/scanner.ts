@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createFingerprint, type Finding } from '../src/scanner/finding.ts'
+import { createFingerprint } from '../src/scanner/finding.ts'
 import { scan } from '../src/scanner/scan.ts'
 import { listFiles } from '../src/scanner/sources/files.ts'
 import { makeCorpus } from '../test/scanner/corpus/corpus.ts'
@@ -88,7 +88,7 @@ async function quality(folder: string): Promise<Row[]> {
   const known = new Map(wanted.map((one) => [name(one.secret), one]))
   const found = new Set(findings.map(({ fingerprint }) => fingerprint))
   const families = [...Map.groupBy(wanted, ({ family }) => family)]
-  const wrong = findings.filter((one) => !isPartOf(one, known))
+  const wrong = findings.filter(({ fingerprint }) => !known.has(fingerprint))
   const precision = (findings.length - wrong.length) / findings.length
   return [
     ...families.map(([family, ones]): Row => {
@@ -97,8 +97,4 @@ async function quality(folder: string): Promise<Row[]> {
     }),
     { name: `precision (${findings.length} findings)`, value: precision, unit: '', bar: '≥ 0.99', holds: precision >= 0.99 },
   ]
-}
-
-function isPartOf({ fingerprint }: Finding, known: ReadonlyMap<string, unknown>): boolean {
-  return known.has(fingerprint)
 }

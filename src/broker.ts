@@ -132,7 +132,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       }
       const over = asked.decision.effect === 'deny' ? undefined : verbs.charge(asked)
       const isSettled = over === undefined && asked.decision.effect !== 'needs-approval'
-      const decision = isSettled ? asked.decision : await settle(attempt, asked, over, flow)
+      const decision = isSettled ? asked.decision : await resolve(attempt, asked, over, flow)
       const decided = { ...asked, decision }
       if (decision.effect === 'allow') verbs.touch(decided)
       const permit = await verbs.record(decided)
@@ -146,13 +146,17 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
   }
 
   /** What is afforded, once people said yes to it where they must; what they did not is not used. */
-  async function settle(attempt: Attempt<Proof>, asked: OnTarget, charging: Charging, flow: Flow): Promise<Decision> {
+  async function resolve(attempt: Attempt<Proof>, asked: OnTarget, charging: Charging, flow: Flow): Promise<Decision> {
     const short = await charging
     if (short !== undefined) return afford(attempt, asked, short, flow)
     if (asked.decision.effect !== 'needs-approval') return asked.decision
-    const decision = await ask(attempt, asked, flow)
-    if (decision.effect !== 'allow') verbs.refund(asked)
-    return decision
+    let decision: Decision | undefined
+    try {
+      decision = await ask(attempt, asked, flow)
+      return decision
+    } finally {
+      if (decision?.effect !== 'allow') verbs.refund(asked)
+    }
   }
 
   /** Who would rather wait until people have said whether a budget is raised is then decided, and charged, anew; in all for as long as they wait. */
@@ -163,7 +167,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     const again = decideAgain(asked)
     const seconds = Math.max(hold.seconds - (performance.now() - startedAt) / 1000, 0)
     const charging = again.decision.effect === 'deny' ? undefined : verbs.charge(again)
-    return settle({ ...attempt, hold: { ...hold, seconds } }, again, charging, flow)
+    return resolve({ ...attempt, hold: { ...hold, seconds } }, again, charging, flow)
   }
 
   /** After people have answered it is decided anew; what was revoked meanwhile uses no consent up. */

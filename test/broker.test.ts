@@ -195,6 +195,12 @@ describe('the request', () => {
       waiting.steps.filter((one) => one === 'charge' || one === 'refund'),
       ['charge', 'refund'],
     )
+    const long = play(
+      { decide: () => needed },
+      { exact: () => Promise.reject(new StintError('body_too_large', 'more than anyone would read')) },
+    )
+    assert.equal(codeOf(await long.served), 'body_too_large')
+    assert.ok(long.steps.includes('refund'))
     const denied = play({ decide: () => ({ ...allow, effect: 'deny' }) })
     await denied.served
     assert.ok(!denied.steps.includes('charge'))

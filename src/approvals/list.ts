@@ -1,4 +1,4 @@
-import { readCursor, spellCursor } from '../store/cursor.ts'
+import { pageOf, readCursor } from '../store/cursor.ts'
 import type { Store } from '../store/store.ts'
 import { type Approval, type ApprovalState, approvalOf } from './approval.ts'
 
@@ -27,7 +27,10 @@ export async function listApprovals(db: Store['db'], filter: ApprovalFilter, now
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute()
-  const last = rows.length > limit ? rows[limit - 1] : undefined
-  const items: Approval[] = rows.slice(0, limit).map((row) => approvalOf(row, now))
-  return { items, ...(last !== undefined && { next: spellCursor({ at: last.created_at, id: last.id }) }) }
+  return pageOf<(typeof rows)[number], Approval>(
+    rows,
+    limit,
+    (row) => approvalOf(row, now),
+    ({ created_at: at, id }) => ({ at, id }),
+  )
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { StintError } from '../errors.ts'
-import { readCursor, spellCursor } from '../store/cursor.ts'
+import { pageOf, readCursor } from '../store/cursor.ts'
 import type { Changed, Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { LeaseState } from './lease.ts'
@@ -221,12 +221,12 @@ async function list(db: Kysely<Tables>, filter: LeaseFilter): ReturnType<Ledger[
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute()
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  const items = page.map(({ record_json }) => parse(record_json))
-  return rows.length > limit && last !== undefined
-    ? { items, next: spellCursor({ at: last.requested_at, id: last.id }) }
-    : { items }
+  return pageOf(
+    rows,
+    limit,
+    ({ record_json }) => parse(record_json),
+    ({ requested_at: at, id }) => ({ at, id }),
+  )
 }
 
 function parse(json: string): LeaseRecord {

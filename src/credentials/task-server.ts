@@ -1,8 +1,8 @@
+import { isMembers, type Members } from '../members.ts'
 import type { Operation } from '../model.ts'
 import { readRequest } from './protocols/mcp-action.ts'
 import { McpFault, RPC } from './protocols/mcp-fault.ts'
 import { isStateless } from './protocols/mcp-headers.ts'
-import { isMembers, type Members } from './protocols/mcp-message.ts'
 
 /** A tool as its list shows it (MCP 2025-11-25, "Tools"). */
 export interface TaskTool {

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import { DETECTIONS, type Detection } from '../config.ts'
 import { StintError } from '../errors.ts'
-import { readCursor, spellCursor } from '../store/cursor.ts'
+import { pageOf, readCursor } from '../store/cursor.ts'
 import type { Store } from '../store/store.ts'
 import type { Tables } from '../store/tables.ts'
 import type { Finding } from './finding.ts'
@@ -66,11 +66,7 @@ export async function listFindings({ db }: Store, { limit, cursor, taskId, kind 
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute()
-  const last = rows.length > limit ? rows[limit - 1] : undefined
-  return {
-    items: rows.slice(0, limit).map(fromRow),
-    ...(last !== undefined && { next: spellCursor({ at: last.at, id: last.id }) }),
-  }
+  return pageOf(rows, limit, fromRow, ({ at, id }) => ({ at, id }))
 }
 
 function fromRow(row: Selectable<Tables['findings']>): Finding {

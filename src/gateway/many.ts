@@ -114,9 +114,11 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
     const [part] = asked.parts
     if (asked.manner === 'pass' && part !== undefined) {
       if (asked.key !== undefined) session?.going.set(asked.key, part.target.id)
-      await send(carried, part, passOn(part, arrival.reply, many))
-      if (asked.key !== undefined) session?.going.delete(asked.key)
-      return
+      try {
+        return await send(carried, part, passOn(part, arrival.reply, many))
+      } finally {
+        if (asked.key !== undefined) session?.going.delete(asked.key)
+      }
     }
     const sinkFor = joinStreams(asked.parts.length, arrival.reply, many, () => answer(arrival, 405))
     await Promise.all(asked.parts.map((one) => send(carried, one, sinkFor(one))))

@@ -1,5 +1,5 @@
 import { StintError } from '../errors.ts'
-import { readCursor, spellCursor } from '../store/cursor.ts'
+import { pageOf, readCursor } from '../store/cursor.ts'
 import type { Store, Work } from '../store/store.ts'
 import { type Change, isUnsettled, OPENING_STATES, type Opening, type OpeningState } from './opening.ts'
 import type { Seal } from './seal.ts'
@@ -128,9 +128,7 @@ async function listIn(db: Store['db'], { limit, cursor, credentialId }: OpeningF
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute()
-  const last = rows.length > limit ? rows[limit - 1] : undefined
-  const items = rows.slice(0, limit).map(openingOf)
-  return { items, ...(last !== undefined && { next: spellCursor({ at: last.created_at, id: last.id }) }) }
+  return pageOf(rows, limit, openingOf, ({ created_at: at, id }) => ({ at, id }))
 }
 
 /** Throws `store_unavailable` for a row that Stint did not write. */

@@ -1,3 +1,5 @@
+import { idOf, isMembers, type Members } from '../members.ts'
+
 /** What is needed of a JSON-RPC message to know where it goes. Attacker-controlled; the gateway reads it whole, and decides. */
 export interface Routed {
   readonly kind: 'request' | 'notification' | 'answer'
@@ -7,8 +9,6 @@ export interface Routed {
   readonly about: string | number | undefined
   readonly isError: boolean
 }
-
-type Members = Readonly<Record<string, unknown>>
 
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
 
@@ -40,12 +40,4 @@ export function progressTokenIn(text: string): string | number | undefined {
 function aboutOf(method: string, params: Members): string | number | undefined {
   if (method === 'notifications/progress') return idOf(params.progressToken)
   return isMembers(params._meta) ? idOf(params._meta[SUBSCRIPTION]) : undefined
-}
-
-function idOf(value: unknown): string | number | undefined {
-  return typeof value === 'string' || typeof value === 'number' ? value : undefined
-}
-
-function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -57,7 +57,7 @@ interface Trouble {
 }
 
 const IDLE_MS = 15 * 60_000
-/** At once, of one task at one target. */
+/** At once, of one task. */
 const MOST_OF_TASK = 8
 /** At once, of all. */
 const MOST = 200

@@ -42,7 +42,7 @@ export function createBatchReader(events: BatchEvents) {
   /** One step; false when more has to come first. */
   function step(): boolean {
     if (head === undefined) return readHead()
-    if (left > PART_BYTES || head.bytes > PART_BYTES) return readPart(head)
+    if (head.bytes > PART_BYTES) return readPart(head)
     if (end - start <= left) return false // the content and its newline
     events.object(head, held.subarray(start, start + left))
     start += left + 1
@@ -86,7 +86,5 @@ export function createBatchReader(events: BatchEvents) {
       keep(chunk)
       while (step());
     },
-    /** The object that was being read, for when the stream ends too early. */
-    unfinished: (): string | undefined => head?.id,
   }
 }

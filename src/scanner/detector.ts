@@ -1,6 +1,6 @@
 import { createAutomaton, type Hits } from './automaton.ts'
 import { entropyOf, isStandIn } from './likeness.ts'
-import type { Confidence, Reach, Rule } from './rule.ts'
+import { type Reach, type Rule, sureness } from './rule.ts'
 
 /** One match of a rule. It holds the secret: it stays where it was made. */
 export interface Match {
@@ -16,7 +16,6 @@ export interface Match {
 export type Detect = (bytes: Buffer, from: number, to: number) => Match[]
 
 const REACH: Reach = { before: 64, after: 512 }
-const WORTH: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 }
 
 /** How far before a match its pattern may look. */
 const LOOK_BEHIND = 3
@@ -63,7 +62,7 @@ export function createDetector(rules: readonly Rule[]): Detect {
 }
 
 /** A keyword at `start … end` of the bytes that are read. */
-interface Place {
+interface Standing {
   readonly bytes: Buffer
   readonly from: number
   readonly to: number
@@ -72,7 +71,7 @@ interface Place {
 }
 
 /** Finds the matches that begin before the keyword or with it; those that begin later have a keyword of their own. */
-function tryAt(trial: Trial, { bytes, from, to, start, end }: Place, found: Match[]): void {
+function tryAt(trial: Trial, { bytes, from, to, start, end }: Standing, found: Match[]): void {
   const { rule, pattern, reach } = trial
   const first = Math.max(trial.knownTo, start - reach.before)
   const base = Math.max(from, first - LOOK_BEHIND)
@@ -110,6 +109,6 @@ function withoutOverlaps(found: Match[]): Match[] {
 }
 
 function isBetter(one: Match, other: Match): boolean {
-  const [mine, theirs] = [WORTH[one.rule.confidence], WORTH[other.rule.confidence]]
+  const [mine, theirs] = [sureness(one.rule.confidence), sureness(other.rule.confidence)]
   return mine === theirs ? one.end - one.start > other.end - other.start : mine > theirs
 }

@@ -30,6 +30,8 @@ export interface Finding {
   /** It stands in the baseline. Absent otherwise. */
   readonly known?: true
   readonly places: readonly Place[]
+  /** How many places there are besides; absent where all are kept. */
+  readonly morePlaces?: number
   /** Where it was asked for: whether it still opens something, and why we think so. */
   readonly verdict?: { readonly is: 'live' | 'dead' | 'unknown'; readonly why: string }
 }

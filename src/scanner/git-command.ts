@@ -7,7 +7,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 const SETTINGS: readonly string[] = [
   ...['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.pager=cat', 'core.quotePath=false', 'core.commitGraph=false'],
   ...['core.alternateRefsCommand=', 'log.showSignature=false', 'log.mailmap=false', 'diff.external=', 'protocol.allow=never'],
-  ...['safe.directory=*', 'core.bigFileThreshold=100g'],
+  ...['safe.directory=*', 'core.bigFileThreshold=512m'],
 ]
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {

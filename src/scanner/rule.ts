@@ -1,5 +1,13 @@
 /** How sure a match makes us: a checksum or a prefix nobody else uses; a shape with its vendor's name beside it; a guess. */
-export type Confidence = 'high' | 'medium' | 'low'
+export type Confidence = (typeof CONFIDENCES)[number]
+
+/** From a guess to what is sure. */
+export const CONFIDENCES = ['low', 'medium', 'high'] as const
+
+/** More for what is surer. */
+export function sureness(confidence: Confidence): number {
+  return CONFIDENCES.indexOf(confidence)
+}
 
 /** One published format of a secret. Data: what is done with it stands in detector.ts. */
 export interface Rule {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { createBatchReader, type ObjectHead } from './batch.ts'
 import type { Content, Located } from './content.ts'
-import { endOf, spawnGit } from './git-command.ts'
+import { endOf, GitError, spawnGit } from './git-command.ts'
 import type { GitWork, Skipped } from './job.ts'
 
 /** Objects that are asked for at once; twice as many are on their way, so that git never waits. */
@@ -21,12 +21,10 @@ export interface ObjectSink {
  */
 export async function scanObjects(work: GitWork, sink: ObjectSink): Promise<void> {
   const queue = createQueue(work)
-  for (let failures = 0; ; ) {
-    const before = queue.answered()
+  for (;;) {
     const { code, message } = await readSome(work, queue, sink)
     if (queue.isDone()) return
-    if (code === 127) throw new Error(`git cannot be started: ${message}`)
-    failures = queue.answered() === before ? failures + 1 : 0
+    if (code === 127) throw new GitError(`git cannot be started: ${message}`)
     sink.skipped({ what: `object ${queue.skip()}`, why: message })
   }
 }
@@ -80,7 +78,6 @@ function createQueue({ ids, width, next }: GitWork) {
   /** Ranges that were taken; the first is being answered. */
   const taken: { from: number; readonly to: number }[] = []
   let asked = 0
-  let done = 0
   const spell = ({ from, to }: { from: number; to: number }): string => {
     let text = ''
     for (let i = from; i < to; i += 1) text += `${bytes.toString('hex', i * width, (i + 1) * width)}\n`
@@ -90,7 +87,6 @@ function createQueue({ ids, width, next }: GitWork) {
     const [first] = taken
     if (first === undefined) return false
     first.from += 1
-    done += 1
     if (first.from < first.to) return false
     taken.shift()
     asked -= 1
@@ -120,7 +116,6 @@ function createQueue({ ids, width, next }: GitWork) {
       asked = 0
       return bytes.toString('hex', at * width, (at + 1) * width)
     },
-    answered: () => done,
     isDone: () => taken.length === 0 && Atomics.load(counter, 0) * SLICE >= total,
   }
 }

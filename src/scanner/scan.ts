@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Secret } from '../secret.ts'
-import type { Finding, Place, Sighting } from './finding.ts'
+import { createCollection } from './collection.ts'
+import type { Finding } from './finding.ts'
 import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
-import type { Confidence } from './rule.ts'
+import { sureness } from './rule.ts'
 import { attribute } from './sources/git.ts'
 
 /** What a scan found, and what it looked into. */
@@ -49,6 +50,8 @@ export async function scan(works: readonly Work[], { key, onSecret, onProgress }
     const setup = { key, work, tellsSecrets: onSecret !== undefined }
     await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take)))
   }
+  if (found.leftOut > 0)
+    skipped.push({ what: `${found.leftOut} sightings`, why: 'there are more different secrets than are kept' })
   let findings = found.findings()
   for (const work of works) if (work.kind === 'git') findings = await attribute(work, findings)
   return { findings: findings.toSorted(byWorth), skipped, ...total }
@@ -68,32 +71,9 @@ function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void): Pr
   })
 }
 
-/** Of one secret, as many places are kept; how many more there are is counted. */
-const MOST_PLACES = 1000
-
-function createCollection() {
-  const known = new Map<string, { sighting: Sighting; places: Map<string, Place> }>()
-  return {
-    add(sighting: Sighting): void {
-      const { fingerprint, place } = sighting
-      const key = `${place.object}:${place.path}:${place.line}:${place.column}`
-      const one = known.get(fingerprint)
-      if (one === undefined) known.set(fingerprint, { sighting, places: new Map([[key, place]]) })
-      else {
-        if (WORTH[sighting.confidence] > WORTH[one.sighting.confidence]) one.sighting = sighting
-        if (one.places.size < MOST_PLACES) one.places.set(key, place)
-      }
-    },
-    findings: (): Finding[] =>
-      [...known.values()].map(({ sighting: { place: _, ...finding }, places }) => ({ ...finding, places: [...places.values()] })),
-  }
-}
-
-const WORTH: Readonly<Record<Confidence, number>> = { high: 2, medium: 1, low: 0 }
-
 function byWorth(one: Finding, other: Finding): number {
   return (
-    WORTH[other.confidence] - WORTH[one.confidence] ||
+    sureness(other.confidence) - sureness(one.confidence) ||
     other.places.length - one.places.length ||
     (one.fingerprint < other.fingerprint ? -1 : 1)
   )

@@ -7,8 +7,19 @@ export interface Cursor {
 }
 
 /** How a page says where the next one begins. */
-export function spellCursor({ at, id }: Cursor): string {
+function spellCursor({ at, id }: Cursor): string {
   return `${at}.${id}`
+}
+
+/** A page of what was read, one row more than `limit` where there are so many: that one is where the next page begins. */
+export function pageOf<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  make: (row: Row) => Item,
+  cursorOf: (row: Row) => Cursor,
+): { items: Item[]; next?: string } {
+  const last = rows.length > limit ? rows[limit - 1] : undefined
+  return { items: rows.slice(0, limit).map(make), ...(last !== undefined && { next: spellCursor(cursorOf(last)) }) }
 }
 
 /** Attacker-controlled. Throws `invalid_argument` for what `spellCursor` did not spell. */

@@ -11,7 +11,7 @@ import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.t
 import type { Work } from '../../scanner/job.ts'
 import type { Run } from '../../scanner/report-format.ts'
 import { REPORTS } from '../../scanner/reports/index.ts'
-import type { Confidence } from '../../scanner/rule.ts'
+import { CONFIDENCES, type Confidence, sureness } from '../../scanner/rule.ts'
 import { countOf, type Report, scan } from '../../scanner/scan.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
 import type { Secret } from '../../secret.ts'
@@ -19,8 +19,6 @@ import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
 import { listWorks, type PartOptions } from '../list-works.ts'
 import { verifyFindings } from '../verify-findings.ts'
-
-const CONFIDENCES: readonly Confidence[] = ['low', 'medium', 'high']
 
 interface ScanOptions extends PartOptions {
   readonly failOn: Confidence
@@ -117,8 +115,8 @@ async function scanAndReport(
   const git = works.find((work) => work.kind === 'git')
   const repository = git === undefined ? {} : { repository: await provenanceOf(git.repository) }
   await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
-  const least = CONFIDENCES.indexOf(options.failOn)
-  return report.findings.some(({ confidence, known }) => !known && CONFIDENCES.indexOf(confidence) >= least) ? 1 : 0
+  const least = sureness(options.failOn)
+  return report.findings.some(({ confidence, known }) => !known && sureness(confidence) >= least) ? 1 : 0
 }
 
 /** The report without what is allowed, what is known marked. */
@@ -143,9 +141,11 @@ function formatOf({ format }: ScanOptions, isJson: boolean): string {
   return format ?? (isJson ? 'json' : 'text')
 }
 
-/** Throws `state_unsafe` for a file that cannot be written. */
+/** Throws `state_unsafe` for a file that cannot be written, `invalid_argument` for a format that is none. */
 async function writeReport(report: Report, format: string, run: Run, file: string | undefined, output: Output): Promise<void> {
-  const text = REPORTS[format]?.(report, run) ?? ''
+  const spell = REPORTS[format]
+  if (spell === undefined) throw new StintError('invalid_argument', `there is no format ${format}`)
+  const text = spell(report, run)
   if (file === undefined) return output.print(report, () => text)
   await replacePublic(resolve(file), `${text}\n`)
   output.say(`The report is in ${file}.`)

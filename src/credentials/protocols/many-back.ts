@@ -1,7 +1,7 @@
+import { isMembers } from '../../members.ts'
 import type { Target } from '../../model.ts'
 import { parseExact } from './exact-json.ts'
 import { spellId, spellName, spellUri } from './many-names.ts'
-import { isMembers } from './mcp-message.ts'
 
 type Open = Record<string, unknown>
 

@@ -1,3 +1,4 @@
+import { isMembers, type Members } from '../../members.ts'
 import type { Operation, Target } from '../../model.ts'
 import type { AnswerReader } from '../connector.ts'
 import type { ManyAsked, ManyKnown, ManyPart, ManyServers } from '../many-servers.ts'
@@ -12,7 +13,7 @@ import { readRequest } from './mcp-action.ts'
 import { McpFault, RPC } from './mcp-fault.ts'
 import { isStateless } from './mcp-headers.ts'
 import { HIGHEST_MESSAGE } from './mcp-limits.ts'
-import { isMembers, type McpMessage, type Members } from './mcp-message.ts'
+import type { McpMessage } from './mcp-message.ts'
 import { speakMcpRefusal } from './mcp-refusal.ts'
 import { urlOf } from './mcp-tools.ts'
 

@@ -1,3 +1,4 @@
+import { isMembers, type Members } from '../../members.ts'
 import type { Target } from '../../model.ts'
 import type { ManyAnswer, ManyMerged } from '../many-servers.ts'
 import { createEventReader } from './event-stream.ts'
@@ -5,7 +6,6 @@ import { parseExact } from './exact-json.ts'
 import { spellResult } from './many-back.ts'
 import { isUnambiguous } from './many-names.ts'
 import { RPC, type RpcId } from './mcp-fault.ts'
-import { isMembers, type Members } from './mcp-message.ts'
 
 /** Where a result says which servers it is without, and why (MCP 2025-11-25, "_meta", reserves other prefixes). */
 const LEFT_OUT = 'stint.invalid/left-out'

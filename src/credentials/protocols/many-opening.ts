@@ -1,5 +1,5 @@
+import { isMembers, type Members } from '../../members.ts'
 import type { Target } from '../../model.ts'
-import { isMembers, type Members } from './mcp-message.ts'
 
 type Given = readonly { readonly target: Target; readonly result: Members }[]
 

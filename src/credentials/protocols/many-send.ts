@@ -1,8 +1,8 @@
+import { isMembers, type Members } from '../../members.ts'
 import type { Operation, Target } from '../../model.ts'
 import type { ManyPart } from '../many-servers.ts'
 import { parseExact } from './exact-json.ts'
 import { McpFault, RPC } from './mcp-fault.ts'
-import { isMembers, type Members } from './mcp-message.ts'
 
 /** Members that one server gets instead of the client's. */
 interface Instead {

@@ -1,4 +1,5 @@
 import { StintError } from '../../errors.ts'
+import { isMembers } from '../../members.ts'
 import type { Target } from '../../model.ts'
 import type { AnswerReader, AnswerStart, AnswerVerbs } from '../connector.ts'
 import { createEventReader } from './event-stream.ts'
@@ -6,7 +7,7 @@ import { digestState, readRequest } from './mcp-action.ts'
 import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { answerBytes } from './mcp-limits.ts'
 import { isDisguised, showUsable } from './mcp-lists.ts'
-import { isMembers, type McpMessage, messageOf } from './mcp-message.ts'
+import { type McpMessage, messageOf } from './mcp-message.ts'
 import { isServerNotification, serverRequestNamed } from './mcp-methods.ts'
 
 const TYPE = /^(application\/json|text\/event-stream)(?: *; *charset="?utf-8"?)?$/i

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { StintError } from '../../errors.ts'
-import { isMembers } from './mcp-message.ts'
+import { isMembers } from '../../members.ts'
 
 /** Characters of one value that are told; what is longer is told by its start, its length and its SHA-256. */
 const MAX_VALUE = 256

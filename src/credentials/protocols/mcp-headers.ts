@@ -1,6 +1,6 @@
+import { isMembers } from '../../members.ts'
 import { McpFault, RPC } from './mcp-fault.ts'
 import type { McpMessage } from './mcp-message.ts'
-import { isMembers } from './mcp-message.ts'
 import type { McpMethod } from './mcp-methods.ts'
 
 /** The revision without sessions, whose requests repeat in header fields what they are. */

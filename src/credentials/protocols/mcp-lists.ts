@@ -1,7 +1,7 @@
+import { isMembers, type Members } from '../../members.ts'
 import type { Action, Target } from '../../model.ts'
 import type { AnswerVerbs } from '../connector.ts'
 import { accessOfTool } from './mcp-action.ts'
-import { isMembers, type Members } from './mcp-message.ts'
 import { fitsPin, hasPin } from './mcp-pins.ts'
 import { foldName } from './strict-json.ts'
 

@@ -1,7 +1,6 @@
+import { isMembers, type Members } from '../../members.ts'
 import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { foldName, readStrictJson } from './strict-json.ts'
-
-export type Members = Readonly<Record<string, unknown>>
 
 /** One JSON-RPC message of MCP. An answer is to what the other side asked. */
 export type McpMessage =
@@ -65,8 +64,4 @@ function answerOf(value: Members, id: RpcId | null | undefined): McpMessage {
   if (id === undefined || 'params' in value || !isOne)
     throw new McpFault(RPC.notRequest, 'it is neither a request nor an answer', id ?? null)
   return { kind: 'answer', id, result: isMembers(result) ? result : undefined }
-}
-
-export function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { isMembers, type Members } from '../../members.ts'
 import type { Target } from '../../model.ts'
 import type { ToolPin } from '../connector.ts'
-import { isMembers, type Members } from './mcp-message.ts'
 import { listOf, settingOf } from './setting.ts'
 
 /** A tool as its server defines it, by name and digest. */

@@ -1,9 +1,10 @@
 import { StintError } from '../../errors.ts'
+import { isMembers, type Members } from '../../members.ts'
 import type { Target } from '../../model.ts'
 import type { Secret } from '../../secret.ts'
 import type { HttpAnswer, Io } from '../minting.ts'
 import { createEventReader } from './event-stream.ts'
-import { isMembers, type McpMessage, type Members, messageOf } from './mcp-message.ts'
+import { type McpMessage, messageOf } from './mcp-message.ts'
 import { injectionsOf } from './placement.ts'
 import { settingOf } from './setting.ts'
 

@@ -1,3 +1,5 @@
+import { idOf, isMembers, type Members } from '../../members.ts'
+
 /** What the bridge must know of a JSON-RPC message to carry it over HTTP. */
 export interface Carried {
   /** Undefined for a notification. */
@@ -9,8 +11,6 @@ export interface Carried {
   /** Of `notifications/cancelled`: which request. */
   readonly cancels: string | number | undefined
 }
-
-type Members = Readonly<Record<string, unknown>>
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion'
 /** Which member of its params a method's `Mcp-Name` repeats. */
@@ -72,12 +72,4 @@ function parse(text: string): Members | undefined {
   } catch {
     return undefined
   }
-}
-
-function idOf(value: unknown): string | number | undefined {
-  return typeof value === 'string' || typeof value === 'number' ? value : undefined
-}
-
-function isMembers(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -25,10 +25,12 @@ function findingText({
   facts,
   known,
   places,
+  morePlaces = 0,
   verdict,
 }: Finding): string {
   const said = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
-  const more = places.length > SHOWN_PLACES ? [`  … and ${places.length - SHOWN_PLACES} more places (--json has them all)`] : []
+  const left = places.length + morePlaces - SHOWN_PLACES
+  const more = left > 0 ? [`  … and ${left} more places (--json has ${morePlaces > 0 ? 'most of them' : 'them all'})`] : []
   return [
     `${provider} ${title} (${confidence}${known ? ', known' : ''}): ${preview}`,
     `  ${[`rule ${rule}`, `fingerprint ${fingerprint}`, ...said].join(', ')}`,

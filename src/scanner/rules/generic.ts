@@ -21,7 +21,7 @@ const WORDS = [
 const ABOUT =
   'ids?|names?|types?|urls?|uris?|paths?|files?|fields?|labels?|lengths?|len|sizes?|counts?|limits?|expir\\w*|ttl|hash(?:es)?|digests?|checksums?|polic\\w+|arns?|refs?|versions?|headers?|prefix|suffix|regex|patterns?|selectors?|class(?:es)?|placeholders?|errors?|messages?|index|address\\w*|endpoints?|issuers?|kinds?|states?|status|aliases|alias'
 
-const NAME = `(?i:${WORDS.map((word) => word.replace(/[_-]/, '[_-]?')).join('|')})`
+const NAME = '(?i:password|passwd|secret|token|api[_-]?key|access[_-]?key|private_key|auth_key)'
 const ABOUT_NAME = `(?![A-Za-z0-9_.-]{0,30}(?i:${ABOUT})['"\`\\]]{0,2}[ \\t]{0,6}[:=])`
 const SIGN = `['"\`\\]]{0,2}[ \\t]{0,6}(?:=>|:=|=|:)[ \\t]{0,4}`
 const QUOTED = `["'\`](?<secret>[^\\s"'\`]{10,150})["'\`]`
