@@ -2,12 +2,14 @@ import { resolve } from 'node:path'
 import { StintError } from '../errors.ts'
 import { GitError } from '../scanner/git-command.ts'
 import type { Skipped, Work } from '../scanner/job.ts'
+import { listVariables } from '../scanner/sources/environment.ts'
 import { listFiles } from '../scanner/sources/files.ts'
 import { isRepository, isShallow, listObjects, listSince, listStaged } from '../scanner/sources/git.ts'
 import { listChanged } from '../scanner/sources/worktree.ts'
 
-/** Which part of a repository is meant. */
+/** What is meant beside a path, and which part of a repository. */
 export interface PartOptions {
+  readonly env?: true
   readonly files?: true
   readonly staged?: true
   readonly since?: string
@@ -19,9 +21,25 @@ interface Works {
   readonly skipped: readonly Skipped[]
 }
 
-/** What `stint scan` has to look into at this path. Throws `invalid_argument` for a revision that is none, and for a part of what is no repository. */
-export async function listWorks(path: string, options: PartOptions): Promise<Works> {
+/** What standard input is called, as a path and in reports. */
+export const INPUT = '-'
+const INPUT_PLACE = 'stdin'
+
+/**
+ * What `stint scan` has to look into: at this path, where one is meant, and in the environment. Throws `invalid_argument` for a revision
+ * that is none, and for a part of what is no repository.
+ */
+export async function listWorks(path: string | undefined, options: PartOptions, env: NodeJS.ProcessEnv): Promise<Works> {
+  const variables = options.env === undefined ? [] : [listVariables(env)]
+  if (path === undefined) return { works: variables, skipped: [] }
+  const { works, skipped } = await listWorksAt(path, options)
+  return { works: [...variables, ...works], skipped }
+}
+
+async function listWorksAt(path: string, options: PartOptions): Promise<Works> {
   const { files, staged, since } = options
+  if (path === INPUT && staged === undefined && since === undefined)
+    return { works: [{ kind: 'input', path: INPUT_PLACE }], skipped: [] }
   if (files === undefined && (await isRepository(path))) return listGitWorks(path, options)
   if (staged !== undefined || since !== undefined)
     throw new StintError('invalid_argument', `${path} is not in a git repository, so that it has no commits`)

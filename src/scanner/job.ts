@@ -8,7 +8,7 @@ export interface WorkerSetup {
   readonly work: Work
 }
 
-export type Work = GitWork | FileWork
+export type Work = GitWork | FileWork | TextWork | InputWork
 
 /** Objects of a repository. Workers take slices of `ids` by counting `next` up, so that each has work until none is left. */
 export interface GitWork {
@@ -30,6 +30,27 @@ export interface FileWork {
   /** Relative to the root. */
   readonly paths: readonly string[]
   readonly next: SharedArrayBuffer
+}
+
+/** Texts that are at hand. Workers take one after the other in the same way. */
+export interface TextWork {
+  readonly kind: 'texts'
+  readonly texts: readonly NamedText[]
+  readonly next: SharedArrayBuffer
+}
+
+export interface NamedText {
+  readonly path: string
+  /** What is read before it, as a rule may want it, and is no part of the place. One line, without its end. */
+  readonly lead: string
+  readonly text: string
+}
+
+/** What one worker is given on its standard input. */
+export interface InputWork {
+  readonly kind: 'input'
+  /** What the place is called. */
+  readonly path: string
 }
 
 /** What was not looked into, and why. */

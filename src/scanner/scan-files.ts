@@ -2,19 +2,11 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PART_BYTES } from './batch.ts'
-import type { Content, Located } from './content.ts'
-import type { FileWork, Skipped } from './job.ts'
-
-/** What becomes of the files. */
-export interface FileSink {
-  open(path: string): Content
-  found(path: string, located: readonly Located[]): void
-  skipped(skipped: Skipped): void
-  read(items: number, bytes: number): void
-}
+import type { FileWork } from './job.ts'
+import type { PathSink } from './path-sink.ts'
 
 /** Reads files in parts, taking one after the other as long as there are any. What cannot be read is skipped. */
-export async function scanFiles({ root, paths, next }: FileWork, sink: FileSink): Promise<void> {
+export async function scanFiles({ root, paths, next }: FileWork, sink: PathSink): Promise<void> {
   const counter = new Int32Array(next)
   const buffer = Buffer.allocUnsafe(PART_BYTES)
   for (let path = paths[Atomics.add(counter, 0, 1)]; path !== undefined; path = paths[Atomics.add(counter, 0, 1)]) {
@@ -26,7 +18,7 @@ export async function scanFiles({ root, paths, next }: FileWork, sink: FileSink)
 }
 
 /** A link or a device is not opened: whoever can put it there could make the scan read anything, or wait for ever. */
-async function scanFile(file: string, path: string, buffer: Buffer, sink: FileSink): Promise<void> {
+async function scanFile(file: string, path: string, buffer: Buffer, sink: PathSink): Promise<void> {
   await using handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   if (!(await handle.stat()).isFile()) return sink.skipped({ what: path, why: 'it is not a file' })
   const content = sink.open(path)

@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
 import { Secret } from '../secret.ts'
 import { createCollection } from './collection.ts'
@@ -21,6 +23,8 @@ export interface Report {
 export interface ScanOptions {
   /** Names secrets: 32 bytes, the same in all scans whose findings are to be compared. */
   readonly key: Uint8Array
+  /** What is looked into where the work is an input; nothing unless given. */
+  readonly input?: Readable
   /** Called with each secret, where they are to be verified. */
   onSecret?(fingerprint: string, secret: Secret): void
   /** Called now and then. */
@@ -31,7 +35,7 @@ export interface ScanOptions {
 const MOST_WORKERS = 4
 
 /** THE SCAN: one work after the other is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
-export async function scan(works: readonly Work[], { key, onSecret, onProgress }: ScanOptions): Promise<Report> {
+export async function scan(works: readonly Work[], { key, input, onSecret, onProgress }: ScanOptions): Promise<Report> {
   const found = createCollection()
   const skipped: Skipped[] = []
   const total = { items: 0, bytes: 0 }
@@ -48,7 +52,7 @@ export async function scan(works: readonly Work[], { key, onSecret, onProgress }
   for (const work of works) {
     const workers = Math.min(MOST_WORKERS, availableParallelism(), countOf(work))
     const setup = { key, work, tellsSecrets: onSecret !== undefined }
-    await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take)))
+    await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take, input)))
   }
   if (found.leftOut > 0)
     skipped.push({ what: `${found.leftOut} sightings`, why: 'there are more different secrets than are kept' })
@@ -59,12 +63,19 @@ export async function scan(works: readonly Work[], { key, onSecret, onProgress }
 
 /** How many objects or files there are to be looked into. */
 export function countOf(work: Work): number {
-  return work.kind === 'git' ? work.ids.byteLength / work.width : work.paths.length
+  if (work.kind === 'git') return work.ids.byteLength / work.width
+  if (work.kind === 'input') return 1
+  return work.kind === 'files' ? work.paths.length : work.texts.length
 }
 
-function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void): Promise<void> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup })
+async function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void, input?: Readable): Promise<void> {
+  const isFed = setup.work.kind === 'input' && input !== undefined
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, stdin: isFed })
   worker.on('message', take)
+  await Promise.all([endOf(worker), isFed && worker.stdin !== null ? pipeline(input, worker.stdin) : undefined])
+}
+
+function endOf(worker: Worker): Promise<void> {
   return new Promise((done, failed) => {
     worker.once('error', failed)
     worker.once('exit', (code) => (code === 0 ? done() : failed(new Error(`a worker ended with ${code}`))))

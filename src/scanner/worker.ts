@@ -4,9 +4,12 @@ import { createDetector, reachOf } from './detector.ts'
 import { createFingerprint, type Place, previewOf, type Sighting } from './finding.ts'
 import type { Skipped, WorkerReport, WorkerSetup } from './job.ts'
 import { createOpener } from './look-into.ts'
+import type { PathSink } from './path-sink.ts'
 import { RULES } from './rules/index.ts'
 import { scanFiles } from './scan-files.ts'
+import { scanInput } from './scan-input.ts'
 import { scanObjects } from './scan-objects.ts'
+import { scanTexts } from './scan-texts.ts'
 
 /** One worker of a scan: it sees secrets, and tells their fingerprints. */
 const { key, work, tellsSecrets } = workerData as WorkerSetup
@@ -61,16 +64,19 @@ function found(located: readonly Located[], where: Where): void {
   if (located.length > 0) say({ kind: 'found', sightings: located.map((one) => sight(one, where)) })
 }
 
+const pathSink: PathSink = {
+  ...sink,
+  open: (path) => open((member, why) => skipped({ what: `${path}${member}`, why })),
+  found: (path, located) => found(located, { path }),
+}
+
 if (work.kind === 'git')
   await scanObjects(work, {
     ...sink,
     open: (id) => open((member, why) => skipped({ what: `object ${id}${member}`, why })),
     found: ({ id, type }, located) => found(located, { object: id, ...(type === 'commit' && { commit: id }) }),
   })
-else
-  await scanFiles(work, {
-    ...sink,
-    open: (path) => open((member, why) => skipped({ what: `${path}${member}`, why })),
-    found: (path, located) => found(located, { path }),
-  })
+else if (work.kind === 'files') await scanFiles(work, pathSink)
+else if (work.kind === 'texts') scanTexts(work, pathSink)
+else await scanInput(work, process.stdin, pathSink)
 tell(performance.now())

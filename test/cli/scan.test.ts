@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -115,6 +115,28 @@ describe('stint scan', () => {
       assert.ok((await runCli(home, 'scan', root, '--baseline', baseline, '--format', format)).out.includes(mark), format)
     assert.equal((await runCli(home, 'scan', root, '--baseline', baseline, '--no-allow-lists')).code, 1)
     assert.equal((await runCli(home, 'scan', root, '--baseline', join(home, 'none'))).code, 2)
+  })
+
+  test('looks at standard input and at the environment, and at files only where a path is named', async (t) => {
+    const { home, root } = prepare(t)
+    writeFileSync(join(root, 'a'), token(1))
+    const stint = fileURLToPath(import.meta.resolve('../../bin/stint.js'))
+    const env = { PATH: process.env.PATH, HOME: home, STINT_HOME: home, GH: token(2) }
+    const { stdout, status } = spawnSync(process.execPath, [stint, 'scan', '-', '--env', '--format', 'csv'], {
+      ...{ cwd: root, env, encoding: 'utf8', input: `\n ${token(3)}` },
+    })
+    assert.deepEqual(
+      [status, [...stdout.matchAll(/"(?:stdin|env:GH|a)","\d+","\d+"/g)].flat().sort()],
+      [1, ['"env:GH","1","1"', '"stdin","2","2"']],
+    )
+    assert.equal((await runCli(home, 'scan', '--env')).code, 0)
+    assert.equal((await runCli(home, 'scan', '--env', root)).code, 1)
+    for (const part of [
+      ['-', '--staged'],
+      ['-', '--since', 'HEAD'],
+      ['--env', '--staged'],
+    ])
+      assert.equal((await runCli(home, 'scan', ...part)).code, 2, part.join(' '))
   })
 
   test('follows no link in the place of an allow-list', async (t) => {

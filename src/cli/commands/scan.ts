@@ -17,7 +17,7 @@ import { provenanceOf } from '../../scanner/sources/provenance.ts'
 import type { Secret } from '../../secret.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
-import { listWorks, type PartOptions } from '../list-works.ts'
+import { INPUT, listWorks, type PartOptions } from '../list-works.ts'
 import { verifyFindings } from '../verify-findings.ts'
 
 interface ScanOptions extends PartOptions {
@@ -35,7 +35,7 @@ export const register: Register = (program, context) => {
   program
     .command('scan')
     .description('find secrets that leaked into files and into the whole history of a git repository; offline, no server needed')
-    .argument('[path]', 'a repository, a directory or a file', '.')
+    .argument('[path]', 'a repository, a directory or a file; - for standard input (default: ".")')
     .option('--files', 'of a repository, look at its files as they are now rather than at its history')
     .option(
       '--verify',
@@ -44,6 +44,12 @@ export const register: Register = (program, context) => {
     .addOption(new Option('--staged', 'look only at what the next commit would bring in').conflicts('files'))
     .addOption(
       new Option('--since <revision>', 'look only at what HEAD has and this revision has not').conflicts(['files', 'staged']),
+    )
+    .addOption(
+      new Option('--env', 'look at the environment that this command was given; at a path only where one is named').conflicts([
+        'staged',
+        'since',
+      ]),
     )
     .option('--no-ignore', 'look at files that .gitignore names too')
     .addOption(
@@ -70,6 +76,7 @@ Of a repository all objects are looked into, and the files that differ from its 
 programs are not run. \`.pre-commit-hooks.yaml\` has \`stint scan --staged\` for pre-commit.
 A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\` and \`.gitleaksignore\` of the
 scanned directory allow: docs/scanning.md.
+A variable of the environment is a place \`env:NAME\`. Standard input may be of any length.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 
 Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
@@ -79,35 +86,48 @@ Examples:
   $ stint scan --staged
   $ stint scan --since origin/main
   $ stint scan --files ./deploy
+  $ git diff main | stint scan -
+  $ stint scan --env
   $ stint scan --format sarif --output stint.sarif
   $ stint scan --write-baseline known.json
   $ stint scan --baseline known.json
   $ stint scan --json /srv/git/project.git | jq '.findings[].rule'`,
     )
-    .action(async (path: string, options: ScanOptions) => {
+    .action(async (path: string | undefined, options: ScanOptions) => {
       const run = { version: program.version() ?? '', startedAt: new Date() }
-      process.exitCode = await scanAndReport(resolve(path), options, context, run).catch((thrown) => {
+      process.exitCode = await scanAndReport(pathOf(path, options), options, context, run).catch((thrown) => {
         reportFailure(thrown, context.output.json, process.stderr)
         return 2
       })
     })
 }
 
+/** Absolute; undefined where something else than a path is meant. */
+function pathOf(path: string | undefined, { env }: ScanOptions): string | undefined {
+  if (path === INPUT || (path === undefined && env)) return path
+  return resolve(path ?? '.')
+}
+
 async function scanAndReport(
-  path: string,
+  path: string | undefined,
   options: ScanOptions,
   context: CommandContext,
   started: Pick<Run, 'version' | 'startedAt'>,
 ): Promise<number> {
   const format = formatOf(options, context.output.json)
   const key = await openScannerKey(context.home)
-  const directory = directoryOf(path)
-  const allows = options.allowLists ? await loadAllowLists(directory) : []
+  const directory = path === undefined ? undefined : directoryOf(path)
+  const allows = options.allowLists && directory !== undefined ? await loadAllowLists(directory) : []
   const known = await knownOf(options, key)
-  const { works, skipped } = await listWorks(path, options)
+  const { works, skipped } = await listWorks(path, options, context.env)
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
-  const found = await scan(works, { key, onProgress: progressOf(works), ...(options.verify && { onSecret }) })
+  const found = await scan(works, {
+    key,
+    input: process.stdin,
+    onProgress: progressOf(works),
+    ...(options.verify && { onSecret }),
+  })
   const kept = passOver({ ...found, skipped: [...skipped, ...found.skipped] }, allows, known)
   const report = options.verify ? { ...kept, findings: await verifyFindings(kept.findings, secrets) } : kept
   if (options.writeBaseline !== undefined)
@@ -151,8 +171,9 @@ async function writeReport(report: Report, format: string, run: Run, file: strin
   output.say(`The report is in ${file}.`)
 }
 
-/** Where the files of a project lie. Throws `invalid_argument` for a path that is not there. */
+/** Where the files of a project lie; of standard input, here. Throws `invalid_argument` for a path that is not there. */
 function directoryOf(path: string): string {
+  if (path === INPUT) return resolve('.')
   if (!existsSync(path)) throw new StintError('invalid_argument', `${path} is not there`)
   return statSync(path).isDirectory() ? path : dirname(path)
 }
