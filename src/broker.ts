@@ -47,6 +47,8 @@ export interface Refusal {
   readonly approver?: string
   /** The question that waits for their answer. */
   readonly approval?: ApprovalAsked
+  /** That question is the caller's own task's, which may look how far it is. */
+  readonly isOwn?: true
 }
 
 export type Served = { readonly outcome: Outcome } | { readonly refusal: Refusal }
@@ -136,7 +138,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       const decided = { ...asked, decision }
       if (decision.effect === 'allow') verbs.touch(decided)
       const permit = await verbs.record(decided)
-      if (permit === undefined) return { refusal: refuse(correlationId, decision) }
+      if (permit === undefined) return { refusal: refuse(correlationId, decision, task) }
       return await perform(attempt, permit, flow)
     } catch (thrown) {
       return { refusal: await refuseUndecided(correlationId, caller, asStintError(thrown)) }
@@ -237,8 +239,8 @@ const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = {
 /** Reasons of Stint itself, which a refusal names as they are. */
 const OWN_CODES = ['revoked', 'cut_off', 'budget_exceeded', 'sealed'] as const
 
-/** The refusal that a decision other than allow becomes. */
-export function refuse(correlationId: string, decision: Decision): Refusal {
+/** The refusal that a decision other than allow becomes, about a request of this task. */
+export function refuse(correlationId: string, decision: Decision, task?: Pick<Task, 'id'>): Refusal {
   const { effect, reasons, approver, approval } = decision
   if (effect === 'allow') throw new StintError('internal', 'an allow was not recorded')
   const code = OWN_CODES.find((one) => one === decision.code) ?? REFUSAL_CODES[effect]
@@ -249,6 +251,6 @@ export function refuse(correlationId: string, decision: Decision): Refusal {
     reasons,
     correlationId,
     ...(approver !== undefined && { approver }),
-    ...(approval !== undefined && { approval }),
+    ...(approval !== undefined && { approval, ...(approval.taskId === task?.id && { isOwn: true }) }),
   }
 }

@@ -8,6 +8,7 @@ import { callTaskTool, TASK_TOOLS } from './api/task-tools.ts'
 import type { ApiVerbs } from './api/verbs.ts'
 import { apiVerbs } from './api-verbs.ts'
 import { joinWebhooks } from './approval-webhooks.ts'
+import { accessRequestOf } from './approvals/access-request.ts'
 import { consentDecision } from './approvals/consent.ts'
 import { createBroker } from './broker.ts'
 import { catalogued } from './catalogued.ts'
@@ -322,14 +323,19 @@ function joinGateway(
       },
       ...{ manyServers: manyMcp, issuer: config.issuer },
       serveTaskTools(operation, caller, correlationId) {
-        if (liveTask(rooms, caller) === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+        needLiveTask(rooms, caller)
         const call = (tool: string, given: Readonly<Record<string, unknown>>) =>
           callTaskTool(acts, { tool, given, caller, correlationId })
         return serveTaskTools(operation, { list: TASK_TOOLS, call })
       },
+      async approvalStatus(caller, { id, url, correlationId }) {
+        const { id: own } = needLiveTask(rooms, caller)
+        const asked = { action: 'stint:Task::approval', access: 'read', resource: `tasks/${own}/approvals/${id}` } as const
+        const refusal = await acts.authorize({ ...asked, correlationId, caller, parameters: {}, record: false })
+        return refusal === undefined ? { told: accessRequestOf(await rooms.approvals.ofTask(own, id), url) } : { refusal }
+      },
       serversOf(caller) {
-        const task = liveTask(rooms, caller)
-        if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+        const task = needLiveTask(rooms, caller)
         return targets.list().filter(({ id, connector }) => connector === 'mcp' && task.scope.targets.includes(id))
       },
       noteUndo: ({ correlationId, caller, task, target }, place, undo) => {
@@ -347,8 +353,7 @@ function joinGateway(
         return caller
       },
       openConnection(caller) {
-        const task = liveTask(rooms, caller)
-        if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+        const task = needLiveTask(rooms, caller)
         return flows.open({ caller, task })
       },
     },
@@ -366,6 +371,13 @@ function joinGateway(
 function liveTask({ tasks }: Rooms, caller: Caller): Task | undefined {
   const task = caller.taskId === undefined ? undefined : tasks.live(caller.taskId)
   return task?.workload === caller.id && task.keyThumbprint === caller.keyThumbprint ? task : undefined
+}
+
+/** Throws `task_not_live`. */
+function needLiveTask(rooms: Rooms, caller: Caller): Task {
+  const task = liveTask(rooms, caller)
+  if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
+  return task
 }
 
 function pidOf(socket: Socket): number | undefined {

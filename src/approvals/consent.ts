@@ -2,6 +2,7 @@ import type { Decided, Decision, Exact, Task } from '../model.ts'
 import type { Shown } from './approval.ts'
 import type { Approvals, Standing } from './approvals.ts'
 import { bindingOf } from './binding.ts'
+import { sayNo } from './who-said-no.ts'
 
 /** A decision that needs approval, and what its request is named by: policy/digest.ts. */
 export interface Asking extends Decided {
@@ -32,8 +33,7 @@ function decided(decision: Decision, standing: Standing): Decision {
     return { ...rest, effect: 'allow', code: 'approved', reasons: [`${names} said yes: ${id}.`, ...decision.reasons] }
   if (standing.is === 'pending')
     return { ...decision, reasons: [...decision.reasons, `Consent is asked for: ${id}.`], approval: { id, taskId, expiresAt } }
-  const no = answers.find(({ said }) => said === 'no')
-  const why = `${no?.by ?? 'Somebody'} said no${no?.reason === undefined ? '' : `, "${no.reason}"`}: ${id}.`
+  const why = `${sayNo(standing.approval)}: ${id}.`
   return { ...rest, effect: 'deny', code: 'approval_denied', reasons: [why, ...decision.reasons] }
 }
 

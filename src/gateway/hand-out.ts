@@ -4,13 +4,10 @@ import type { PlugPoint } from '../credentials/minting.ts'
 import { StintError } from '../errors.ts'
 import type { Action, Operation, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
-import type { Arrival } from './arrival.ts'
 import { outcomeOf, startTally } from './outcome.ts'
+import type { OwnRequest } from './own-host.ts'
 import type { GatewayProof } from './proof.ts'
 import { malformed } from './refusal.ts'
-
-/** Where the gateway itself answers, on a proved connection: a name that is never anyone's (RFC 6761, section 6.4). */
-export const OWN_HOST = 'stint.invalid'
 
 /** A credential that a program asks to hold. Attacker-controlled. */
 export interface HandOutAsked {
@@ -26,19 +23,14 @@ export interface HandOutVerbs {
   describeHandOut(asked: HandOutAsked, task: Task): { readonly target: Target; readonly action: Action }
 }
 
-/** One request to the gateway itself. */
-export interface OwnRequest {
-  readonly arrival: Arrival
-  readonly operation: Operation
-  readonly proof: GatewayProof
-  readonly correlationId: string
-}
-
 /**
  * `POST http://stint.invalid/hand-out?as=PLUG&target=ID&path=REPOSITORY`: has the handing out of a minted credential decided and
  * recorded, and answers it as JSON, `{ fields, expiresAt }`. Nothing else leads out of the gateway with a secret in it.
  */
-export async function handOut(verbs: HandOutVerbs, { arrival, operation, proof, correlationId }: OwnRequest): Promise<Served> {
+export async function handOut(
+  verbs: HandOutVerbs,
+  { arrival, operation, proof, correlationId }: OwnRequest & { readonly proof: GatewayProof },
+): Promise<Served> {
   let asked: HandOutAsked | undefined
   return verbs.serve({
     correlationId,

@@ -3,14 +3,16 @@ import type { Attempt, Refusal, Served } from '../broker.ts'
 import type { Connector, SpokenRefusal, Undo } from '../credentials/connector.ts'
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Action, Decided, Effect, HostRule, Operation, Scheme, Target, Task } from '../model.ts'
+import { type ApprovalStatusVerbs, isForApproval, tellApproval } from './approval-status.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import { createBoundSessions } from './bound-sessions.ts'
 import type { TakesSlash } from './canonical.ts'
 import { createChangedTools } from './changed-tools.ts'
 import { exactOf } from './exact.ts'
 import type { Forward, Order } from './forward.ts'
-import { type HandOutVerbs, handOut, OWN_HOST } from './hand-out.ts'
+import { type HandOutVerbs, handOut } from './hand-out.ts'
 import { createMany, type ManyVerbs } from './many.ts'
+import { OWN_HOST } from './own-host.ts'
 import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
@@ -19,7 +21,7 @@ import { isForTaskTools, serveTaskTools, type TaskToolVerbs } from './task-tools
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
 
 /** What handling a request needs of the rest of the product. */
-export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs {
+export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs, ApprovalStatusVerbs {
   /** broker.ts: decides, records, and carries out. */
   serve(attempt: Attempt<GatewayProof>): Promise<Served>
   match(scheme: Scheme, host: string, port: number): Target | undefined
@@ -85,6 +87,7 @@ export function createHandle(
     const target = verbs.match(operation.scheme, operation.host, operation.port)
     const isOwn = operation.scheme === 'http' && operation.host === OWN_HOST
     if (isOwn && isForTaskTools(operation)) return serveTaskTools(verbs, { arrival, operation, correlationId })
+    if (isOwn && isForApproval(operation)) return tellApproval(verbs, { arrival, operation, correlationId })
     if (isOwn && many.has(operation)) return many.serve({ arrival, operation, correlationId })
     const { served, seen } = isOwn
       ? {

@@ -6,10 +6,10 @@ import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Caller, Operation, Target } from '../model.ts'
 import type { Arrival } from './arrival.ts'
 import type { AttachVerbs } from './attach.ts'
-import { OWN_HOST, type OwnRequest } from './hand-out.ts'
 import { createInnerArrival, type InnerRequest, type Sink } from './inner-arrival.ts'
 import { type Collected, collect, joinStreams, passOn } from './many-answers.ts'
-import { type GatewayProof, readDpop } from './proof.ts'
+import { answerOwn, type OwnRequest, ownUrl, proofAt } from './own-host.ts'
+import type { GatewayProof } from './proof.ts'
 import { refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
 import { readPrefix } from './upload.ts'
@@ -18,7 +18,7 @@ import { readPrefix } from './upload.ts'
 const MANY_PATH = '/mcp'
 const METADATA_PATH = `/.well-known/oauth-protected-resource${MANY_PATH}`
 /** Where the address says what it wants to be shown. */
-const METADATA_URL = `http://${OWN_HOST}${METADATA_PATH}`
+const METADATA_URL = ownUrl(METADATA_PATH)
 /** How long one of several servers may take before the others are answered without it. */
 const PATIENCE_MS = 10_000
 /** Sessions of two generations. */
@@ -55,9 +55,9 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
 
   return { has: ({ path }: Operation): boolean => path === MANY_PATH || path === METADATA_PATH, serve }
 
-  async function serve({ arrival, operation, correlationId }: Omit<OwnRequest, 'proof'>): Promise<void> {
+  async function serve({ arrival, operation, correlationId }: OwnRequest): Promise<void> {
     if (operation.path === METADATA_PATH && operation.method === 'GET') return answerMetadata(arrival, verbs.issuer)
-    const proof = proofOf(arrival, operation)
+    const proof = proofAt(MANY_PATH, arrival, operation)
     let caller: Caller | undefined
     let seen = operation
     let isRead = false
@@ -120,7 +120,7 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
         if (asked.key !== undefined) session?.going.delete(asked.key)
       }
     }
-    const sinkFor = joinStreams(asked.parts.length, arrival.reply, many, () => answer(arrival, 405))
+    const sinkFor = joinStreams(asked.parts.length, arrival.reply, many, () => answerOwn(arrival, 405))
     await Promise.all(asked.parts.map((one) => send(carried, one, sinkFor(one))))
   }
 
@@ -132,10 +132,10 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
     if (asked.step === 'begin' && agreed !== undefined) {
       const id = randomUUID()
       sessions.set(id, { taskId: caller.taskId ?? '', places: placesOf(answers, agreed), going: new Map() })
-      return answer(arrival, status, body, ['mcp-session-id', id])
+      return answerOwn(arrival, status, body, ['mcp-session-id', id])
     }
     if (asked.step === 'end') sessions.set(operation.headers['mcp-session-id'] ?? '', ENDED)
-    answer(arrival, status, body)
+    answerOwn(arrival, status, body)
   }
 
   /** One of several: its silence is its own. */
@@ -168,21 +168,14 @@ export function createMany(verbs: ManyVerbs, handle: (arrival: Arrival) => Promi
 /** What the address wants to be shown: a token bound to a key, with a proof of it, and never a bearer's (RFC 9728, section 2). Public. */
 function answerMetadata(arrival: Arrival, issuer: string): void {
   const document = {
-    resource: `http://${OWN_HOST}${MANY_PATH}`,
+    resource: ownUrl(MANY_PATH),
     resource_name: 'Stint: the MCP servers of a task',
     authorization_servers: [issuer],
     bearer_methods_supported: [],
     dpop_bound_access_tokens_required: true,
     dpop_signing_alg_values_supported: ['ES256'],
   }
-  answer(arrival, 200, Buffer.from(JSON.stringify(document)))
-}
-
-/** As to the proxy, or as to an origin, which this address is. */
-function proofOf({ connection: { caller } }: Arrival, { method, headers }: Operation): GatewayProof {
-  if (caller !== undefined) return { kind: 'attached', caller }
-  const field = headers['proxy-authorization'] === undefined ? 'authorization' : 'proxy-authorization'
-  return readDpop(headers, field, method, `http://${OWN_HOST}${MANY_PATH}`)
+  answerOwn(arrival, 200, Buffer.from(JSON.stringify(document)))
 }
 
 const ENDED: Session = { taskId: '', places: new Map(), going: new Map() }
@@ -224,10 +217,4 @@ function requestTo(
     ...(place?.version !== undefined && { 'mcp-protocol-version': place.version }),
   }
   return { method, url, headers: { ...headers, ...own }, caller, ...(body !== undefined && { body }) }
-}
-
-function answer({ reply }: Arrival, status: number, body: Buffer = Buffer.alloc(0), more: readonly string[] = []): void {
-  const type = body.length === 0 ? [] : ['content-type', 'application/json']
-  reply.start(status, '', [...type, 'content-length', String(body.length), 'cache-control', 'no-store', ...more])
-  reply.end([], body)
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Refusal } from '../broker.ts'
 import type { RefusalText, SpokenRefusal } from '../credentials/connector.ts'
 import { CATALOGUE, type ErrorCode, problem, StintError } from '../errors.ts'
+import { APPROVALS_PATH, ownUrl } from './own-host.ts'
 import { challengeOf } from './proof.ts'
 
 /** A refusal as an HTTP answer; `headers` is flat: name, value, name, value. */
@@ -114,17 +115,18 @@ export function refusalText(refusal: Refusal): RefusalText {
   return {
     status: CATALOGUE[refusal.code][0],
     code: refusal.code,
-    line: `Stint: ${why}${/[.!?]$/.test(why) ? '' : '.'} ${CATALOGUE[refusal.code][2]}`,
+    line: [`Stint: ${why}${/[.!?]$/.test(why) ? '' : '.'} ${CATALOGUE[refusal.code][2]}`, ...tellWhere(refusal)].join(' '),
     text: textOf(refusal),
   }
 }
 
-function textOf({ code, detail, reasons, correlationId, approver }: Refusal): string {
+function textOf(refusal: Refusal): string {
+  const { code, detail, reasons, correlationId, approver } = refusal
   const [, title, next] = CATALOGUE[code]
   const more = reasons.filter((reason) => reason !== detail).slice(0, MAX_REASONS)
   const lines = [`stint: ${title} (${code})`, detail, ...more]
   if (approver !== undefined) lines.push(`Who could consent: ${approver}`)
-  return `${[...lines, next, `Correlation id: ${correlationId}`].map((line) => printable(line, MAX_LINE)).join('\n')}\n`
+  return `${[...lines, next, ...tellWhere(refusal), `Correlation id: ${correlationId}`].map((line) => printable(line, MAX_LINE)).join('\n')}\n`
 }
 
 /** No line end, no terminal's control sequence, no mark that turns the direction of writing. */
@@ -133,9 +135,22 @@ export function printable(text: string, most: number): string {
   return plain.length > most ? `${plain.slice(0, most)}…` : plain
 }
 
-/** Who could consent, and where they were asked to: the API tells there how far it is. */
-function consentOf({ approver, approval }: Refusal): Record<string, unknown> {
+/**
+ * Who could consent, and where the API and the gateway tell how far it is: at the gateway as a task document of the AuthZEN Access Request
+ * and Approval Profile, of which this is the first (section 10.2).
+ */
+function consentOf({ approver, approval, isOwn }: Refusal): Record<string, unknown> {
   if (approval === undefined) return approver === undefined ? {} : { approver }
   const { id, taskId, expiresAt } = approval
-  return { approver, approval: { id, status: `/v1/tasks/${taskId}/approvals/${id}`, expiresAt } }
+  const task = { id, status: 'pending', status_endpoint: placeOf(id), expires_at: new Date(expiresAt).toISOString() }
+  const told = { approver, approval: { id, status: `/v1/tasks/${taskId}/approvals/${id}`, expiresAt } }
+  return isOwn ? { ...told, task } : told
+}
+
+function tellWhere({ approval, isOwn }: Refusal): string[] {
+  return approval !== undefined && isOwn ? [`How far it is: ${placeOf(approval.id)}`] : []
+}
+
+function placeOf(approvalId: string): string {
+  return ownUrl(`${APPROVALS_PATH}${approvalId}`)
 }

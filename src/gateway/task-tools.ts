@@ -2,9 +2,9 @@ import type { Broker } from '../broker.ts'
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Caller, Operation } from '../model.ts'
 import type { AttachVerbs } from './attach.ts'
-import { OWN_HOST, type OwnRequest } from './hand-out.ts'
 import type { ManyVerbs } from './many.ts'
-import { type GatewayProof, readDpop } from './proof.ts'
+import { answerOwn, type OwnRequest, proofAt } from './own-host.ts'
+import type { GatewayProof } from './proof.ts'
 import { refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
 import { readPrefix } from './upload.ts'
@@ -27,15 +27,12 @@ export function isForTaskTools({ path }: Operation): boolean {
 }
 
 /** Serves `http://stint.invalid/task/mcp` to the task whose connection or token it is. */
-export async function serveTaskTools(
-  verbs: TaskToolVerbs,
-  { arrival, operation, correlationId }: Omit<OwnRequest, 'proof'>,
-): Promise<void> {
+export async function serveTaskTools(verbs: TaskToolVerbs, { arrival, operation, correlationId }: OwnRequest): Promise<void> {
   let caller: Caller | undefined
   let seen = operation
   let isRead = operation.method !== 'POST'
   try {
-    const proof = proofOf(arrival.connection.caller, operation)
+    const proof = proofAt(TASK_PATH, arrival, operation)
     caller = proof.kind === 'attached' ? proof.caller : await verbs.attach(proof)
     if (operation.headers.origin !== undefined) throw new StintError('denied', 'a page in a browser is no client of this address')
     if (!isRead) {
@@ -47,10 +44,7 @@ export async function serveTaskTools(
     }
     const { status, body = '' } = await verbs.serveTaskTools(seen, caller, correlationId)
     if (!arrival.reply.open) return
-    const bytes = Buffer.from(body)
-    const type = bytes.length === 0 ? [] : ['content-type', 'application/json']
-    arrival.reply.start(status, '', [...type, 'content-length', String(bytes.length), 'cache-control', 'no-store'])
-    arrival.reply.end([], bytes)
+    answerOwn(arrival, status, Buffer.from(body))
   } catch (thrown) {
     const error = asStintError(thrown)
     const refusal = await verbs.refuseUndecided(correlationId, caller, error)
@@ -58,11 +52,4 @@ export async function serveTaskTools(
     const spoken = isChallenge ? undefined : verbs.manyServers.speakRefusal(seen, refusalText(refusal), thrown)
     await refuse(arrival, refusal, { headers: operation.headers, hasRest: !isRead, spoken })
   }
-}
-
-/** As to the proxy, or as to an origin, which this address is. */
-function proofOf(caller: Caller | undefined, { method, headers }: Operation): GatewayProof {
-  if (caller !== undefined) return { kind: 'attached', caller }
-  const field = headers['proxy-authorization'] === undefined ? 'authorization' : 'proxy-authorization'
-  return readDpop(headers, field, method, `http://${OWN_HOST}${TASK_PATH}`)
 }

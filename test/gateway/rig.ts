@@ -10,6 +10,7 @@ import type { Connector, Injection } from '../../src/credentials/connector.ts'
 import type { Lease } from '../../src/credentials/lease.ts'
 import { manyMcp } from '../../src/credentials/protocols/many-mcp.ts'
 import { StintError } from '../../src/errors.ts'
+import type { ApprovalStatusVerbs } from '../../src/gateway/approval-status.ts'
 import { openCa } from '../../src/gateway/ca.ts'
 import { createDial } from '../../src/gateway/dial.ts'
 import { createGateway, type GatewayProof } from '../../src/gateway/gateway.ts'
@@ -40,6 +41,7 @@ interface RigOptions {
   /** Instead of one that calls every request by its method. */
   readonly connector?: Connector
   readonly speakRefusal?: Connector['speakRefusal']
+  readonly approvalStatus?: ApprovalStatusVerbs['approvalStatus']
   readonly describeHandOut?: HandOutVerbs['describeHandOut']
   /** The task of everyone who attaches is over. */
   readonly isOver?: boolean
@@ -200,6 +202,11 @@ export async function startRig(options: RigOptions) {
       foresee: (_decided, action) => (options.denies?.(action) ? 'deny' : 'allow'),
       ...{ manyServers: manyMcp, issuer: 'https://stint.example.com' },
       serveTaskTools: async () => ({ status: 404 }),
+      approvalStatus:
+        options.approvalStatus ??
+        (async () => {
+          throw new StintError('not_found', 'nothing is asked here')
+        }),
       serversOf: () => options.targets,
       noteUndo: () => undefined,
       noteHeldBack: (_, detail) => void events.push({ kind: 'report', detail }),

@@ -114,6 +114,47 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     assert.match(items[0]?.reasons[0] ?? '', new RegExp(`said yes: ${id}`))
   })
 
+  test('curl finds the address of the task document in the refusal, polls it, and the same bytes pass once', async () => {
+    const url = `https://localhost:${shop.port}/orders`
+    const script = `
+      ask() { curl -sS -H 'accept: application/json' "$@"; echo; }
+      order() { ask -H 'content-type: application/json' -d '{"kettles":"by curl"}' ${url}; }
+      place=$(order | grep -o 'http://stint.invalid/approvals/approval_[0-9a-f]*')
+      ask -D head "$place"
+      grep -i retry-after head
+      until ask "$place" | grep -q '"status":"approved"'; do sleep 0.1; done
+      order; order; ask "$place"`
+    const finished = finish(begin('sh', '-c', script))
+    let asked: Approval | undefined
+    while (asked === undefined) asked = (await pending()).find(({ body }) => body === '{"kettles":"by curl"}')
+    const place = `http://stint.invalid/approvals/${asked.id}`
+    const others = await agent.ask({ url: place })
+    const unknown = await agent.ask({ url: place.replace(/.$/, (last) => (last === '0' ? '1' : '0')) })
+    const { correlationId: _, detail, ...problem } = JSON.parse(others.text)
+    assert.deepEqual(
+      [others.status, unknown.status, problem.code, detail],
+      [404, 404, 'not_found', `there is no approval ${asked.id}`],
+    )
+    const { correlationId: __, detail: ___, ...same } = JSON.parse(unknown.text)
+    assert.deepEqual(same, problem, 'another task’s and none are told alike')
+    await call('POST', `/v1/approvals/${asked.id}/grant`, {})
+    const { stdout } = await finished
+    const [first, wait, passed, again, last] = stdout.trim().split(/\n+/)
+    const document = { id: asked.id, status_endpoint: place, expires_at: new Date(asked.expiresAt).toISOString() }
+    const { display: _display, ...task } = JSON.parse(first ?? '').task
+    assert.deepEqual(task, { ...document, status: 'pending' })
+    assert.match(wait ?? '', /^retry-after: \d+\r?$/i)
+    assert.equal(passed, 'sold')
+    const { code, task: refused } = JSON.parse(again ?? '')
+    assert.equal(code, 'needs_approval')
+    assert.notEqual(refused.id, asked.id, 'it asks anew')
+    assert.equal(JSON.parse(last ?? '').result.approval.state.uses_left, 0)
+    assert.deepEqual(
+      bodies.filter((one) => one.includes('curl')),
+      ['{"kettles":"by curl"}'],
+    )
+  })
+
   test('a changed byte, query or header needs a consent of its own', async () => {
     await order('{"kettles":3}')
     const { id } = await questionOf('{"kettles":3}')
