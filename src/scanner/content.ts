@@ -10,6 +10,8 @@ export interface Located extends Match {
   readonly column: number
   /** `!` and the name of the member that it stands in, as archives are nested. */
   readonly member?: string
+  /** Which message, issue or comment of an export it stands in, for people. Attacker-controlled. */
+  readonly where?: string
 }
 
 /** Reads one content, whole or in parts of any size; every match once, wherever the parts are cut. */

@@ -7,6 +7,8 @@ export interface Place {
   readonly path?: string
   readonly line: number
   readonly column: number
+  /** In an export of a chat or of tickets: which message, issue or comment, and whose. */
+  readonly where?: string
   /** In git: the object it stands in, and the commits that brought that in. */
   readonly object?: string
   readonly commit?: string

@@ -1,5 +1,7 @@
 import { type Content, type Located, openContent } from './content.ts'
 import type { Detect } from './detector.ts'
+import { recognize } from './exports/index.ts'
+import { openExport } from './exports/open-export.ts'
 import { formatOf } from './formats/index.ts'
 import { createRoom, FormatError, MOST_LAYERS, type Room } from './formats/member.ts'
 import { createDecoder, utf16Of } from './formats/utf16.ts'
@@ -10,18 +12,20 @@ export type Skip = (member: string, why: string) => void
 /** An archive has to be in memory to be opened. */
 const ARCHIVE_BYTES = 32 << 20
 
-/** Opens contents for what is in them too: members of archives, what is compressed, text in UTF-16. */
-export function createOpener(detect: Detect, reach: number): (skip: Skip) => Content {
+/** Opens contents, of a name where they have one, for what is in them too: members of archives, what is compressed, text in UTF-16, records of exports. */
+export function createOpener(detect: Detect, reach: number): (skip: Skip, name?: string) => Content {
   const openPlain = (): Content => openContent(detect, reach)
 
-  function openText(first: Buffer): Content {
+  function openText(first: Buffer, name: string): Content {
     const order = utf16Of(first)
-    return order === undefined ? openPlain() : openUtf16(openPlain(), openPlain(), createDecoder(order))
+    if (order !== undefined) return openUtf16(openPlain(), openPlain(), createDecoder(order))
+    const recognized = recognize(first)
+    return recognized === undefined ? openPlain() : openExport(recognized, openPlain, name)
   }
 
-  function lookInto(bytes: Buffer, member: string, { room, layers, skip }: Depth): Located[] {
+  function lookInto(bytes: Buffer, member: string, { room, layers, skip, name }: Depth): Located[] {
     const format = formatOf(bytes)
-    if (format === undefined) return named(openText(bytes).end(bytes), member)
+    if (format === undefined) return named(openText(bytes, member || name).end(bytes), member)
     const found: Located[] = []
     try {
       if (format.open === undefined) throw new FormatError(format.why)
@@ -29,7 +33,7 @@ export function createOpener(detect: Detect, reach: number): (skip: Skip) => Con
       for (const one of format.open(bytes, room)) {
         const inner = one.name === '' ? member : `${member}!${one.name}`
         if ('why' in one) skip(inner, one.why)
-        else found.push(...lookInto(one.bytes, inner, { room, layers: layers + 1, skip }))
+        else found.push(...lookInto(one.bytes, inner, { room, layers: layers + 1, skip, name }))
       }
     } catch (thrown) {
       if (!(thrown instanceof FormatError)) throw thrown
@@ -40,7 +44,7 @@ export function createOpener(detect: Detect, reach: number): (skip: Skip) => Con
   }
 
   /** Keeps the parts of an archive until it is whole; of one that is too large its bytes are read as they are. */
-  function openArchive(skip: Skip): Content {
+  function openArchive(skip: Skip, name: string): Content {
     let parts: Buffer[] = []
     let size = 0
     let plain: Content | undefined
@@ -60,15 +64,15 @@ export function createOpener(detect: Detect, reach: number): (skip: Skip) => Con
         if (plain !== undefined) return plain.end(part)
         const whole = parts.length === 0 ? part : Buffer.concat([...parts, part])
         parts = []
-        return lookInto(whole, '', { room: createRoom(), layers: 0, skip })
+        return lookInto(whole, '', { room: createRoom(), layers: 0, skip, name })
       },
     }
   }
 
-  return (skip) => {
+  return (skip, name = '') => {
     let way: Content | undefined
     const choose = (first: Buffer): Content => {
-      way ??= formatOf(first) === undefined ? openText(first) : openArchive(skip)
+      way ??= formatOf(first) === undefined ? openText(first, name) : openArchive(skip, name)
       return way
     }
     return { feed: (part) => choose(part).feed(part), end: (part) => choose(part).end(part) }
@@ -79,6 +83,8 @@ export function createOpener(detect: Detect, reach: number): (skip: Skip) => Con
 interface Depth {
   readonly room: Room
   readonly layers: number
+  /** Of the content itself. */
+  readonly name: string
   readonly skip: Skip
 }
 

@@ -12,10 +12,10 @@ export function toJson(value: unknown): string {
   )
 }
 
-/** `path:line:column`, and the commit it came in with, for people. */
-export function placeText({ path, line, column, object, commit, author, date }: Place): string {
-  const where = `${path ?? `object ${object}`}:${line}:${column}`
-  return commit === undefined ? where : `${where} in ${commit.slice(0, 12)}, ${author}, ${date}`
+/** `path:line:column`, the message or issue, and the commit it came in with, for people. */
+export function placeText({ path, line, column, where, object, commit, author, date }: Place): string {
+  const place = `${path ?? `object ${object}`}:${line}:${column}${where === undefined ? '' : ` (${where})`}`
+  return commit === undefined ? place : `${place} in ${commit.slice(0, 12)}, ${author}, ${date}`
 }
 
 /** `, live: why`, for where a finding was verified; else nothing. */

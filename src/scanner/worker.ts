@@ -24,10 +24,11 @@ type Where = Pick<Place, 'path' | 'object' | 'commit'>
 let progress = { items: 0, bytes: 0, at: 0 }
 const say = (report: WorkerReport): void => parentPort?.postMessage(report)
 
-function sight({ rule, secret, line, column, member }: Located, where: Where): Sighting {
+function sight({ rule, secret, line, column, member, where }: Located, file: Where): Sighting {
   const { id, provider, title, confidence } = rule
   const facts = rule.facts?.(secret) ?? {}
-  const place = { ...where, ...(member !== undefined && { path: `${where.path ?? ''}${member}` }), line, column }
+  const path = member === undefined ? {} : { path: `${file.path ?? ''}${member}` }
+  const place = { ...file, ...path, line, column, ...(where !== undefined && { where }) }
   return { rule: id, provider, title, confidence, fingerprint: fingerprint(secret), preview: previewOf(secret), facts, place }
 }
 
@@ -59,14 +60,14 @@ function tellSecret(secret: string): void {
   say({ kind: 'secret', fingerprint: name, secret })
 }
 
-function found(located: readonly Located[], where: Where): void {
+function found(located: readonly Located[], file: Where): void {
   if (tellsSecrets) for (const { secret } of located) tellSecret(secret)
-  if (located.length > 0) say({ kind: 'found', sightings: located.map((one) => sight(one, where)) })
+  if (located.length > 0) say({ kind: 'found', sightings: located.map((one) => sight(one, file)) })
 }
 
 const pathSink: PathSink = {
   ...sink,
-  open: (path) => open((member, why) => skipped({ what: `${path}${member}`, why })),
+  open: (path) => open((member, why) => skipped({ what: `${path}${member}`, why }), path),
   found: (path, located) => found(located, { path }),
 }
 

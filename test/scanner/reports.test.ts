@@ -35,7 +35,7 @@ const findings: readonly Finding[] = HOSTILE.map((hostile, i) => ({
       email: hostile,
       date: '2026-01-01T00:00:00Z',
     },
-    { path: hostile, line: 3, column: 4 },
+    { path: hostile, line: 3, column: 4, where: `#${hostile}` },
     { object: hostile, line: 5, column: 6 },
   ],
 }))
@@ -63,7 +63,7 @@ describe('a report of hostile paths, authors and facts', () => {
     assert.equal(rows.length, 1 + 3 * HOSTILE.length)
     for (const row of rows) {
       const cells = [...row.matchAll(/"((?:[^"]|"")*)"(,|$)/gy)]
-      assert.equal(cells.length, 16, row)
+      assert.equal(cells.length, 17, row)
       assert.equal(cells.map(([cell]) => cell).join(''), row)
       for (const [, cell = ''] of cells) assert.doesNotMatch(cell, /^\s*[=+\-@＝＋－＠]/, row)
     }
@@ -72,6 +72,13 @@ describe('a report of hostile paths, authors and facts', () => {
   test('as text keeps each secret to its lines', () => {
     assert.equal(made('text').split('\n').length, HOSTILE.length * 6 + 1 + HOSTILE.length)
   })
+})
+
+test('a report says for people where a message of an export is', () => {
+  const place = { path: 'a.json', line: 1, column: 2, where: 'PROJ-12, comment 3, Grace' }
+  const found = findings.slice(0, 1).map((finding) => ({ ...finding, places: [place] }))
+  for (const format of Object.keys(REPORTS).filter((name) => name !== 'gitlab'))
+    assert.ok(made(format, found).includes('PROJ-12, comment 3, Grace'), format)
 })
 
 test('a report says what was found out of a secret, in every format', () => {

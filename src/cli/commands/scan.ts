@@ -78,6 +78,7 @@ A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is
 scanned directory allow: docs/scanning.md.
 A variable of the environment is a place \`env:NAME\`. Standard input may be of any length.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
+Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message: a place says which, and whose.
 
 Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
 

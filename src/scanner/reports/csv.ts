@@ -1,7 +1,7 @@
 import type { ReportFormat } from '../report-format.ts'
 import { visible } from '../spelling.ts'
 
-const COLUMNS = ['path', 'line', 'column', 'object', 'commit', 'author', 'email', 'date'] as const
+const COLUMNS = ['path', 'line', 'column', 'object', 'commit', 'author', 'email', 'date', 'where'] as const
 
 /** Comma-separated values (RFC 4180, with line feeds): a row for each place of each finding. */
 export const csv: ReportFormat = ({ findings }) =>

@@ -65,7 +65,7 @@ function resultsOf(finding: Finding, ruleIndex: number): unknown[] {
   const { rule, fingerprint, confidence, provider, title, preview, known, places } = finding
   const nameOf = createPlaceNames(fingerprint)
   return places.map((place) => {
-    const { object, commit, author, email, date } = place
+    const { object, commit, author, email, date, where } = place
     return {
       ruleId: rule,
       ruleIndex,
@@ -74,7 +74,7 @@ function resultsOf(finding: Finding, ruleIndex: number): unknown[] {
       message: { text: plain(`${provider} ${title}: ${preview}${verdictText(finding)}`) },
       ...(place.path !== undefined && { locations: [locationOf(place, place.path)] }),
       partialFingerprints: { 'secret/v1': fingerprint, primaryLocationLineHash: nameOf(place) },
-      properties: { object, commit, author, email, date, verdict: finding.verdict?.is },
+      properties: { object, commit, author, email, date, where, verdict: finding.verdict?.is },
     }
   })
 }
