@@ -32,6 +32,7 @@ export const opening = z
       .enum(['due', 'begun', 'by-hand'])
       .exactOptional()
       .describe('Who gives the credential a new value: its recipe, which is about to begin or has begun, or a person.'),
+    unrecorded: z.literal(true).optional().describe('Until the audit log has how it ended.'),
     review: review.exactOptional(),
     drill: drillResult.exactOptional().describe('Present for a drill, which has no task; its steps when it is over.'),
   })

@@ -90,9 +90,9 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
       const isAlone = (await verbs.others()).length === 0
       for (const one of await rows.unsettled()) {
         known.set(one.id, one)
-        const wasOpen = one.state === 'open' || one.state === 'opening'
-        if (isAlone && wasOpen) await end(one.id, 'Stint stopped while it was open')
-        else await tend(one.id)
+        const why = isAlone ? whyLeft(one) : undefined
+        if (why === undefined) await tend(one.id)
+        else await end(one.id, why)
       }
     },
     close: () => due.close(),
@@ -128,7 +128,7 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
 
   function nextLook({ state, closesAt = 0, claimedAt, createdAt }: Opening): number {
     if (state === 'open') return closesAt
-    if (state === 'closed') return now() + RENEW_AGAIN_MS
+    if (state === 'closed' || state === 'lapsed') return now() + RENEW_AGAIN_MS
     return (claimedAt ?? createdAt) + CLAIM_MS
   }
 
@@ -143,6 +143,7 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     const opening = await rows.load(id)
     if (isUnderWay(opening) && shut.has(id)) return void (await end(id, shut.get(id) ?? ''))
     if (opening.state === 'asked') return tendAsked(opening)
+    if (opening.unrecorded === true) await tell(opening)
     if (opening.renewal === 'due') return renew(opening)
     if (!isUnderWay(opening)) return
     if (nextLook(opening) > now()) return due.set(id, nextLook(opening))
@@ -172,7 +173,7 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     return undefined
   }
 
-  /** Of all gateways one claims it; it is in the log before it is open. */
+  /** Of all gateways one claims it; it is in the log, and loud, before it is open: a crash leaves none that nobody heard of. */
   async function open({ id, taskId, seconds }: Opening, { by: openedBy, minutes }: Answered): Promise<void> {
     const claimed = await rows.move(id, 'asked', 'opening', () => ({ claimedAt: now(), openedBy }))
     if (claimed === undefined) return
@@ -182,8 +183,8 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     if (minutes !== undefined) ends.push(openedAt + minutes * 60_000)
     const times: Change = { openedAt, closesAt: Math.min(...ends) }
     await verbs.record('opened', { ...claimed, ...times })
-    const opened = await rows.move(id, 'opening', 'open', () => times)
-    if (opened !== undefined) verbs.alert(opened)
+    verbs.alert({ ...claimed, ...times })
+    await rows.move(id, 'opening', 'open', () => times)
   }
 
   /** Closed in the step in which a real one is open. */
@@ -211,13 +212,21 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     const found = await rows.load(id)
     if (!isUnderWay(found)) return found
     const wasOpen = found.state === 'open'
-    const change: Change = { endedAt: now(), why, ...(wasOpen && { renewal: 'due' }) }
+    const change: Change = { endedAt: now(), why, unrecorded: true, ...(wasOpen && { renewal: 'due' }) }
     const ended = await rows.move(id, found.state, wasOpen ? 'closed' : 'lapsed', () => change)
     if (ended === undefined) return write(id, why)
-    verbs.record(wasOpen ? 'closed' : 'lapsed', ended).catch(report)
+    const told = tell(ended).catch(report)
     await verbs.everyoneHas()
-    if (wasOpen) void tend(id)
+    void told.then(() => tend(id))
     return ended
+  }
+
+  /** The end waits for no log; so what the log does not have yet is told again, after a crash too. */
+  async function tell(ended: Opening): Promise<void> {
+    const { id, state } = ended
+    if (state !== 'closed' && state !== 'lapsed') return
+    await verbs.record(state, ended)
+    await rows.move(id, state, state, () => ({ unrecorded: undefined }))
   }
 
   /** Where a rotation is under way already, another begins after it: what it puts there may have been in use. */
@@ -230,4 +239,11 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
       if (!(thrown instanceof StintError) || thrown.code !== 'conflict') report(thrown)
     }
   }
+}
+
+/** Why nothing goes on with what a stop left so, undefined where it can. */
+function whyLeft({ state, approvalId, drill }: Opening): string | undefined {
+  if (state === 'open') return 'Stint stopped while it was open'
+  if (state === 'opening') return drill === undefined ? 'Stint stopped before it was open' : 'Stint stopped during the drill'
+  return state === 'asked' && approvalId === undefined ? 'Stint stopped before anybody was asked' : undefined
 }

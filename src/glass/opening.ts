@@ -47,6 +47,8 @@ export interface Opening {
   readonly endedAt?: number
   readonly why?: string
   readonly renewal?: Renewal
+  /** Until the log has how it ended. */
+  readonly unrecorded?: true | undefined
   readonly review?: Review
   /** Present for a drill. */
   readonly drill?: { readonly rotates: boolean; readonly steps?: readonly DrillStep[] }
@@ -72,7 +74,7 @@ export function isUnderWay({ state }: Pick<Opening, 'state'>): boolean {
 
 /** Whether there is still something for Stint to do about it. */
 export function isUnsettled(opening: Opening): boolean {
-  return isUnderWay(opening) || opening.renewal === 'due'
+  return isUnderWay(opening) || opening.renewal === 'due' || opening.unrecorded === true
 }
 
 /**
