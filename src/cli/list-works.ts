@@ -1,3 +1,4 @@
+import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { StintError } from '../errors.ts'
 import { GitError } from '../scanner/git-command.ts'
@@ -5,11 +6,14 @@ import type { Skipped, Work } from '../scanner/job.ts'
 import { listVariables } from '../scanner/sources/environment.ts'
 import { listFiles } from '../scanner/sources/files.ts'
 import { isRepository, isShallow, listObjects, listSince, listStaged } from '../scanner/sources/git.ts'
+import { listHome } from '../scanner/sources/home.ts'
 import { listChanged } from '../scanner/sources/worktree.ts'
 
 /** What is meant beside a path, and which part of a repository. */
 export interface PartOptions {
   readonly env?: true
+  /** A directory, or the user's own. */
+  readonly userHome?: string | true
   readonly files?: true
   readonly staged?: true
   readonly since?: string
@@ -26,14 +30,25 @@ export const INPUT = '-'
 const INPUT_PLACE = 'stdin'
 
 /**
- * What `stint scan` has to look into: at this path, where one is meant, and in the environment. Throws `invalid_argument` for a revision
- * that is none, and for a part of what is no repository.
+ * What `stint scan` has to look into: at this path, where one is meant, in the environment and in a home directory. Throws
+ * `invalid_argument` for a revision or a home that is none, and for a part of what is no repository.
  */
 export async function listWorks(path: string | undefined, options: PartOptions, env: NodeJS.ProcessEnv): Promise<Works> {
   const variables = options.env === undefined ? [] : [listVariables(env)]
-  if (path === undefined) return { works: variables, skipped: [] }
-  const { works, skipped } = await listWorksAt(path, options)
-  return { works: [...variables, ...works], skipped }
+  const home = await listHomeWorks(options, env)
+  const at = path === undefined ? NOTHING : await listWorksAt(path, options)
+  return { works: [...variables, ...home.works, ...at.works], skipped: [...home.skipped, ...at.skipped] }
+}
+
+const NOTHING: Works = { works: [], skipped: [] }
+
+async function listHomeWorks({ userHome }: PartOptions, env: NodeJS.ProcessEnv): Promise<Works> {
+  if (userHome === undefined) return NOTHING
+  const home = resolve(userHome === true ? (env.HOME ?? homedir()) : userHome)
+  const { work, skipped } = await listHome(home).catch((thrown: NodeJS.ErrnoException) => {
+    throw new StintError('invalid_argument', `--user-home: ${home} is not a directory that can be read (${thrown.code})`)
+  })
+  return { works: [work], skipped }
 }
 
 async function listWorksAt(path: string, options: PartOptions): Promise<Works> {

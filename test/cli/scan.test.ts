@@ -130,6 +130,9 @@ describe('stint scan', () => {
       [1, ['"env:GH","1","1"', '"stdin","2","2"']],
     )
     assert.equal((await runCli(home, 'scan', '--env')).code, 0)
+    writeFileSync(join(home, '.zsh_history'), token(4))
+    assert.match((await runCli(home, 'scan', '--user-home')).out, /^ {2}\.zsh_history:1:1\n\n1 secret/m)
+    assert.equal((await runCli(home, 'scan', '--user-home', join(root, 'a'))).code, 2)
     assert.equal((await runCli(home, 'scan', '--env', root)).code, 1)
     for (const part of [
       ['-', '--staged'],

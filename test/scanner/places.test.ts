@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { PART_BYTES } from '../../src/scanner/batch.ts'
 import { createDetector, reachOf } from '../../src/scanner/detector.ts'
@@ -11,6 +14,8 @@ import { alnum } from '../../src/scanner/sample.ts'
 import { scan } from '../../src/scanner/scan.ts'
 import { scanInput } from '../../src/scanner/scan-input.ts'
 import { listVariables } from '../../src/scanner/sources/environment.ts'
+import { listHome } from '../../src/scanner/sources/home.ts'
+import { HOME_PLACES } from '../../src/scanner/sources/home-places.ts'
 
 const rules = github.filter(({ id }) => id === 'github-pat-fine-grained')
 const open = createOpener(createDetector(rules), reachOf(rules))
@@ -94,4 +99,56 @@ test('a variable is known by its name, and its place is in its value', async () 
       'github-pat-fine-grained env:NOTES:2:3',
     ],
   )
+})
+
+describe('a home directory', () => {
+  function makeHome(t: TestContext, files: Readonly<Record<string, string>>): string {
+    const base = realpathSync(mkdtempSync(join(tmpdir(), 'stint-home-')))
+    t.after(() => rmSync(base, { recursive: true, force: true }))
+    const home = join(base, 'home')
+    for (const [path, text] of Object.entries({ '../outside/npmrc': 'x', ...files })) {
+      mkdirSync(join(home, path, '..'), { recursive: true })
+      writeFileSync(join(home, path), text)
+    }
+    return home
+  }
+
+  test('is looked at in every place of the table, and nowhere else', async (t) => {
+    const known = HOME_PLACES.map((place) => place.replaceAll('*', 'x'))
+    const home = makeHome(t, Object.fromEntries([...known, 'notes.txt', '.kube/cache/x'].map((path) => [path, 'x'])))
+    const { work, skipped } = await listHome(home)
+    assert.deepEqual([work.paths, skipped], [[...new Set(known)].sort(), []])
+    assert.equal(new Set(HOME_PLACES).size, HOME_PLACES.length)
+    assert.ok(HOME_PLACES.every((place) => !place.startsWith('/') && !place.split('/').includes('..')))
+  })
+
+  test('follows a link that stays in it, to where the file lies; one that leads out or in a circle is said', async (t) => {
+    const home = makeHome(t, { 'dotfiles/npmrc': 'x', 'dotfiles/gh/hosts.yml': 'x', '.bash_history/x': 'x' })
+    mkdirSync(join(home, '.config'))
+    for (const [target, path] of [
+      ['dotfiles/npmrc', '.npmrc'],
+      ['../dotfiles/gh', '.config/gh'],
+      ['../outside/npmrc', '.pypirc'],
+      ['../outside', '.kube'],
+      ['.netrc', '.netrc'],
+      ['gone', '.zshrc'],
+    ] as const)
+      symlinkSync(target, join(home, path))
+    const { work, skipped } = await listHome(home)
+    assert.deepEqual(work.paths, ['dotfiles/gh/hosts.yml', 'dotfiles/npmrc'])
+    const out = 'it is a link that leads out of the directory'
+    assert.deepEqual(
+      skipped.toSorted((one, other) => (one.what < other.what ? -1 : 1)),
+      [
+        { what: '.kube', why: out },
+        { what: '.netrc', why: 'it is a link that leads in a circle' },
+        { what: '.pypirc', why: out },
+      ],
+    )
+  })
+
+  test('that is none is refused', async (t) => {
+    await assert.rejects(listHome(join(makeHome(t, {}), 'none')))
+    await assert.rejects(listHome(join(makeHome(t, { file: '' }), 'file')))
+  })
 })

@@ -51,6 +51,12 @@ export const register: Register = (program, context) => {
         'since',
       ]),
     )
+    .addOption(
+      new Option(
+        '--user-home [directory]',
+        'look where programs keep credentials in a home directory: shell histories, their settings, agents and MCP servers',
+      ).conflicts(['staged', 'since']),
+    )
     .option('--no-ignore', 'look at files that .gitignore names too')
     .addOption(
       new Option('--fail-on <confidence>', 'end with 1 only for findings that are at least this sure')
@@ -88,7 +94,7 @@ Examples:
   $ stint scan --since origin/main
   $ stint scan --files ./deploy
   $ git diff main | stint scan -
-  $ stint scan --env
+  $ stint scan --env --user-home
   $ stint scan --format sarif --output stint.sarif
   $ stint scan --write-baseline known.json
   $ stint scan --baseline known.json
@@ -104,8 +110,8 @@ Examples:
 }
 
 /** Absolute; undefined where something else than a path is meant. */
-function pathOf(path: string | undefined, { env }: ScanOptions): string | undefined {
-  if (path === INPUT || (path === undefined && env)) return path
+function pathOf(path: string | undefined, { env, userHome }: ScanOptions): string | undefined {
+  if (path === INPUT || (path === undefined && (env || userHome))) return path
   return resolve(path ?? '.')
 }
 
