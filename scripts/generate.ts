@@ -16,6 +16,7 @@ interface Output {
 /** Everything that is generated. References are made from the indexes, so those come first. */
 const OUTPUTS: readonly Output[] = [
   index('src/credentials/connectors', 'CONNECTORS', 'Connector', '../connector.ts', 'Every connector, by kind.'),
+  { path: 'src/credentials/connector-kinds.ts', make: connectorKinds },
   index('src/identity/issuers', 'ISSUERS', 'Issuer', '../issuer.ts', 'Every kind of issuer.'),
   index('src/scanner/rules', 'RULES', 'readonly Rule[]', '../rule.ts', 'Every rule, by the file it stands in.'),
   index('src/scanner/reports', 'REPORTS', 'ReportFormat', '../report-format.ts', 'Every format of a report, by name.'),
@@ -62,6 +63,17 @@ function index(folder: string, name: string, type: string, contract: string, abo
     ].join('\n')
   }
   return { path: `${folder}/index.ts`, make }
+}
+
+/** Their names alone, for whoever need not load them. */
+function connectorKinds(): string {
+  const kinds = filesOf('src/credentials/connectors').map((kind) => `'${kind}'`)
+  return [
+    `// ${NOTICE} from the files in connectors/. Do not edit.`,
+    '/** Every kind of connector. */',
+    list('export const CONNECTOR_KINDS: readonly string[] = [', kinds, ']', ''),
+    '',
+  ].join('\n')
 }
 
 function commands(): string {

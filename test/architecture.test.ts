@@ -11,6 +11,8 @@ interface Import {
   readonly from: string
   readonly to: string
   readonly typeOnly: boolean
+  /** Loaded when it is needed: an `import()`. */
+  readonly isLate: boolean
 }
 
 /** Every import of a file, `import()` included; `to` is a path under the root for our own files, else the package or `node:` name. */
@@ -18,14 +20,14 @@ function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8')
   const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest)
   const found: Import[] = []
-  const note = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+  const note = (specifier: ts.Node | undefined, typeOnly: boolean, isLate = false): void => {
     if (specifier === undefined || !ts.isStringLiteral(specifier)) return
     const to = specifier.text.startsWith('.') ? normalize(join(dirname(file), specifier.text)) : packageOf(specifier.text)
-    found.push({ from: file, to, typeOnly })
+    found.push({ from: file, to, typeOnly, isLate })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) note(node.moduleSpecifier, isTypeOnly(node))
-    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) note(node.arguments[0], false)
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) note(node.arguments[0], false, true)
     if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) note(node.argument.literal, true)
     ts.forEachChild(node, visit)
   }
@@ -67,6 +69,7 @@ const LEAVES = [
   'lines.ts',
   'approver.ts',
   'budget.ts',
+  'compile-cache.ts',
 ]
 
 /** Who may import what. A room may always import itself and the leaves; `type` allows types only. */
@@ -83,6 +86,7 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
   'lines.ts': { value: [], type: [] },
   'approver.ts': { value: [], type: [] },
   'budget.ts': { value: [], type: ['model.ts'] },
+  'compile-cache.ts': { value: [], type: [] },
   'private-file.ts': { value: ['errors.ts'], type: [] },
   'config.ts': { value: [], type: [] },
   'log.ts': { value: [], type: ['config.ts'] },
@@ -157,6 +161,19 @@ describe('who may import what', () => {
       /^(src\/(model|errors|secret|credentials\/connector|credentials\/minting|credentials\/protocols\/[a-z-]+|identity\/issuer)\.ts|node:(buffer|crypto|stream|zlib)|jose|pg|mysql2|oauth4webapi|@smithy\/signature-v4)$/
     const wrong = imports.filter((one) => plugin.test(one.from) && !allowed.test(one.to) && dirname(one.to) !== dirname(one.from))
     assert.deepEqual(wrong.map(show), [])
+  })
+
+  test('a command line is read with commander alone: what one command needs, and no other, is loaded by it', () => {
+    const loaded = new Set(['src/cli/main.ts'])
+    for (const file of loaded)
+      for (const one of imports) if (one.from === file && !one.typeOnly && !one.isLate) loaded.add(one.to)
+    const libraries = [...loaded].filter((to) => !/^(src\/|node:)/.test(to))
+    assert.deepEqual(libraries, ['commander'])
+    const many = /^src\/(credentials\/connectors|scanner\/rules|gateway|store)\//
+    assert.deepEqual(
+      [...loaded].filter((to) => many.test(to)),
+      [],
+    )
   })
 
   test('no import goes in a circle', () => {

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { parse } from 'yaml'
 import type { RotationListing } from '../api/verbs.ts'
 import type { DeclaredRecipe } from '../credentials/rotation/rotation-ledger.ts'
 import { StintError } from '../errors.ts'
@@ -64,6 +63,7 @@ function registerRecipe(credential: Command, { call, output }: CommandContext): 
 
 /** YAML 1.2, of which JSON is a part. What it must hold the server says. */
 async function readRecipe(file: string): Promise<unknown> {
+  const { parse } = await import('yaml')
   try {
     return parse(await readFile(file, 'utf8'))
   } catch (cause) {

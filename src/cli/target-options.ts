@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { CONNECTORS } from '../credentials/connectors/index.ts'
+import type { Connector } from '../credentials/connector.ts'
 import { StintError } from '../errors.ts'
 import type { HostRule, Placement, Preset, Scheme, Target } from '../model.ts'
 import { PRESETS, presetLabel } from '../targets/presets.ts'
@@ -25,6 +25,9 @@ export interface TargetOptions {
 /** The target that the options describe: a preset where one is meant, then what was given. Throws `invalid_argument`. */
 export async function targetFrom(name: string, options: TargetOptions): Promise<Target> {
   const preset = presetOf(name, options)
+  const { CONNECTORS } = await import('../credentials/connectors/index.ts')
+  const kind = options.connector ?? preset?.connector ?? 'http'
+  const connector = CONNECTORS[kind]
   const isProgram = options.set?.some((pair) => pair.startsWith('command=')) === true
   const hosts = options.host?.map(readHost) ?? preset?.hosts ?? (isProgram ? [readHost(`${name}.mcp.internal`)] : [])
   if (hosts.length === 0) throw missing('--host', preset)
@@ -33,7 +36,7 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
   const labels = [...(options.label ?? []), ...(preset === undefined ? [] : [presetLabel(preset.id)])]
   return {
     id: name,
-    connector: options.connector ?? preset?.connector ?? 'http',
+    connector: kind,
     hosts,
     environment: options.environment ?? preset?.environment ?? 'unknown',
     sensitivity: options.sensitivity ?? preset?.sensitivity ?? 'internal',
@@ -41,8 +44,8 @@ export async function targetFrom(name: string, options: TargetOptions): Promise<
     privateNetworks: options.privateNetwork ?? [],
     ...(options.caFile !== undefined && { trustedCa: await readPem(options.caFile) }),
     ...(credentialId !== undefined && { credentialId }),
-    placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset),
-    ...(options.set !== undefined && { settings: readSettings(options.set, options.connector ?? preset?.connector ?? 'http') }),
+    placement: credentialId === undefined ? { kind: 'none' } : placementOf(options, preset, connector),
+    ...(options.set !== undefined && { settings: readSettings(options.set, connector) }),
     ...(options.handOut === true && { handsOut: true }),
     ...(options.price !== undefined && { prices: readPrices(options.price) }),
   }
@@ -59,9 +62,8 @@ function readPrices(pairs: readonly string[]): Record<string, number> {
 }
 
 /** `name=value`, and again for a list. Which are lists the connector says; one it does not know is refused by the server. */
-function readSettings(pairs: readonly string[], connector: string): Record<string, string | string[]> {
-  const { minting, settings: own } = CONNECTORS[connector] ?? {}
-  const known = minting?.settings ?? own ?? {}
+function readSettings(pairs: readonly string[], connector: Connector | undefined): Record<string, string | string[]> {
+  const known = connector?.minting?.settings ?? connector?.settings ?? {}
   const settings: Record<string, string | string[]> = {}
   for (const pair of pairs) {
     const [, name = '', value = ''] = /^([a-z][a-z0-9_]*)=(.*)$/s.exec(pair) ?? []
@@ -88,11 +90,10 @@ function credentialOf(name: string, { credential }: TargetOptions, preset: Prese
   return preset === undefined || preset.credential === 'required' ? name : undefined
 }
 
-function placementOf(options: TargetOptions, preset: Preset | undefined): Placement {
+function placementOf(options: TargetOptions, preset: Preset | undefined, connector: Connector | undefined): Placement {
   if (options.inject !== undefined) return readPlacement(options.inject)
-  const connector = options.connector ?? preset?.connector ?? 'http'
-  if (CONNECTORS[connector]?.minting !== undefined) return { kind: 'none' }
-  const usual = CONNECTORS[connector]?.defaultPlacement ?? { kind: 'header', name: 'authorization', prefix: 'Bearer ' }
+  if (connector?.minting !== undefined) return { kind: 'none' }
+  const usual = connector?.defaultPlacement ?? { kind: 'header', name: 'authorization', prefix: 'Bearer ' }
   const isUsual = preset === undefined || preset.placement.kind === 'none' || options.connector !== undefined
   const placement = isUsual ? usual : preset.placement
   if (preset?.asks.includes('username') && options.username === undefined) throw missing('--username', preset)

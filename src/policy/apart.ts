@@ -1,4 +1,5 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { compileCacheEnv } from '../compile-cache.ts'
 import { makePolicySet, type Policy, type PolicyFile, type PolicyProblem, type PolicySet } from './policy-set.ts'
 
 /** Policies handed over in one turn of the event loop: copying them takes a millisecond or two. */
@@ -15,7 +16,8 @@ type Reply =
 export function makePolicySetApart(
   files: readonly PolicyFile[],
 ): Promise<PolicySet | { readonly problems: readonly PolicyProblem[] }> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { policyFiles: files }, execArgv: [] })
+  const env = { ...process.env, ...compileCacheEnv() }
+  const worker = new Worker(new URL(import.meta.url), { workerData: { policyFiles: files }, execArgv: [], env })
   const policies: Policy[] = []
   return new Promise((resolve, reject) => {
     worker.on('error', reject)

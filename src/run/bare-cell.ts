@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { getCompileCacheDir } from 'node:module'
 import { createServer, type Server } from 'node:net'
-import { dirname, extname, join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compileCacheEnv } from '../compile-cache.ts'
 import { StintError } from '../errors.ts'
 import { type ProcessId, statOf } from '../host/process-tree.ts'
 import { canFindPeers } from '../host/tcp-peer.ts'
@@ -67,10 +67,9 @@ async function listen(server: Server): Promise<number> {
 /** Starts the reaper, which takes a moment, and answers what has it start the command. */
 function startReaper(): Cell['start'] {
   const program = fileURLToPath(new URL(`./reaper${extname(import.meta.url)}`, import.meta.url))
-  const cache = getCompileCacheDir()
   const reaper = spawn(process.execPath, ['--disable-sigusr1', program], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) },
+    env: compileCacheEnv(),
   })
   const { promise: exited, resolve, reject } = Promise.withResolvers<number>()
   reaper.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)))

@@ -1,12 +1,12 @@
-import { z } from 'zod'
 import { StintError } from '../errors.ts'
+import { isMembers } from '../members.ts'
 import { createFingerprint, type Finding } from './finding.ts'
 
-const BASELINE = z.object({
-  version: z.literal(1),
-  installation: z.string(),
-  known: z.array(z.object({ fingerprint: z.string() })),
-})
+interface Baseline {
+  readonly version: 1
+  readonly installation: string
+  readonly known: readonly { readonly fingerprint: string }[]
+}
 
 /** Names the key of an installation without giving it away: fingerprints by another key are names of nothing here. */
 function installationOf(key: Buffer): string {
@@ -22,19 +22,24 @@ export function writeBaseline(findings: readonly Finding[], key: Buffer): string
 
 /** The fingerprints of such a file. Throws `invalid_argument` for one that is none, or was made with another key. */
 export function readBaseline(text: string, name: string, key: Buffer): ReadonlySet<string> {
-  const read = BASELINE.safeParse(readJson(text))
-  if (!read.success) throw new StintError('invalid_argument', `${name} is not a baseline; make one with --write-baseline`)
-  if (read.data.installation !== installationOf(key))
+  const read = readJson(text)
+  if (!isBaseline(read)) throw new StintError('invalid_argument', `${name} is not a baseline; make one with --write-baseline`)
+  if (read.installation !== installationOf(key))
     throw new StintError(
       'invalid_argument',
       `${name} was written with another key, so that its fingerprints mean nothing here; put that installation’s scanner.key into the data directory, or write the baseline anew`,
     )
-  return new Set(read.data.known.map(({ fingerprint }) => fingerprint))
+  return new Set(read.known.map(({ fingerprint }) => fingerprint))
 }
 
 /** The findings, those that are known marked so. */
 export function markKnown(findings: readonly Finding[], known: ReadonlySet<string>): Finding[] {
   return findings.map((finding) => (known.has(finding.fingerprint) ? { ...finding, known: true } : finding))
+}
+
+function isBaseline(read: unknown): read is Baseline {
+  if (!isMembers(read) || read.version !== 1 || typeof read.installation !== 'string') return false
+  return Array.isArray(read.known) && read.known.every((one) => isMembers(one) && typeof one.fingerprint === 'string')
 }
 
 function readJson(text: string): unknown {

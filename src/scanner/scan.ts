@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
+import { compileCacheEnv } from '../compile-cache.ts'
 import { Secret } from '../secret.ts'
 import { createCollection } from './collection.ts'
 import type { Finding } from './finding.ts'
@@ -70,7 +71,8 @@ export function countOf(work: Work): number {
 
 async function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void, input?: Readable): Promise<void> {
   const isFed = setup.work.kind === 'input' && input !== undefined
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, stdin: isFed })
+  const env = { ...process.env, ...compileCacheEnv() }
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, stdin: isFed, env })
   worker.on('message', take)
   await Promise.all([endOf(worker), isFed && worker.stdin !== null ? pipeline(input, worker.stdin) : undefined])
 }

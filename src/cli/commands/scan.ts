@@ -18,7 +18,6 @@ import type { Secret } from '../../secret.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
 import { INPUT, listWorks, type PartOptions } from '../list-works.ts'
-import { verifyFindings } from '../verify-findings.ts'
 
 interface ScanOptions extends PartOptions {
   readonly failOn: Confidence
@@ -136,7 +135,7 @@ async function scanAndReport(
     ...(options.verify && { onSecret }),
   })
   const kept = passOver({ ...found, skipped: [...skipped, ...found.skipped] }, allows, known)
-  const report = options.verify ? { ...kept, findings: await verifyFindings(kept.findings, secrets) } : kept
+  const report = options.verify ? await verified(kept, secrets) : kept
   if (options.writeBaseline !== undefined)
     await replacePublic(resolve(options.writeBaseline), writeBaseline(report.findings, key))
   const git = works.find((work) => work.kind === 'git')
@@ -144,6 +143,12 @@ async function scanAndReport(
   await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
   const least = sureness(options.failOn)
   return report.findings.some(({ confidence, known }) => !known && sureness(confidence) >= least) ? 1 : 0
+}
+
+/** What asks the providers is loaded where they are asked. */
+async function verified(report: Report, secrets: ReadonlyMap<string, Secret>): Promise<Report> {
+  const { verifyFindings } = await import('../verify-findings.ts')
+  return { ...report, findings: await verifyFindings(report.findings, secrets) }
 }
 
 /** The report without what is allowed, what is known marked. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { CredentialListing, IdentityListing, Page } from '../../api/verbs.ts'
-import { CONNECTORS } from '../../credentials/connectors/index.ts'
+import { CONNECTOR_KINDS } from '../../credentials/connector-kinds.ts'
 import type { Placement, Preset, Target } from '../../model.ts'
 import { PRESETS } from '../../targets/presets.ts'
 import type { CommandContext, Register } from '../command.ts'
@@ -52,7 +52,7 @@ function registerAdd(target: Command, context: CommandContext): void {
     .description('declare a system that can be acted on')
     .option('--preset <preset>', 'start from a well-known system; without it, the preset called <name> if there is one')
     .option('--host <host>', 'a host it answers on: example.com, *.example.com, http://127.0.0.1:8080; repeatable', append)
-    .addOption(new Option('--connector <kind>', 'what understands its requests (default: http)').choices(Object.keys(CONNECTORS)))
+    .addOption(new Option('--connector <kind>', 'what understands its requests (default: http)').choices(CONNECTOR_KINDS))
     .option('--credential <name>', 'the credential to inject (default: the name of the target)')
     .option('--no-credential', 'inject nothing')
     .option('--username <name>', 'the username beside the credential, for basic auth')

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { StintError } from '../../errors.ts'
 import type { Allow } from './allow.ts'
 import { readGitleaksIgnore } from './gitleaks-ignore.ts'
-import { readProjectSettings } from './project.ts'
 
 /** The files of a project that say what is known and meant, and who reads them. */
-const READERS: Readonly<Record<string, (text: string, name: string) => Allow[]>> = {
-  '.stint-scan.yaml': readProjectSettings,
+const READERS: Readonly<Record<string, (text: string, name: string) => Allow[] | Promise<Allow[]>>> = {
+  // What reads YAML is loaded where there is some.
+  '.stint-scan.yaml': async (text, name) => (await import('./project.ts')).readProjectSettings(text, name),
   '.gitleaksignore': readGitleaksIgnore,
 }
 
