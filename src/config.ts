@@ -264,9 +264,15 @@ export const SETTINGS = {
   ),
   approvalBodyBytes: setting(
     'STINT_APPROVAL_BODY',
-    1_048_576,
-    'Longest body that a person can be asked to consent to.',
-    whole(0, 67_108_864),
+    536_870_912,
+    'Longest body that a person can be asked to consent to, in bytes, and what those of one task may take at once of the disk: one of more than 1 MiB waits there, encrypted under a key that is in memory only.',
+    whole(0, 17_179_869_184),
+  ),
+  approvalSpoolBytes: setting(
+    'STINT_APPROVAL_SPOOL',
+    2_147_483_648,
+    'How many bytes of the disk such bodies may take at once, in all; 0 refuses what is longer than 1 MiB.',
+    whole(0, 1_099_511_627_776),
   ),
   approvalEscalation: setting<ApprovalEscalation | undefined>(
     'STINT_APPROVAL_ESCALATION',

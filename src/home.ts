@@ -17,13 +17,14 @@ export function placesIn(home: string) {
     vaultKey: join(home, 'vault.key'),
     policies: join(home, 'policies'),
     socket: join(home, 'operator.sock'),
+    spool: join(home, 'spool'),
   } as const
 }
 
 /** What lies in the data directory and is not copied as it lies there: a backup takes it another way, or it lives with the process. */
 export const NOT_COPIED: ReadonlySet<string> = new Set([
   ...['state.db', 'state.db-wal', 'state.db-shm', 'state.db-journal', 'audit'],
-  ...['lock', 'lock-journal', 'operator.sock'],
+  ...['lock', 'lock-journal', 'operator.sock', 'spool'],
 ])
 
 /** Makes the data directory (0700) or checks the one that is there; what this process makes from now on is for its owner. Throws `state_unsafe`. */

@@ -360,6 +360,8 @@ function joinGateway(
     {
       ...{ host: config.host, port: config.gatewayPort, maxConnections: config.maxConnections, ca, dial, programs },
       approvalBodyBytes: config.approvalBodyBytes,
+      approvalSpoolBytes: config.approvalSpoolBytes,
+      spoolDirectory: placesIn(config.home).spool,
       approvalWaitSeconds: config.approvalWaitSeconds,
       headersTimeoutMs: config.headersTimeoutSeconds * 1000,
       clientHeadersTimeoutMs: CLIENT_HEADERS_MS,

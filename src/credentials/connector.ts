@@ -148,6 +148,8 @@ export interface Connector {
    * enough. Throws nothing. The operation has the first bytes of its body where `bodyPrefix` asked for them.
    */
   speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
+  /** For people who are asked to consent: what a body says that they could not read themselves, in lines. Throws nothing. */
+  tellBody?(operation: Operation): readonly string[]
   /** Reads an answer before the caller does; undefined where its bytes pass as they are. Throws `upstream_failed` for one of no clear type. */
   readAnswer?(start: AnswerStart, target: Target, verbs: AnswerVerbs): AnswerReader | undefined
   /**

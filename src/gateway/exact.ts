@@ -3,6 +3,7 @@ import type { Exact, Operation } from '../model.ts'
 import { authorityOf } from './arrival.ts'
 import { maskText, previewOf } from './preview.ts'
 import { printable } from './refusal.ts'
+import type { WholeBody } from './whole-body.ts'
 
 /** Between the client and Stint alone, new with every try, or said by the body itself: not part of what is consented to. */
 const PASSING = new Set([
@@ -13,21 +14,27 @@ const PASSING = new Set([
 ])
 /** UTF-16 code units. */
 const LONGEST_LINE = 1000
+const NO_BODY = hash('sha256', '', 'hex')
 
 /**
  * All of a request that a consent covers: where it goes, the method, path and query, the headers but those in passing, trailers, and
- * every byte of the body. Attacker-controlled.
+ * every byte of the body. `told` is what its connector makes of the body. Attacker-controlled.
  */
-export function exactOf(operation: Operation, body: Buffer, trailers: readonly string[]): Exact {
+export function exactOf(
+  operation: Operation,
+  body: WholeBody | undefined,
+  trailers: readonly string[],
+  told: readonly string[] = [],
+): Exact {
   const { scheme, host, port, method, path, query, headers } = operation
   const fields = Object.entries(headers).filter((field) => !isPassing(field))
   fields.sort(([a], [b]) => (a < b ? -1 : 1))
-  const whole = [scheme, host, port, method, path, query, fields, trailers, hash('sha256', body, 'hex')]
+  const whole = [scheme, host, port, method, path, query, fields, trailers, body?.digest ?? NO_BODY]
   const url = `${scheme}://${authorityOf(operation)}${path}${query === '' ? '' : `?${query}`}`
   return {
     digest: hash('sha256', JSON.stringify(whole), 'hex'),
     line: printable(maskText(`${method} ${url}`.slice(0, 2 * LONGEST_LINE)), LONGEST_LINE),
-    ...(body.length > 0 && { body: previewOf(body) }),
+    ...(body !== undefined && body.size > 0 && { body: previewOf(body, told) }),
   }
 }
 

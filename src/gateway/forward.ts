@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { AnswerReader, AnswerStart } from '../credentials/connector.ts'
 import type { Lease } from '../credentials/lease.ts'
@@ -23,6 +23,8 @@ export interface Order {
   readonly arrival: Arrival
   readonly hasBody: boolean
   readonly prefix: Prefix
+  /** What follows the prefix. */
+  readonly body: Readable
   /** Reads the answer before the client does; undefined, also for one answer, where its bytes pass as they are. */
   readonly readAnswer?: ((start: ReadStart) => AnswerReader | undefined) | undefined
 }
@@ -98,7 +100,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
-    const { arrival, hasBody, prefix } = this.#order
+    const { arrival, hasBody, prefix, body } = this.#order
     if (!arrival.reply.open) {
       this.#finish('failed', 'client_closed')
       return
@@ -107,7 +109,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#flow.onCut(() => this.#onCut())
     if (hasBody) {
       if (arrival.expectsContinue) arrival.reply.sendContinue()
-      this.#upload = new Upload(arrival.body, prefix, this.#plan.bodyRewrite(), this.#flow.countOut)
+      this.#upload = new Upload(body, prefix, this.#plan.bodyRewrite(), this.#flow.countOut)
     }
     this.#dispatch()
   }

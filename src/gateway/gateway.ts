@@ -21,6 +21,7 @@ import { createRedis } from './redis.ts'
 import { malformed, refusalOf, writeRefusal } from './refusal.ts'
 import { Http1Reply } from './reply-http1.ts'
 import { createSessions } from './sessions.ts'
+import { createSpools, type Spools } from './spool.ts'
 import { createSsh } from './ssh.ts'
 import { createSshAgent, isSshAgent } from './ssh-agent.ts'
 import { createSshSessions } from './ssh-sessions.ts'
@@ -42,6 +43,10 @@ export interface GatewayOptions {
   readonly clientHeadersTimeoutMs: number
   /** Longest body that a person can be asked to consent to. */
   readonly approvalBodyBytes: number
+  /** How much of the disk such bodies may take at once, in all. */
+  readonly approvalSpoolBytes: number
+  /** The directory that they wait in. */
+  readonly spoolDirectory: string
   /** Longest that a request is held for their answer. */
   readonly approvalWaitSeconds: number
   readonly ca: Ca
@@ -71,7 +76,7 @@ export function createGateway(verbs: GatewayVerbs, options: GatewayOptions): Gat
   let stopping = false
   const isStopping = () => stopping
   const pools = createPools({ programs: NO_PROGRAMS, ...options })
-  const handle = createHandle(verbs, createForward(pools), { ...options, isStopping })
+  const handle = createHandle(verbs, createForward(pools), { ...options, spools: spoolsOf(options), isStopping })
   const sessions = createSessions(handle, connections)
   const server = createHttpServer(options, connections)
   const adoptHttp1 = (socket: Socket) => void server.emit('connection', readAgain(socket))
@@ -135,6 +140,15 @@ function createHttpServer({ clientHeadersTimeoutMs, maxConnections }: GatewayOpt
   })
   server.maxConnections = maxConnections
   return server
+}
+
+/** A task has as much at once as its longest body. */
+function spoolsOf({
+  spoolDirectory: directory,
+  approvalBodyBytes: mostOfTask,
+  approvalSpoolBytes: mostOfAll,
+}: GatewayOptions): Spools {
+  return createSpools({ directory, mostOfTask, mostOfAll })
 }
 
 function listen(server: Server, { host, port }: GatewayOptions): Promise<{ port: number }> {

@@ -17,8 +17,10 @@ import { readWait, withoutWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
+import type { Spools } from './spool.ts'
 import { isForTaskTools, serveTaskTools, type TaskToolVerbs } from './task-tools.ts'
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
+import { readWhole, type WholeBody } from './whole-body.ts'
 
 /** What handling a request needs of the rest of the product. */
 export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs, ApprovalStatusVerbs {
@@ -41,6 +43,8 @@ interface HandleOptions {
   isStopping(): boolean
   /** Longest body that a person can be asked to consent to. */
   readonly approvalBodyBytes: number
+  /** Where those wait that are too long for memory. */
+  readonly spools: Spools
   /** Longest that a request is held for their answer. */
   readonly approvalWaitSeconds: number
 }
@@ -49,7 +53,7 @@ interface HandleOptions {
 export function createHandle(
   verbs: HttpVerbs,
   forward: Forward,
-  { isStopping, approvalBodyBytes, approvalWaitSeconds }: HandleOptions,
+  { isStopping, approvalBodyBytes, spools, approvalWaitSeconds }: HandleOptions,
 ): Handle {
   const sessions = createBoundSessions()
   const states = createBoundSessions(
@@ -127,24 +131,36 @@ export function createHandle(
     }
     const seen = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
     let sent = seen
+    let taskId = ''
+    let whole: WholeBody | undefined
     const seconds = Math.min(readWait(bare.headers), approvalWaitSeconds)
     const served = await verbs.serve({
       correlationId,
       proof,
-      describe: (task) => describe(seen, target, task),
+      describe(task) {
+        taskId = task.id
+        return describe(seen, target, task)
+      },
       async exact() {
-        if (hasBody(arrival, bare)) prefix = await readRest(arrival, prefix, approvalBodyBytes)
         sent = { ...seen, headers: withoutWait(seen.headers) }
-        return exactOf(sent, Buffer.concat(prefix.chunks), arrival.trailers())
+        if (!hasBody(arrival, bare)) return exactOf(sent, undefined, arrival.trailers())
+        const said = Number(bare.headers['content-length'] ?? 0)
+        whole = await readWhole(arrival, prefix, { said, most: approvalBodyBytes, openSpool: () => spools.open(taskId) })
+        const told = target && verbs.connectorOf(target).tellBody?.(sent)
+        return exactOf(sent, whole, arrival.trailers(), told)
       },
       ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
       carryOut: ({ decided }, lease, flow) =>
         forward(
-          { operation: sent, arrival, prefix, hasBody: hasBody(arrival, bare), readAnswer: readerFor(sent, decided) },
+          {
+            ...{ operation: sent, arrival, hasBody: hasBody(arrival, bare), readAnswer: readerFor(sent, decided) },
+            ...{ prefix: whole?.prefix ?? prefix, body: whole?.source ?? arrival.body },
+          },
           lease,
           flow,
         ),
     })
+    await whole?.close()
     return { served, seen }
   }
 
@@ -211,14 +227,6 @@ function bytesToRead(connector: Connector, operation: Operation, target: Target)
 function readFirst(arrival: Arrival, bytes: number): Promise<Prefix> {
   if (arrival.expectsContinue) arrival.reply.sendContinue()
   return readPrefix(arrival.body, bytes)
-}
-
-/** The whole body. Throws `body_too_large` where a consent cannot cover it, `malformed_request` when it breaks off. */
-async function readRest(arrival: Arrival, { chunks, ended }: Prefix, most: number): Promise<Prefix> {
-  const size = chunks.reduce((sum, { length }) => sum + length, 0)
-  const rest = ended || size > most ? { chunks: [], ended } : await readFirst(arrival, most + 1 - size)
-  if (rest.ended && size <= most) return { chunks: [...chunks, ...rest.chunks], ended: true }
-  throw new StintError('body_too_large', `this needs a person's consent, which covers a body of ${most} bytes at most`)
 }
 
 function hasBody(arrival: Arrival, { headers }: Operation): boolean {

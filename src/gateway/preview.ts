@@ -1,7 +1,9 @@
-import { hash } from 'node:crypto'
+import type { WholeBody } from './whole-body.ts'
 
 /** Bytes of a body that people are shown. */
 const MOST_BYTES = 4096
+/** The same where they are no text. */
+const BINARY_BYTES = 256
 /** So much more is looked at, that a secret across the end is seen to be one. */
 const MARGIN = 512
 const MASK = '[masked]'
@@ -13,13 +15,28 @@ const NAMED =
 const SHAPED =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)|\b(?:gh[opsur]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|sk-[\w-]{16,}|AKIA[A-Z0-9]{12,}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*)/g
 
-/** The beginning of a body for people to read, on lines of its own; what is no text is told by its length and hash. Attacker-controlled. */
-export function previewOf(body: Buffer): string {
-  const text = decode(body)
-  if (text === undefined) return `${body.length} bytes that are no text, SHA-256 ${hash('sha256', body, 'hex')}`
+/**
+ * The beginning of a body for people to read, on lines of its own, after what its connector tells of it. What is no text is told by its
+ * length and hash, and by the text that it may begin with. Attacker-controlled.
+ */
+export function previewOf(
+  { beginning, size, digest }: Pick<WholeBody, 'beginning' | 'size' | 'digest'>,
+  told: readonly string[] = [],
+): string {
+  const text = decode(beginning)
+  const lines = told.map((line) => `${line}\n`).join('')
+  if (text === undefined) {
+    const start = maskText(beginning.subarray(0, BINARY_BYTES + MARGIN).toString('latin1')).slice(0, BINARY_BYTES)
+    return readable(
+      `${lines}${size} bytes that are no text, SHA-256 ${digest}; they begin ${start.replaceAll(/[^\x20-\x7e]+/g, '…')}`,
+    )
+  }
   const shown = Buffer.from(maskText(text.slice(0, MOST_BYTES + MARGIN))).subarray(0, MOST_BYTES)
-  const readable = shown.toString().replaceAll(/[^\n\P{C}]|[\p{Zl}\p{Zp}]/gu, '?')
-  return body.length > MOST_BYTES ? `${readable}… (${body.length} bytes in all)` : readable
+  return readable(`${lines}${shown}${size > MOST_BYTES ? `… (${size} bytes in all)` : ''}`)
+}
+
+function readable(text: string): string {
+  return text.replaceAll(/[^\n\P{C}]|[\p{Zl}\p{Zp}]/gu, '?')
 }
 
 /** A short text with what looks like a secret covered. A guess, for people's eyes: no decision rests on it. */
@@ -27,10 +44,10 @@ export function maskText(text: string): string {
   return text.replaceAll(SHAPED, MASK).replaceAll(NAMED, `$1${MASK}`)
 }
 
-/** Undefined for what is not UTF-8. */
+/** Undefined for what is not UTF-8. A character may be cut off at the end. */
 function decode(bytes: Buffer): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true })
   } catch {
     return undefined
   }

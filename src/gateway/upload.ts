@@ -43,6 +43,9 @@ export function readPrefix(source: Readable, bytes: number): Promise<Prefix> {
     }
     const timer = setTimeout(onClose, PREFIX_TIMEOUT_MS)
     source.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose).resume()
+    if (source.readableEnded)
+      onEnd() // with the bytes that were read before, although it was paused at once
+    else if (source.destroyed) onClose()
   })
 }
 
@@ -65,9 +68,10 @@ export class Upload extends Readable {
     this.#rewrite = rewrite
     this.#count = count
     for (const chunk of prefix.chunks) this.#onData(chunk)
-    if (prefix.ended) this.#onEnd()
+    const hasEnded = prefix.ended || source.readableEnded
+    if (hasEnded) this.#onEnd()
     else source.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onBreak).on('close', this.#onBreak)
-    if (!prefix.ended && source.destroyed) this.#onBreak()
+    if (!hasEnded && source.destroyed) this.#onBreak()
   }
 
   override _read(): void {
@@ -130,8 +134,8 @@ export class Upload extends Readable {
     for (const one of waited) this.#hand(one)
   }
 
-  readonly #onBreak = (): void => {
+  readonly #onBreak = (error?: unknown): void => {
     if (!this.readableEnded && !this.#source.readableEnded)
-      this.destroy(new StintError('malformed_request', 'the body broke off'))
+      this.destroy(error instanceof StintError ? error : new StintError('malformed_request', 'the body broke off'))
   }
 }

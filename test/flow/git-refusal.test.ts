@@ -86,14 +86,19 @@ describe('git shows its user why it was refused', () => {
     assert.equal((await lastRefusal('code'))?.effect, 'needs-approval')
   })
 
-  test('the same push after a person said yes arrives', async () => {
+  test('the same push after a person said yes arrives, also one that is too large for memory', async () => {
     await succeed(world.run('code', ['git', 'clone', '--quiet', world.gitUrl, 'approved']))
+    writeFileSync(join(world.workspace, 'approved.noise'), randomBytes(3_000_000))
     const push = 'git push origin HEAD:approved'
-    const script = `cd approved && echo consented > README && ${COMMIT}; ${push}; echo asked; read go; ${push}`
+    const script = `cd approved && cp ../approved.noise README && ${COMMIT}; ${push}; echo asked; read go; ${push}`
     const child = world.begin('code', ['sh', '-c', script])
     assert.equal(await firstOutput(child), 'asked')
     const [question] = (await world.call<Page<Approval>>('GET', '/v1/approvals?state=pending&limit=1')).items
     assert.equal(question?.action, 'git:push')
+    assert.match(
+      question.body ?? '',
+      /^create refs\/heads\/approved: 0{40} → [0-9a-f]{40}\n\d{7} bytes that are no text, SHA-256/,
+    )
     await world.call('POST', `/v1/approvals/${question.id}/grant`, {})
     const { code, stderr } = await finish(child, 'go\n')
     assert.equal(code, 0, stderr)

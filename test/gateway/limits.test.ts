@@ -143,6 +143,8 @@ describe('closing the gateway', () => {
       port: rig.port,
       maxConnections: 1,
       approvalBodyBytes: 1024,
+      approvalSpoolBytes: 0,
+      spoolDirectory: '',
       approvalWaitSeconds: 0,
       headersTimeoutMs: 1,
       clientHeadersTimeoutMs: 1000,

@@ -222,6 +222,8 @@ export async function startRig(options: RigOptions) {
       port: 0,
       maxConnections: options.maxConnections ?? 1000,
       approvalBodyBytes: 1_048_576,
+      approvalSpoolBytes: 0,
+      spoolDirectory: join(directory, 'spool'),
       approvalWaitSeconds: 60,
       headersTimeoutMs: options.headersTimeoutMs ?? 10_000,
       clientHeadersTimeoutMs: options.clientHeadersTimeoutMs ?? 10_000,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -49,7 +49,7 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
         response.end('sold')
       })
     })
-    stint = await startStint({ STINT_APPROVAL_BODY: '2000' })
+    stint = await startStint({ STINT_APPROVAL_BODY: '2000000', STINT_APPROVAL_SPOOL: '4000000' })
     await succeed(stint.cli(['target', 'add', 'shop', '--environment', 'production', '--label', 'warehouse', ...declared(shop)]))
     await succeed(stint.cli(['credential', 'add', 'key'], SECRET))
     agent = speakWith(begin(...AGENT))
@@ -256,9 +256,29 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     assert.equal(new Set(shown.map(({ id }) => id)).size, shown.length)
   })
 
+  test('what is too long for memory waits on the disk without a name, and arrives byte for byte, held or sent again', async () => {
+    const spool = join(stint.home, 'spool')
+    const body = `${'kettle '.repeat(240_000)}!`
+    assert.equal((await order(body)).status, 403)
+    const [{ id } = { id: '' }] = await pending()
+    await call('POST', `/v1/approvals/${id}/grant`, {})
+    assert.equal((await order(body.replace(/!$/, '?'))).status, 403, 'a byte far behind is another request')
+    const known = new Set((await pending()).map((one) => one.id))
+    assert.equal((await order(body)).text, 'sold')
+    assert.ok(bodies.at(-1) === body)
+    const held = order(body, { headers: { prefer: 'wait=30' } })
+    let asked: Approval | undefined
+    while (asked === undefined) asked = (await pending()).find((one) => !known.has(one.id))
+    assert.match(asked.body ?? '', /^kettle kettle .*… \(1680001 bytes in all\)$/)
+    assert.deepEqual(readdirSync(spool), [])
+    await call('POST', `/v1/approvals/${asked.id}/grant`, {})
+    assert.equal((await held).text, 'sold')
+    assert.ok(bodies.at(-1) === body)
+  })
+
   test('what is longer than a person can be asked about is refused, and asks nobody', async () => {
     const before = (await pending()).length
-    const { status, text } = await order('x'.repeat(2001))
+    const { status, text } = await order('x'.repeat(2_000_001))
     assert.equal(status, 413)
     assert.equal(JSON.parse(text).code, 'body_too_large')
     assert.equal((await pending()).length, before)

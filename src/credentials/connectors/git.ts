@@ -7,6 +7,7 @@ import { readPush } from '../protocols/git.ts'
 import { describeLfs, lfsPrefix, speakLfsRefusal } from '../protocols/git-lfs.ts'
 import { reportRefusal } from '../protocols/git-report.ts'
 import { injectionsOf, obtainPlaced } from '../protocols/placement.ts'
+import { tellPush } from '../protocols/tell-push.ts'
 import { undoOfPush } from '../protocols/undo-push.ts'
 
 /** Bytes of a push that are read to decide: about 500 refs. */
@@ -70,12 +71,15 @@ async function obtainForGit({ target, standing }: ObtainInput, username: string)
  * What a host with git and REST is: one credential in two shapes, as git takes it and where the placement says, each with a lease of
  * its own, refusals that git shows, and pushes that can be undone.
  */
-export function gitBesideRest(username: string): Pick<Required<Connector>, 'obtain' | 'variant' | 'speakRefusal' | 'undoOf'> {
+export function gitBesideRest(
+  username: string,
+): Pick<Required<Connector>, 'obtain' | 'variant' | 'speakRefusal' | 'tellBody' | 'undoOf'> {
   const isGit = ({ id }: Action): boolean => id.startsWith('git:')
   return {
     obtain: (input) => (isGit(input.action) ? obtainForGit(input, username) : obtainPlaced(input)),
     variant: (action) => (isGit(action) ? 'git' : 'rest'),
     speakRefusal: speakGitRefusal,
+    tellBody: tellPush,
     undoOf: undoOfPush,
   }
 }
@@ -142,6 +146,7 @@ export const git: Connector = {
     return action
   },
   speakRefusal: speakGitRefusal,
+  tellBody: tellPush,
   undoOf: undoOfPush,
   obtain: (input) => obtainForGit(input, 'x-token-auth'),
   example: {

@@ -41,6 +41,16 @@ export function readPush(body: Uint8Array, isCut: boolean): Push {
   return { commands, creates, updates, deletes, options, capabilities }
 }
 
+/** What was read to decide, once more; undefined where it could not be, and was refused then. */
+export function tryReadPush(body: Uint8Array = new Uint8Array()): Push | undefined {
+  try {
+    return readPush(body, true)
+  } catch (thrown) {
+    if (thrown instanceof StintError) return undefined
+    throw thrown
+  }
+}
+
 /** A packet's content. */
 export type Packet = Uint8Array | 'flush'
 

@@ -1,7 +1,6 @@
-import { StintError } from '../../errors.ts'
 import type { Action } from '../../model.ts'
 import type { AnswerReader, AnswerStart, Connector } from '../connector.ts'
-import { type Push, readPush } from './git.ts'
+import { tryReadPush } from './git.ts'
 import { readReport } from './git-results.ts'
 import { createTap } from './tap.ts'
 
@@ -16,7 +15,7 @@ type Note = Parameters<NonNullable<Connector['undoOf']>>[2]
  */
 export function undoOfPush({ asked, status }: AnswerStart, { id }: Action, note: Note): AnswerReader | undefined {
   if (status !== 200 || (id !== 'git:push' && id !== 'git:delete-ref')) return undefined
-  const push = tryRead(asked.body ?? new Uint8Array())
+  const push = tryReadPush(asked.body)
   const takesReport = push?.capabilities.has('report-status') || push?.capabilities.has('report-status-v2')
   if (push === undefined || !takesReport || push.commands.length > MAX_REFS) return undefined
   const path = asked.path.slice(0, -'/git-receive-pack'.length)
@@ -24,14 +23,4 @@ export function undoOfPush({ asked, status }: AnswerStart, { id }: Action, note:
     const { done } = readReport(answer, push.capabilities.has('side-band-64k'))
     for (const { ref, from, to } of push.commands) if (done.has(ref)) note({ is: 'ref', path, ref, from, to })
   })
-}
-
-/** The command list was read to decide; what could not be was refused then. */
-function tryRead(body: Uint8Array): Push | undefined {
-  try {
-    return readPush(body, true)
-  } catch (thrown) {
-    if (thrown instanceof StintError) return undefined
-    throw thrown
-  }
 }
