@@ -18,13 +18,15 @@ export function placesIn(home: string) {
     policies: join(home, 'policies'),
     socket: join(home, 'operator.sock'),
     spool: join(home, 'spool'),
+    /** What scans keep for the next ones. */
+    scans: join(home, 'scans'),
   } as const
 }
 
-/** What lies in the data directory and is not copied as it lies there: a backup takes it another way, or it lives with the process. */
+/** What lies in the data directory and is not copied as it lies there: a backup takes it another way, it lives with the process, or it can be made anew. */
 export const NOT_COPIED: ReadonlySet<string> = new Set([
   ...['state.db', 'state.db-wal', 'state.db-shm', 'state.db-journal', 'audit'],
-  ...['lock', 'lock-journal', 'operator.sock', 'spool'],
+  ...['lock', 'lock-journal', 'operator.sock', 'spool', 'scans'],
 ])
 
 /** Makes the data directory (0700) or checks the one that is there; what this process makes from now on is for its owner. Throws `state_unsafe`. */

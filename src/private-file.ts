@@ -11,10 +11,15 @@ const MAX_BYTES = 64 * 1024
  * user's file, or one that others can read.
  */
 export async function readPrivate(path: string): Promise<string | undefined> {
+  return (await readPrivateBytes(path, MAX_BYTES))?.toString('utf8')
+}
+
+/** The same for what is no text, of `maxBytes` at most. */
+export async function readPrivateBytes(path: string, maxBytes: number): Promise<Buffer | undefined> {
   try {
     await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    refuseUnsafe(path, await file.stat(), MAX_BYTES)
-    return await file.readFile('utf8')
+    refuseUnsafe(path, await file.stat(), maxBytes)
+    return await file.readFile()
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined
     throw unsafe(path, thrown)
@@ -38,8 +43,8 @@ export async function createPrivate(path: string, text: string): Promise<string>
   return found
 }
 
-/** Puts new text in the place of the file: at any instant it holds the old text or the new one. Throws `state_unsafe`. */
-export async function replacePrivate(path: string, text: string): Promise<void> {
+/** Puts new content in the place of the file's: at any instant it holds the old or the new. Throws `state_unsafe`. */
+export async function replacePrivate(path: string, text: string | Uint8Array): Promise<void> {
   await place(path, text, (draft) => rename(draft, path))
 }
 
@@ -57,7 +62,12 @@ export function refuseUnsafe(path: string, stats: Stats, maxBytes = Number.POSIT
   if ((stats.mode & 0o077) !== 0) throw new StintError('state_unsafe', `${path} must have mode 0600; run: chmod 600 ${path}`)
 }
 
-async function place(path: string, text: string, move: (draft: string) => Promise<void>, mode = 0o600): Promise<void> {
+async function place(
+  path: string,
+  text: string | Uint8Array,
+  move: (draft: string) => Promise<void>,
+  mode = 0o600,
+): Promise<void> {
   const draft = `${path}.${randomUUID()}`
   try {
     await writeDurably(draft, text, mode)
@@ -71,7 +81,7 @@ async function place(path: string, text: string, move: (draft: string) => Promis
   }
 }
 
-async function writeDurably(path: string, text: string, mode: number): Promise<void> {
+async function writeDurably(path: string, text: string | Uint8Array, mode: number): Promise<void> {
   await using file = await open(path, 'wx', mode)
   await file.writeFile(text)
   await file.sync()

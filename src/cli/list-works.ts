@@ -5,7 +5,7 @@ import { GitError } from '../scanner/git-command.ts'
 import type { Skipped, Work } from '../scanner/job.ts'
 import { listVariables } from '../scanner/sources/environment.ts'
 import { listFiles } from '../scanner/sources/files.ts'
-import { isRepository, isShallow, listObjects, listSince, listStaged } from '../scanner/sources/git.ts'
+import { isRepository, isShallow, listSince, listStaged } from '../scanner/sources/git.ts'
 import { listHome } from '../scanner/sources/home.ts'
 import { listChanged } from '../scanner/sources/worktree.ts'
 
@@ -20,8 +20,10 @@ export interface PartOptions {
   readonly ignore: boolean
 }
 
-interface Works {
+export interface Works {
   readonly works: readonly Work[]
+  /** A repository whose whole history is to be looked into before that. */
+  readonly history?: string
   readonly skipped: readonly Skipped[]
 }
 
@@ -37,7 +39,7 @@ export async function listWorks(path: string | undefined, options: PartOptions, 
   const variables = options.env === undefined ? [] : [listVariables(env)]
   const home = await listHomeWorks(options, env)
   const at = path === undefined ? NOTHING : await listWorksAt(path, options)
-  return { works: [...variables, ...home.works, ...at.works], skipped: [...home.skipped, ...at.skipped] }
+  return { ...at, works: [...variables, ...home.works, ...at.works], skipped: [...home.skipped, ...at.skipped] }
 }
 
 const NOTHING: Works = { works: [], skipped: [] }
@@ -68,7 +70,7 @@ async function listGitWorks(path: string, { staged, since, ignore }: PartOptions
   const shallow = (await isShallow(path)) ? [{ what: path, why: 'the clone is shallow: older commits are not in it' }] : []
   if (since !== undefined) return { works: [await listSince(path, since).catch(rejectRevision)], skipped: shallow }
   const changed = await listChanged(path, { ignored: !ignore })
-  return { works: [await listObjects(path), changed.work], skipped: [...shallow, ...changed.skipped] }
+  return { works: [changed.work], history: path, skipped: [...shallow, ...changed.skipped] }
 }
 
 function rejectRevision(thrown: unknown): never {

@@ -17,14 +17,20 @@ export interface Collection {
   readonly leftOut: number
 }
 
-/** Nothing yet. Of places that are too many for one secret, the finding says how many there are. */
-export function createCollection(bounds: Bounds = BOUNDS): Collection {
+/** What was collected before, or nothing. Of places that are too many for one secret, the finding says how many there are. */
+export function createCollection(earlier: readonly Finding[] = [], bounds: Bounds = BOUNDS): Collection {
   const known = new Map<string, { sighting: Sighting; places: Map<string, Place>; more: number }>()
   let leftOut = 0
+  for (const { places, morePlaces = 0, ...finding } of earlier)
+    for (const [at, place] of places.entries()) {
+      const sighting = { ...finding, place }
+      if (at === 0) known.set(finding.fingerprint, { sighting, places: new Map(), more: morePlaces })
+      known.get(finding.fingerprint)?.places.set(keyOf(place), place)
+    }
   return {
     add(sighting) {
       const { fingerprint, place } = sighting
-      const key = `${place.object}:${place.path}:${place.line}:${place.column}`
+      const key = keyOf(place)
       const one = known.get(fingerprint)
       if (one === undefined && known.size >= bounds.findings) leftOut += 1
       else if (one === undefined) known.set(fingerprint, { sighting, places: new Map([[key, place]]), more: 0 })
@@ -42,4 +48,8 @@ export function createCollection(bounds: Bounds = BOUNDS): Collection {
       return leftOut
     },
   }
+}
+
+function keyOf({ object, path, line, column }: Place): string {
+  return `${object}:${path}:${line}:${column}`
 }

@@ -29,10 +29,23 @@ export function spawnGit(path: string, args: readonly string[], stdio: SpawnOpti
   return spawn('git', [...settings, '-C', path, ...args], { stdio, env })
 }
 
+interface ReadOptions {
+  /** A file that is the index in the place of the repository's own. */
+  readonly index?: string
+  /** What git reads. */
+  readonly input?: string
+}
+
 /** What git prints, in the chunks in which it comes. Throws GitError when it fails. */
-export async function* readGit(path: string, args: readonly string[], index?: string): AsyncGenerator<Buffer> {
-  const child = spawnGit(path, args, ['ignore', 'pipe', 'pipe'], index)
+export async function* readGit(
+  path: string,
+  args: readonly string[],
+  { index, input }: ReadOptions = {},
+): AsyncGenerator<Buffer> {
+  const child = spawnGit(path, args, [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'], index)
   const ended = endOf(child)
+  child.stdin?.on('error', () => undefined) // it ended: its status says why
+  child.stdin?.end(input)
   try {
     if (child.stdout !== null) yield* child.stdout as AsyncIterable<Buffer>
   } finally {

@@ -65,5 +65,7 @@ export type WorkerReport =
   /** Once for each worker and secret, and only where it was asked for. */
   | { readonly kind: 'secret'; readonly fingerprint: string; readonly secret: string }
   | { readonly kind: 'skipped'; readonly skipped: Skipped }
+  /** An object of git that could not be read at all. */
+  | { readonly kind: 'unread'; readonly object: string; readonly why: string }
   /** Since the last time. */
   | { readonly kind: 'progress'; readonly items: number; readonly bytes: number }

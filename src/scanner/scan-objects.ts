@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { createBatchReader, type ObjectHead } from './batch.ts'
 import type { Content, Located } from './content.ts'
 import { endOf, GitError, spawnGit } from './git-command.ts'
-import type { GitWork, Skipped } from './job.ts'
+import type { GitWork } from './job.ts'
 
 /** Objects that are asked for at once; twice as many are on their way, so that git never waits. */
 export const SLICE = 4096
@@ -11,7 +11,8 @@ export const SLICE = 4096
 export interface ObjectSink {
   open(id: string): Content
   found(head: ObjectHead, located: readonly Located[]): void
-  skipped(skipped: Skipped): void
+  /** It cannot be read, whole or at all. */
+  unread(id: string, why: string): void
   read(items: number, bytes: number): void
 }
 
@@ -25,7 +26,7 @@ export async function scanObjects(work: GitWork, sink: ObjectSink): Promise<void
     const { code, message } = await readSome(work, queue, sink)
     if (queue.isDone()) return
     if (code === 127) throw new GitError(`git cannot be started: ${message}`)
-    sink.skipped({ what: `object ${queue.skip()}`, why: message })
+    sink.unread(queue.skip(), message)
   }
 }
 
@@ -47,7 +48,7 @@ async function readSome(work: GitWork, queue: Queue, sink: ObjectSink): Promise<
       answered(bytes.length)
     },
     missing(id) {
-      sink.skipped({ what: `object ${id}`, why: 'it is missing' })
+      sink.unread(id, 'it is missing')
       answered(0)
     },
   })

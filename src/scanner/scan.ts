@@ -4,11 +4,12 @@ import { pipeline } from 'node:stream/promises'
 import { Worker } from 'node:worker_threads'
 import { compileCacheEnv } from '../compile-cache.ts'
 import { Secret } from '../secret.ts'
-import { createCollection } from './collection.ts'
+import { attribute } from './attribute.ts'
+import { type Collection, createCollection } from './collection.ts'
 import type { Finding } from './finding.ts'
 import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
 import { sureness } from './rule.ts'
-import { attribute } from './sources/git.ts'
+import { SLICE } from './scan-objects.ts'
 
 /** What a scan found, and what it looked into. */
 export interface Report {
@@ -19,6 +20,8 @@ export interface Report {
   readonly allowed?: number
   readonly items: number
   readonly bytes: number
+  /** Where an earlier scan is gone on from: how many objects it looked into, and of how many secrets it found no object is left. */
+  readonly earlier?: { readonly items: number; readonly gone: number }
 }
 
 export interface ScanOptions {
@@ -28,45 +31,79 @@ export interface ScanOptions {
   readonly input?: Readable
   /** Called with each secret, where they are to be verified. */
   onSecret?(fingerprint: string, secret: Secret): void
-  /** Called now and then. */
-  onProgress?(items: number, bytes: number): void
+  /** Called now and then, with what was looked into of all. */
+  onProgress?(items: number, bytes: number, all: number): void
 }
 
 /** Each has a git of its own, so that more of them want more cores than are of use. */
 const MOST_WORKERS = 4
 
-/** THE SCAN: one work after the other is divided, workers sight, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
-export async function scan(works: readonly Work[], { key, input, onSecret, onProgress }: ScanOptions): Promise<Report> {
+/** THE SCAN: workers look into the works, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
+export async function scan(works: readonly Work[], options: ScanOptions): Promise<Report> {
   const found = createCollection()
+  const looked = await lookInto(works, found, options)
+  let findings = found.findings()
+  for (const work of works) if (work.kind === 'git') findings = await attribute(work, findings)
+  return reportOf(findings, found, looked)
+}
+
+/** What workers did besides finding. */
+export interface Looked {
+  readonly items: number
+  readonly bytes: number
+  readonly skipped: readonly Skipped[]
+  /** Objects of git that could not be read, and why. */
+  readonly unread: ReadonlyMap<string, string>
+}
+
+/** One work after the other is divided among workers, and what they see collected. Rejects when a worker fails. */
+export async function lookInto(
+  works: readonly Work[],
+  found: Collection,
+  { key, input, onSecret, onProgress }: ScanOptions,
+): Promise<Looked> {
   const skipped: Skipped[] = []
+  const unread = new Map<string, string>()
   const total = { items: 0, bytes: 0 }
+  const all = works.reduce((sum, work) => sum + countOf(work), 0)
   const take = (report: WorkerReport): void => {
     if (report.kind === 'found') for (const sighting of report.sightings) found.add(sighting)
     else if (report.kind === 'skipped') skipped.push(report.skipped)
+    else if (report.kind === 'unread') unread.set(report.object, report.why)
     else if (report.kind === 'secret') onSecret?.(report.fingerprint, new Secret(report.secret))
     else {
       total.items += report.items
       total.bytes += report.bytes
-      onProgress?.(total.items, total.bytes)
+      onProgress?.(total.items, total.bytes, all)
     }
   }
   for (const work of works) {
-    const workers = Math.min(MOST_WORKERS, availableParallelism(), countOf(work))
+    const workers = Math.min(MOST_WORKERS, availableParallelism(), sharesOf(work))
     const setup = { key, work, tellsSecrets: onSecret !== undefined }
     await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take, input)))
   }
-  if (found.leftOut > 0)
-    skipped.push({ what: `${found.leftOut} sightings`, why: 'there are more different secrets than are kept' })
-  let findings = found.findings()
-  for (const work of works) if (work.kind === 'git') findings = await attribute(work, findings)
-  return { findings: findings.toSorted(byWorth), skipped, ...total }
+  return { ...total, skipped, unread }
+}
+
+/** The findings, worst first, and what is to be said of the scan. */
+export function reportOf(findings: readonly Finding[], { leftOut }: Collection, looked: Looked): Report {
+  const { items, bytes } = looked
+  const unread = [...looked.unread].map(([id, why]) => ({ what: `object ${id}`, why }))
+  const bounds = { what: `${leftOut} sightings`, why: 'there are more different secrets than are kept' }
+  const skipped = [...looked.skipped, ...unread, ...(leftOut > 0 ? [bounds] : [])]
+  return { findings: findings.toSorted(byWorth), skipped, items, bytes }
 }
 
 /** How many objects or files there are to be looked into. */
-export function countOf(work: Work): number {
+function countOf(work: Work): number {
   if (work.kind === 'git') return work.ids.byteLength / work.width
   if (work.kind === 'input') return 1
   return work.kind === 'files' ? work.paths.length : work.texts.length
+}
+
+/** How many workers at most have something to do. */
+function sharesOf(work: Work): number {
+  return work.kind === 'git' ? Math.ceil(countOf(work) / SLICE) : countOf(work)
 }
 
 async function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void, input?: Readable): Promise<void> {

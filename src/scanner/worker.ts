@@ -74,6 +74,7 @@ const pathSink: PathSink = {
 if (work.kind === 'git')
   await scanObjects(work, {
     ...sink,
+    unread: (object, why) => say({ kind: 'unread', object, why }),
     open: (id) => open((member, why) => skipped({ what: `object ${id}${member}`, why })),
     found: ({ id, type }, located) => found(located, { object: id, ...(type === 'commit' && { commit: id }) }),
   })

@@ -1,20 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { describe, type TestContext, test } from 'node:test'
+import { chmodSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
 import { createFingerprint } from '../../src/scanner/finding.ts'
 import { GitError } from '../../src/scanner/git-command.ts'
 import { alnum } from '../../src/scanner/sample.ts'
@@ -22,47 +10,12 @@ import { type Report, scan } from '../../src/scanner/scan.ts'
 import { listFiles } from '../../src/scanner/sources/files.ts'
 import { isRepository, isShallow, listObjects, listSince, listStaged } from '../../src/scanner/sources/git.ts'
 import { listChanged } from '../../src/scanner/sources/worktree.ts'
+import { directory, repository } from './repository.ts'
 import { makeZip } from './zip.ts'
 
 const key = Buffer.alloc(32, 7)
 const secret = (seed: number): string => `github_pat_${alnum(22, seed)}_${alnum(59, seed)}`
 const name = createFingerprint(key)
-
-function directory(t: TestContext): string {
-  const path = mkdtempSync(join(tmpdir(), 'stint-scan-'))
-  t.after(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
-
-/** A repository, and git on it. */
-function repository(t: TestContext) {
-  const path = directory(t)
-  const env = {
-    PATH: process.env.PATH ?? '',
-    HOME: path,
-    GIT_CONFIG_NOSYSTEM: '1',
-    GIT_AUTHOR_NAME: 'Ada',
-    GIT_AUTHOR_EMAIL: 'ada@example.org',
-  }
-  const git = (args: readonly string[], input: string | Buffer = ''): string =>
-    execFileSync('git', ['-C', path, ...args], {
-      input,
-      env: { ...env, GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.org' },
-    })
-      .toString()
-      .trim()
-  git(['init', '-q', '-b', 'main'])
-  const commit = (files: Readonly<Record<string, string>>, message = 'a change'): string => {
-    for (const [file, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(path, file)), { recursive: true })
-      writeFileSync(join(path, file), text)
-    }
-    git(['add', '-A'])
-    git(['commit', '-q', '--allow-empty', '-m', message])
-    return git(['rev-parse', 'HEAD'])
-  }
-  return { path, git, commit }
-}
 
 const scanGit = async (path: string): Promise<Report> => scan([await listObjects(path)], { key })
 const scanFiles = async (path: string): Promise<Report> => {

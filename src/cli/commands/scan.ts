@@ -3,26 +3,30 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Option } from 'commander'
 import { StintError } from '../../errors.ts'
-import { prepareHome } from '../../home.ts'
+import { placesIn, prepareHome } from '../../home.ts'
 import { readOrCreatePrivate, replacePublic } from '../../private-file.ts'
 import { type Allow, withoutAllowed } from '../../scanner/allow/allow.ts'
 import { loadAllowLists, readProjectFile } from '../../scanner/allow/load.ts'
 import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.ts'
-import type { Work } from '../../scanner/job.ts'
+import { locate } from '../../scanner/past/locate.ts'
 import type { Run } from '../../scanner/report-format.ts'
 import { REPORTS } from '../../scanner/reports/index.ts'
 import { CONFIDENCES, type Confidence, sureness } from '../../scanner/rule.ts'
-import { countOf, type Report, scan } from '../../scanner/scan.ts'
+import { type Report, scan } from '../../scanner/scan.ts'
+import { scanHistory } from '../../scanner/scan-history.ts'
+import { listObjects } from '../../scanner/sources/git.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
 import type { Secret } from '../../secret.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
-import { INPUT, listWorks, type PartOptions } from '../list-works.ts'
+import { INPUT, listWorks, type PartOptions, type Works } from '../list-works.ts'
 
 interface ScanOptions extends PartOptions {
   readonly failOn: Confidence
   readonly verify?: true
   readonly allowLists: boolean
+  readonly state: boolean
+  readonly fresh?: true
   readonly baseline?: string
   readonly writeBaseline?: string
   readonly format?: string
@@ -68,6 +72,8 @@ export const register: Register = (program, context) => {
       ),
     )
     .option('--output <file>', 'write that to a file rather than to standard output')
+    .option('--fresh', 'of a repository, look into what an earlier scan looked into too, and keep that anew')
+    .option('--no-state', 'of a repository, use nothing of an earlier scan, and keep nothing for the next')
     .option('--no-allow-lists', 'do not look at what files of the project allow, as when it is somebody else’s')
     .option('--baseline <file>', 'what stands in this file is known: it is marked, and no reason to end with 1')
     .option('--write-baseline <file>', 'write what was found to a file, as known from now on')
@@ -79,6 +85,8 @@ With --verify each is said to be live, dead or unknown: live only where the prov
 nothing is sent anywhere.
 Of a repository all objects are looked into, and the files that differ from its index or are not tracked. Its hooks, filters and other
 programs are not run. \`.pre-commit-hooks.yaml\` has \`stint scan --staged\` for pre-commit.
+The next scan of the same history looks into what is new only, unless the rules changed: \`scans\` in the data directory has which objects were
+looked into and what was found, never a secret.
 A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\` and \`.gitleaksignore\` of the
 scanned directory allow: docs/scanning.md.
 A variable of the environment is a place \`env:NAME\`. Standard input may be of any length.
@@ -125,22 +133,18 @@ async function scanAndReport(
   const directory = path === undefined ? undefined : directoryOf(path)
   const allows = options.allowLists && directory !== undefined ? await loadAllowLists(directory) : []
   const known = await knownOf(options, key)
-  const { works, skipped } = await listWorks(path, options, context.env)
+  const works = await listWorks(path, options, context.env)
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
-  const found = await scan(works, {
-    key,
-    input: process.stdin,
-    onProgress: progressOf(works),
-    ...(options.verify && { onSecret }),
-  })
-  const kept = passOver({ ...found, skipped: [...skipped, ...found.skipped] }, allows, known)
+  const looking = { key, input: process.stdin, onProgress: showProgress(), ...(options.verify && { onSecret }) }
+  const found = await scanWorks(works, looking, options, context)
+  const kept = passOver({ ...found, skipped: [...works.skipped, ...found.skipped] }, allows, known)
   const report = options.verify ? await verified(kept, secrets) : kept
   if (options.writeBaseline !== undefined)
     await replacePublic(resolve(options.writeBaseline), writeBaseline(report.findings, key))
-  const git = works.find((work) => work.kind === 'git')
-  const repository = git === undefined ? {} : { repository: await provenanceOf(git.repository) }
-  await writeReport(report, format, { ...started, endedAt: new Date(), ...repository }, options.output, context.output)
+  const repository = works.history ?? works.works.find((work) => work.kind === 'git')?.repository
+  const provenance = repository === undefined ? {} : { repository: await provenanceOf(repository) }
+  await writeReport(report, format, { ...started, endedAt: new Date(), ...provenance }, options.output, context.output)
   const least = sureness(options.failOn)
   return report.findings.some(({ confidence, known }) => !known && sureness(confidence) >= least) ? 1 : 0
 }
@@ -149,6 +153,21 @@ async function scanAndReport(
 async function verified(report: Report, secrets: ReadonlyMap<string, Secret>): Promise<Report> {
   const { verifyFindings } = await import('../verify-findings.ts')
   return { ...report, findings: await verifyFindings(report.findings, secrets) }
+}
+
+/** Of a whole history, what an earlier scan looked into is not looked into again. */
+async function scanWorks(
+  { works, history }: Works,
+  options: Parameters<typeof scan>[1],
+  { state, fresh }: ScanOptions,
+  { home, output }: CommandContext,
+): Promise<Report> {
+  if (history === undefined) return scan(works, options)
+  const location = state ? await locate(history) : undefined
+  if (location === undefined) return scan([await listObjects(history), ...works], options)
+  const { scans: directory } = placesIn(home)
+  const onRemark = (line: string): void => output.say(line)
+  return scanHistory(works, { ...options, repository: history, location, directory, isFresh: fresh === true, onRemark })
 }
 
 /** The report without what is allowed, what is known marked. */
@@ -198,12 +217,11 @@ async function openScannerKey(home: string): Promise<Buffer> {
 }
 
 /** One line that is written over, for people who look on. */
-function progressOf(works: readonly Work[]): (items: number, bytes: number) => void {
+function showProgress(): (items: number, bytes: number, all: number) => void {
   const { stderr } = process
   if (!stderr.isTTY) return () => undefined
-  const all = works.reduce((sum, work) => sum + countOf(work), 0)
   const startedAt = performance.now()
-  return (items, bytes) => {
+  return (items, bytes, all) => {
     const seconds = (performance.now() - startedAt) / 1000
     const left = items === 0 ? '' : `, ${Math.ceil((seconds / items) * (all - items))} s left`
     const isEnd = items >= all

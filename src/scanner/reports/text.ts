@@ -1,18 +1,27 @@
 import type { Finding } from '../finding.ts'
 import type { Skipped } from '../job.ts'
 import type { ReportFormat } from '../report-format.ts'
+import type { Report } from '../scan.ts'
 import { placeText, visible } from '../spelling.ts'
 
 /** Of a secret's places, as many are shown. */
 const SHOWN_PLACES = 3
 
 /** For people: secret by secret, worst first. */
-export const text: ReportFormat = ({ findings, skipped, allowed = 0, items, bytes }) => {
+export const text: ReportFormat = ({ findings, skipped, allowed = 0, items, bytes, earlier }) => {
   const found = findings.map(findingText).join('\n\n')
   const count = findings.length === 1 ? '1 secret' : `${findings.length} secrets`
   const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} objects, ${megabytes(bytes)}.`
   const passed = allowed === 0 ? [] : [`Passed over ${allowed} ${allowed === 1 ? 'place' : 'places'} that allow-lists name.`]
-  return [...(found === '' ? [] : [found, '']), sum, ...passed, ...skippedLines(skipped)].join('\n')
+  return [...(found === '' ? [] : [found, '']), sum, ...earlierLines(earlier), ...passed, ...skippedLines(skipped)].join('\n')
+}
+
+/** What was not looked into, since an earlier scan did. */
+function earlierLines(earlier: Report['earlier']): string[] {
+  if (earlier === undefined) return []
+  const { items, gone } = earlier
+  const lost = gone === 0 ? '' : `; ${gone} ${gone === 1 ? 'secret is' : 'secrets are'} left out that only objects of before had`
+  return [`${items} objects were looked into before${lost}.`]
 }
 
 function findingText({

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import type { Finding, Place } from '../../src/scanner/finding.ts'
+import { locate } from '../../src/scanner/past/locate.ts'
+import { alnum } from '../../src/scanner/sample.ts'
+import type { Report } from '../../src/scanner/scan.ts'
+import { scanHistory } from '../../src/scanner/scan-history.ts'
+import { directory, repository } from './repository.ts'
+
+const key = Buffer.alloc(32, 7)
+const secret = (seed: number): string => `github_pat_${alnum(22, seed)}_${alnum(59, seed)}`
+
+/** Scans of one repository that go on from each other. */
+function scansOf(t: TestContext, path: string) {
+  const states = join(directory(t), 'scans')
+  const remarks: string[] = []
+  const look = async (changes: object = {}): Promise<Report> => {
+    const location = await locate(path)
+    assert.ok(location !== undefined)
+    const onRemark = (line: string): void => void remarks.push(line)
+    return scanHistory([], { key, repository: path, location, directory: states, isFresh: false, onRemark, ...changes })
+  }
+  return { states, remarks, look, file: () => join(states, readdirSync(states)[0] ?? '') }
+}
+
+/** What was found, in an order of its own. */
+function said({ findings, skipped }: Report): unknown {
+  const spell = (value: Place | Finding): string => JSON.stringify(value, Object.keys(value).sort())
+  const found = findings.map(({ places, ...rest }) => [spell({ ...rest, places: [] }), ...places.map(spell).sort()].join('\n'))
+  return [found.sort(), skipped.map(({ what, why }) => `${what} ${why}`).sort()]
+}
+
+/** The same numbers each time. */
+function createRandom(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+describe('a scan after a scan', () => {
+  test('says whatever was done to the repository what a scan of everything says', async (t) => {
+    const { path, git, commit } = repository(t)
+    const { look, remarks } = scansOf(t, path)
+    const random = createRandom(3)
+    commit({ a: secret(0), 'm.gz': '\x1f\x8bnone' })
+    const acts: readonly (() => void)[] = [
+      () => commit({ [`f${random(3)}`]: `${secret(random(4))}\n` }, random(2) === 0 ? 'a change' : secret(4)),
+      () => git(['commit', '-q', '--amend', '--allow-empty', '-m', `other ${random(9)}`]),
+      () => git(['-c', 'gc.reflogExpire=now', '-c', 'gc.reflogExpireUnreachable=now', 'gc', '-q', '--prune=now']),
+      () => git(['repack', '-q', '-a', '-d']),
+      () => {
+        git(['checkout', '-q', '-B', `side${random(2)}`])
+        commit({ [`s${random(3)}`]: secret(5 + random(3)) })
+        git(['checkout', '-q', 'main'])
+      },
+      () =>
+        git(['for-each-ref', '--format=%(refname)', 'refs/heads/side*'])
+          .split('\n')
+          .filter(Boolean)
+          .map((ref) => git(['update-ref', '-d', ref])),
+      () => {
+        writeFileSync(join(path, 'a'), secret(8 + random(2)))
+        git(['stash', '-q'])
+      },
+      () => git(['hash-object', '-w', '--stdin'], `${secret(random(10))} ${random(99)}`),
+      () => git(['reset', '-q', '--hard', git(['rev-list', '--max-count=2', 'HEAD']).split('\n').at(-1) ?? 'HEAD']),
+    ]
+    await look()
+    for (let round = 0; round < 5; round += 1) {
+      for (let i = 0; i < 5; i += 1) acts[random(acts.length)]?.()
+      const again = await look()
+      assert.ok((again.earlier?.items ?? 0) > 0, 'goes on from the one before')
+      assert.deepEqual(said(again), said(await look({ isFresh: true, directory: directory(t) })), `round ${round}`)
+    }
+    assert.deepEqual(remarks, [])
+  })
+})
