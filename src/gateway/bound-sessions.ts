@@ -18,14 +18,14 @@ export interface BoundSessions {
 
 /** In memory: after a restart, and at another gateway, a client begins a new session. */
 export function createBoundSessions(fail = noSession): BoundSessions {
-  const tasks = createCache<string>(REMEMBERED)
-  const keyOf = (field: Field, { target }: Of): string => `${target.id} ${String(field)}`
+  const given = createCache<true>(REMEMBERED)
+  const keyOf = (field: Field, { task, target }: Of): string => `${task.id} ${target.id} ${String(field)}`
   return {
     bind(field, of) {
-      if (field !== undefined) tasks.set(keyOf(field, of), of.task.id)
+      if (field !== undefined) given.set(keyOf(field, of), true)
     },
     check(field, of) {
-      if (field !== undefined && tasks.get(keyOf(field, of)) !== of.task.id) throw fail()
+      if (field !== undefined && given.get(keyOf(field, of)) === undefined) throw fail()
     },
   }
 }

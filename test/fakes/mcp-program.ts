@@ -30,6 +30,7 @@ const TOOLS: Readonly<Record<string, (args: Record<string, string>, id: unknown)
   cancelled: () => cancelled.join(' '),
 }
 
+const requestState = crypto.randomUUID()
 const NOTHING = Symbol('no answer')
 let count = 0
 const cancelled: string[] = []
@@ -53,9 +54,18 @@ function answerTo({ id, method, params = {} }: { id?: unknown; method: string; p
     const serverInfo = { name: 'program', version: '1' }
     return { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo }
   }
+  if (params.name === 'wait-for-input') {
+    return params.requestState === requestState
+      ? say('its own state')
+      : { resultType: 'input_required', inputRequests: {}, requestState }
+  }
   if (method === 'tools/list') return { tools: Object.keys(TOOLS).map((name) => ({ name, inputSchema: { type: 'object' } })) }
   const done = TOOLS[String(params.name)]?.((params.arguments ?? {}) as Record<string, string>, id)
-  return done === NOTHING ? NOTHING : { content: [{ type: 'text', text: String(done) }] }
+  return done === NOTHING ? NOTHING : say(done)
+}
+
+function say(done: unknown): object {
+  return { content: [{ type: 'text', text: String(done) }] }
 }
 
 const [fault] = process.argv.slice(2)

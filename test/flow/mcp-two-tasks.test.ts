@@ -81,6 +81,29 @@ describe('tasks with a DPoP-bound token at Stint’s own addresses, where a targ
     assert.match((await count(ann, session)).page, /1 in \d+/)
   })
 
+  test('another task’s requestState is refused, as is one that was changed, and its own goes on where it began', async () => {
+    const [ann, bob] = [await begin(), await begin()]
+    const fields = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'program__wait-for-input' }
+    const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' }
+    const ask = async (client: Client, requestState?: string) => {
+      const params = {
+        name: 'program__wait-for-input',
+        arguments: {},
+        _meta,
+        ...(requestState !== undefined && { requestState }),
+      }
+      return JSON.parse((await client.post(MANY, { method: 'tools/call', params }, fields)).page)
+    }
+    const [hers, his] = [(await ask(ann)).result.requestState, (await ask(bob)).result.requestState]
+    assert.notEqual(hers, his)
+    for (const stolen of [hers, `${his} `, 'made up']) {
+      const { error } = await ask(bob, stolen)
+      assert.equal(error?.data?.code, 'invalid_argument', stolen)
+    }
+    assert.match(JSON.stringify(await ask(ann, hers)), /its own state/)
+    assert.match(JSON.stringify(await ask(bob, his)), /its own state/)
+  })
+
   test('what is sent to a program counts in the bytes that its task may send', async () => {
     const client = await begin({ budget: { bytesOut: 1000 } })
     const session = await initialize(client)

@@ -24,6 +24,8 @@ test('a session is of the task that was given it, at the target that gave it', (
   assert.equal(isRefused('s1', { target, task: { ...TASK, id: 'task_other' } }), true)
   assert.equal(isRefused('s1', { target: { ...target, id: 'other' }, task: TASK }), true)
   assert.equal(isRefused('s2', { target, task: TASK }), true)
+  sessions.bind('s1', { target, task: { ...TASK, id: 'task_other' } })
+  assert.equal(isRefused('s1', { target, task: TASK }), false, 'a server that gives two tasks the same takes it from neither')
   sessions.bind(undefined, { target, task: TASK })
   assert.equal(isRefused('undefined', { target, task: TASK }), true)
 })

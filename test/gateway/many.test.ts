@@ -268,6 +268,25 @@ describe('the address of many MCP servers', () => {
     assert.match(text, /tools\/list_changed[\s\S]*prompts\/list_changed/)
   })
 
+  test('takes up a stream again in its session, and none of a server without sessions, where it could be another task’s', async () => {
+    const stream = (response: ServerResponse) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end()
+    const one = await startServer({ initialize: begun('2025-11-25'), GET: stream })
+    const loose = await startServer({
+      initialize(response, { id }) {
+        const text = JSON.stringify({ jsonrpc: '2.0', id, result: begun('2025-11-25') })
+        response.writeHead(200, { 'content-type': 'application/json' }).end(text)
+      },
+      GET: stream,
+    })
+    const { rig } = await openMany({ one: one.port, loose: loose.port })
+    const session = await begin(rig.port)
+    const statuses = []
+    for (const id of ['one', 'loose'])
+      statuses.push((await send(rig.port, '', { ...session, 'last-event-id': `${id}/"e1"` }, 'GET')).status)
+    assert.deepEqual(statuses, [200, 400])
+    assert.deepEqual([one.got.at(-1)?.headers['last-event-id'], loose.got.length], ['e1', 1])
+  })
+
   test('decides every message at its target, and sends nothing that is refused there', async () => {
     const one = await startServer({ initialize: begun('2025-11-25'), 'tools/call': { content: [] } })
     const { rig } = await openMany({ one: one.port }, ({ resource }) => resource === 'tool/bad')

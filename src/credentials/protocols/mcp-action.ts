@@ -64,6 +64,8 @@ function readCall(headers: Operation['headers'], message: McpMessage): McpReques
 export function describeMessage(operation: Operation, target: Target): Action {
   const { known, message, resource } = readRequest(operation, messageBytes(target))
   const { id, access } = known
+  if (operation.headers['last-event-id'] !== undefined && operation.headers['mcp-session-id'] === undefined)
+    throw new McpFault(RPC.notRequest, 'Last-Event-ID is of no session: whose stream it was is not known')
   if (message === undefined || message.kind === 'answer') return { id, access, resource, parameters: {} }
   const { method, params } = message
   const { inputResponses, requestState } = params

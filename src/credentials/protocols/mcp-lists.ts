@@ -18,7 +18,7 @@ const LISTS: Readonly<Record<string, UseOf>> = {
 }
 
 /** Members of a result that are read here, by their folded names. */
-const READ = new Map([...Object.keys(LISTS), 'inputRequests', 'requestState'].map((name) => [foldName(name), name]))
+const READ = new Map([...Object.keys(LISTS), 'inputRequests', 'requestState', 'cacheScope'].map((name) => [foldName(name), name]))
 
 /** True for a member that some clients would take for one that is read here, and others not. */
 export function isDisguised(result: Members): boolean {
@@ -35,7 +35,8 @@ function use(id: string, resource: string, method: string, access: Action['acces
 
 /**
  * A result whose lists hold what the task could use, or be allowed to when somebody consents, with the
- * definitions that the operator has taken; the same object where it holds no list. The rest, cursors included, stays as it is.
+ * definitions that the operator has taken; the same object where it holds no list. Such a list is this task's: one that its server says
+ * any caller may be given from a cache (`cacheScope`, MCP 2026-07-28, "Caching") is private. The rest, cursors included, stays as it is.
  */
 export function showUsable(result: Members, target: Target, verbs: AnswerVerbs): Members {
   let shown = result
@@ -48,7 +49,7 @@ export function showUsable(result: Members, target: Target, verbs: AnswerVerbs):
       const isTaken = member !== 'tools' || isAsPinned(item, action, target, verbs)
       return isTaken && verbs.foresee(action) !== 'deny'
     })
-    shown = { ...shown, [member]: usable }
+    shown = { ...shown, [member]: usable, ...(result.cacheScope !== undefined && { cacheScope: 'private' }) }
   }
   return shown
 }

@@ -61,6 +61,14 @@ describe('an answer of an MCP server', () => {
     assert.deepEqual(JSON.parse(text).result, { resources: [{ uri: 'x:2' }], resourceTemplates: [], prompts: [] })
   })
 
+  test('is for no other caller’s eyes where it is a list, whatever its server says of caches', () => {
+    for (const cacheScope of ['public', 'private', 7, undefined]) {
+      const { text } = readAs(JSON_TYPE, JSON.stringify({ ...LIST, result: { ...LIST.result, ttlMs: 60_000, cacheScope } }))
+      const { result } = JSON.parse(text)
+      assert.deepEqual([result.cacheScope, result.ttlMs], [cacheScope === undefined ? undefined : 'private', 60_000])
+    }
+  })
+
   test('shows a tool that needs somebody’s consent', () => {
     const { text } = readAs(JSON_TYPE, JSON.stringify(LIST), { effect: () => 'needs-approval' })
     assert.equal(JSON.parse(text).result.tools.length, 2)
@@ -161,7 +169,7 @@ describe('an answer of an MCP server', () => {
   })
 
   test('whose members are spelled so that only some clients take them for a list does not get through', () => {
-    for (const name of ['Tools', 'TOOLS', 'Prompts', 'reſources', 'InputRequests']) {
+    for (const name of ['Tools', 'TOOLS', 'Prompts', 'reſources', 'InputRequests', 'CacheScope']) {
       const { text, held } = readAs(JSON_TYPE, JSON.stringify({ jsonrpc: '2.0', id: 7, result: { [name]: [{ name: 'b' }] } }))
       assert.equal(JSON.parse(text).error.code, -32010, name)
       assert.equal(held.length, 1)
