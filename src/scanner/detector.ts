@@ -4,7 +4,7 @@ import { type Reach, type Rule, sureness } from './rule.ts'
 
 /** One match of a rule. It holds the secret: it stays where it was made. */
 export interface Match {
-  readonly rule: Rule
+  readonly rule: Pick<Rule, 'id' | 'provider' | 'title' | 'confidence'> & { readonly facts?: Rule['facts'] }
   /** Offsets of the secret in the bytes that were read. */
   readonly start: number
   readonly end: number

@@ -30,13 +30,13 @@ interface HistoryOptions extends ScanOptions {
  */
 export async function scanHistory(files: readonly Work[], options: HistoryOptions): Promise<Report> {
   const { repository, location } = options
-  const rules = digestRules()
+  const rules = digestRules(options.own)
   const read = await readEarlier(rules, options)
   const past = await resume(repository, read, location.width)
   const found = createCollection(past.earlier?.findings)
   const looked = await lookInto([past.work], found, options)
   const state = await stateAfter(past, found.findings(), { looked, rules, options })
-  if (found.leftOut === 0 && !isSame(read, past, state)) await keep(state, options)
+  if (found.leftOut === 0 && looked.givenUp.length === 0 && !isSame(read, past, state)) await keep(state, options)
   if (past.earlier !== undefined) await tellSecrets(past.earlier, past.work, options)
   const rest = await lookInto(files, found, goOn(options, looked))
   const report = reportOf(placeAt(found.findings(), state.origins), found, {
@@ -44,6 +44,7 @@ export async function scanHistory(files: readonly Work[], options: HistoryOption
     bytes: looked.bytes + rest.bytes,
     skipped: [...state.skipped, ...rest.skipped],
     unread: looked.unread,
+    givenUp: [...looked.givenUp, ...rest.givenUp],
   })
   return past.earlier === undefined ? report : { ...report, earlier: { items: past.known, gone: past.gone } }
 }
@@ -104,11 +105,11 @@ function isSame(read: State | undefined, { work, earlier }: Resumed, state: Stat
 
 /** The secrets of earlier findings are not kept: each is read again from one of its objects. */
 async function tellSecrets({ findings }: State, { repository, width }: GitWork, options: HistoryOptions): Promise<void> {
-  const { key, onSecret } = options
+  const { key, own = [], onSecret } = options
   if (onSecret === undefined || findings.length === 0) return
   const objects = new Set(findings.map(({ places }) => places[0]?.object ?? ''))
   const ids = Buffer.from([...objects].join(''), 'hex')
-  await lookInto([workOf(repository, ids, width)], createCollection(), { key, onSecret })
+  await lookInto([workOf(repository, ids, width)], createCollection(), { key, own, onSecret })
 }
 
 /** Progress goes on where it was. */

@@ -8,6 +8,7 @@ import { attribute } from './attribute.ts'
 import { type Collection, createCollection } from './collection.ts'
 import type { Finding } from './finding.ts'
 import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
+import type { OwnRule } from './own/own-rules.ts'
 import { sureness } from './rule.ts'
 import { SLICE } from './scan-objects.ts'
 
@@ -29,6 +30,8 @@ export interface ScanOptions {
   readonly key: Uint8Array
   /** What is looked into where the work is an input; nothing unless given. */
   readonly input?: Readable
+  /** What to look for besides Stint's own rules. */
+  readonly own?: readonly OwnRule[]
   /** Called with each secret, where they are to be verified. */
   onSecret?(fingerprint: string, secret: Secret): void
   /** Called now and then, with what was looked into of all. */
@@ -54,22 +57,26 @@ export interface Looked {
   readonly skipped: readonly Skipped[]
   /** Objects of git that could not be read, and why. */
   readonly unread: ReadonlyMap<string, string>
+  /** Users' rules that were not tried any more: their findings are not whole. */
+  readonly givenUp: readonly Skipped[]
 }
 
 /** One work after the other is divided among workers, and what they see collected. Rejects when a worker fails. */
 export async function lookInto(
   works: readonly Work[],
   found: Collection,
-  { key, input, onSecret, onProgress }: ScanOptions,
+  { key, input, own = [], onSecret, onProgress }: ScanOptions,
 ): Promise<Looked> {
   const skipped: Skipped[] = []
   const unread = new Map<string, string>()
+  const givenUp = new Map<string, Skipped>()
   const total = { items: 0, bytes: 0 }
   const all = works.reduce((sum, work) => sum + countOf(work), 0)
   const take = (report: WorkerReport): void => {
     if (report.kind === 'found') for (const sighting of report.sightings) found.add(sighting)
     else if (report.kind === 'skipped') skipped.push(report.skipped)
     else if (report.kind === 'unread') unread.set(report.object, report.why)
+    else if (report.kind === 'given-up') givenUp.set(report.skipped.what, report.skipped)
     else if (report.kind === 'secret') onSecret?.(report.fingerprint, new Secret(report.secret))
     else {
       total.items += report.items
@@ -79,10 +86,10 @@ export async function lookInto(
   }
   for (const work of works) {
     const workers = Math.min(MOST_WORKERS, availableParallelism(), sharesOf(work))
-    const setup = { key, work, tellsSecrets: onSecret !== undefined }
+    const setup = { key, work, own, tellsSecrets: onSecret !== undefined }
     await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take, input)))
   }
-  return { ...total, skipped, unread }
+  return { ...total, skipped, unread, givenUp: [...givenUp.values()] }
 }
 
 /** The findings, worst first, and what is to be said of the scan. */
@@ -90,7 +97,7 @@ export function reportOf(findings: readonly Finding[], { leftOut }: Collection, 
   const { items, bytes } = looked
   const unread = [...looked.unread].map(([id, why]) => ({ what: `object ${id}`, why }))
   const bounds = { what: `${leftOut} sightings`, why: 'there are more different secrets than are kept' }
-  const skipped = [...looked.skipped, ...unread, ...(leftOut > 0 ? [bounds] : [])]
+  const skipped = [...looked.skipped, ...unread, ...looked.givenUp, ...(leftOut > 0 ? [bounds] : [])]
   return { findings: findings.toSorted(byWorth), skipped, items, bytes }
 }
 

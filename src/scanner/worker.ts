@@ -4,6 +4,8 @@ import { createDetector, reachOf } from './detector.ts'
 import { createFingerprint, type Place, previewOf, type Sighting } from './finding.ts'
 import type { Skipped, WorkerReport, WorkerSetup } from './job.ts'
 import { createOpener } from './look-into.ts'
+import { detectBoth } from './own/beside-known.ts'
+import { createOwnDetector, type GiveUp, OWN_REACH } from './own/own-detector.ts'
 import type { PathSink } from './path-sink.ts'
 import { RULES } from './rules/index.ts'
 import { scanFiles } from './scan-files.ts'
@@ -12,10 +14,12 @@ import { scanObjects } from './scan-objects.ts'
 import { scanTexts } from './scan-texts.ts'
 
 /** One worker of a scan: it sees secrets, and tells their fingerprints. */
-const { key, work, tellsSecrets } = workerData as WorkerSetup
+const { key, work, tellsSecrets, own } = workerData as WorkerSetup
 const rules = Object.values(RULES).flat()
-const detect = createDetector(rules)
-const open = createOpener(detect, reachOf(rules))
+const giveUp: GiveUp = ({ id, provider }, why) => say({ kind: 'given-up', skipped: { what: `rule ${id} of ${provider}`, why } })
+const detectKnown = createDetector(rules)
+const detect = own.length === 0 ? detectKnown : detectBoth(detectKnown, createOwnDetector(own, giveUp))
+const open = createOpener(detect, Math.max(reachOf(rules), own.length === 0 ? 0 : OWN_REACH))
 const fingerprint = createFingerprint(Buffer.from(key))
 const PROGRESS_MS = 100
 

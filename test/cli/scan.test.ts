@@ -142,6 +142,23 @@ describe('stint scan', () => {
       assert.equal((await runCli(home, 'scan', ...part)).code, 2, part.join(' '))
   })
 
+  test('looks for what rules of the project and of a named file know, and says which it had to give up', async (t) => {
+    const { home, root } = prepare(t)
+    const project = join(root, '.stint-scan.yaml')
+    writeFileSync(join(root, 'a'), `acme_${alnum(20)} own_${alnum(20)} ${'a'.repeat(60)}b`)
+    writeFileSync(project, 'rules: [{ id: acme, pattern: "acme_\\\\w{20}", keywords: [acme_] }, { id: slow, pattern: "(a+)+$" }]')
+    writeFileSync(join(home, 'rules.yaml'), 'rules: [{ id: own, pattern: "own_\\\\w{20}", title: our own, confidence: high }]')
+    const { code, out } = await runCli(home, 'scan', root, '--rules', join(home, 'rules.yaml'))
+    assert.equal(code, 1)
+    assert.match(
+      out,
+      /^rules\.yaml our own \(high\): own_[\s\S]*\n\.stint-scan\.yaml acme \(medium\): acme[\s\S]*\n2 secrets found/,
+    )
+    assert.match(out, /\nSkipped 1: it took longer than it may \(rule slow of \.stint-scan\.yaml\)\n$/)
+    assert.equal((await runCli(home, 'scan', root, '--no-allow-lists')).code, 0)
+    assert.equal((await runCli(home, 'scan', root, '--rules', join(home, 'none'))).code, 2)
+  })
+
   test('follows no link in the place of an allow-list', async (t) => {
     const { home, root } = prepare(t)
     symlinkSync('/etc/passwd', join(root, '.gitleaksignore'))

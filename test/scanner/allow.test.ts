@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { withoutAllowed } from '../../src/scanner/allow/allow.ts'
 import { readGitleaksIgnore } from '../../src/scanner/allow/gitleaks-ignore.ts'
 import { createGlob } from '../../src/scanner/allow/glob.ts'
-import { readProjectSettings } from '../../src/scanner/allow/project.ts'
+import { readStintSettings } from '../../src/scanner/allow/project.ts'
 import { markKnown, readBaseline, writeBaseline } from '../../src/scanner/baseline.ts'
 import type { Finding, Place } from '../../src/scanner/finding.ts'
 
@@ -14,7 +14,7 @@ const finding = (fingerprint: string, ...places: readonly Place[]): Finding => (
   places,
 })
 const left = (findings: readonly Finding[], yaml: string): readonly (string | undefined)[] =>
-  withoutAllowed(findings, readProjectSettings(yaml, '.stint-scan.yaml')).findings.flatMap((one) =>
+  withoutAllowed(findings, readStintSettings(yaml, '.stint-scan.yaml').allows).findings.flatMap((one) =>
     one.places.map(({ path }) => path),
   )
 
@@ -57,14 +57,18 @@ describe('an allow-list', () => {
       ['allow: [{ reason: because }]', /allow\.0: name at least one/],
       ['allow: [{ paths: [] }]', /allow\.0\.paths: /],
       ['a: &a [1]\nb: *a', /is not YAML/],
+      ['rules: [{ id: a, pattern: SECRETWORD( }]', /: rules\.0: pattern: a parenthesis is not closed$/],
+      ['rules: [{ id: a, pattern: a, secretGroup: 1 }]', /: rules\.0: pattern: it has no group 1$/],
+      ['rules: [{ id: github-pat-fine-grained, pattern: a }]', /: rules\.0\.id: Stint has a rule of this name/],
+      ['rules: [{ id: a, pattern: a, samples: { hits: [a, SECRETWORD] } }]', /samples\.hits\.1: the rule does not find it$/],
       ['SECRETWORD: [', /is not YAML: line \d$/],
     ] as const)
-      assert.throws(() => readProjectSettings(yaml, '.stint-scan.yaml'), { code: 'invalid_argument', message: detail })
+      assert.throws(() => readStintSettings(yaml, '.stint-scan.yaml'), { code: 'invalid_argument', message: detail })
   })
 
   test('of gitleaks names a line, and with it the same secret in the rest of that file', () => {
     const text = `# known\n${commit}:a:b.env:generic-api-key:3\r\n\nsrc/c:x:7\n`
-    const allows = readGitleaksIgnore(text, '.gitleaksignore')
+    const { allows } = readGitleaksIgnore(text, '.gitleaksignore')
     const moved = [
       finding('f1', place('a:b.env', 3, { commit }), place('a:b.env', 9, { commit: 'd'.repeat(40) }), place('other')),
     ]

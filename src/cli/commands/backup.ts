@@ -5,6 +5,7 @@ import type { Lock, Unlock } from '../../backup/age.ts'
 import { StintError } from '../../errors.ts'
 import { placesIn } from '../../home.ts'
 import { Secret } from '../../secret.ts'
+import { collect } from '../collect.ts'
 import type { CommandContext, Register } from '../command.ts'
 import { readSecret, type SecretSource } from '../read-secret.ts'
 
@@ -162,8 +163,4 @@ function withPassphrase(command: Command): Command {
     .option('--passphrase', 'by a passphrase, asked for or read from a pipe')
     .option('--passphrase-file <file>', 'by the passphrase in this file')
     .option('--passphrase-env <variable>', 'by the passphrase in this environment variable')
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value]
 }

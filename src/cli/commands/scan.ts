@@ -6,7 +6,8 @@ import { StintError } from '../../errors.ts'
 import { placesIn, prepareHome } from '../../home.ts'
 import { readOrCreatePrivate, replacePublic } from '../../private-file.ts'
 import { type Allow, withoutAllowed } from '../../scanner/allow/allow.ts'
-import { loadAllowLists, readProjectFile } from '../../scanner/allow/load.ts'
+import { loadProjectSettings, loadRules, readProjectFile } from '../../scanner/allow/load.ts'
+import { joinSettings, type Settings } from '../../scanner/allow/settings.ts'
 import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.ts'
 import { locate } from '../../scanner/past/locate.ts'
 import type { Run } from '../../scanner/report-format.ts'
@@ -17,6 +18,7 @@ import { scanHistory } from '../../scanner/scan-history.ts'
 import { listObjects } from '../../scanner/sources/git.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
 import type { Secret } from '../../secret.ts'
+import { collect } from '../collect.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
 import { INPUT, listWorks, type PartOptions, type Works } from '../list-works.ts'
@@ -27,6 +29,7 @@ interface ScanOptions extends PartOptions {
   readonly allowLists: boolean
   readonly state: boolean
   readonly fresh?: true
+  readonly rules: readonly string[]
   readonly baseline?: string
   readonly writeBaseline?: string
   readonly format?: string
@@ -74,7 +77,8 @@ export const register: Register = (program, context) => {
     .option('--output <file>', 'write that to a file rather than to standard output')
     .option('--fresh', 'of a repository, look into what an earlier scan looked into too, and keep that anew')
     .option('--no-state', 'of a repository, use nothing of an earlier scan, and keep nothing for the next')
-    .option('--no-allow-lists', 'do not look at what files of the project allow, as when it is somebody else’s')
+    .option('--rules <file>', 'look for what the rules of this file know too; may be given again', collect, [])
+    .option('--no-allow-lists', 'take neither allow-lists nor rules from files of the project, as when it is somebody else’s')
     .option('--baseline <file>', 'what stands in this file is known: it is marked, and no reason to end with 1')
     .option('--write-baseline <file>', 'write what was found to a file, as known from now on')
     .addHelpText(
@@ -88,7 +92,7 @@ programs are not run. \`.pre-commit-hooks.yaml\` has \`stint scan --staged\` for
 The next scan of the same history looks into what is new only, unless the rules changed: \`scans\` in the data directory has which objects were
 looked into and what was found, never a secret.
 A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\` and \`.gitleaksignore\` of the
-scanned directory allow: docs/scanning.md.
+scanned directory allow: docs/scanning.md. \`.stint-scan.yaml\` may have rules of your own too, and so may a file that --rules names.
 A variable of the environment is a place \`env:NAME\`. Standard input may be of any length.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message: a place says which, and whose.
@@ -131,12 +135,12 @@ async function scanAndReport(
   const format = formatOf(options, context.output.json)
   const key = await openScannerKey(context.home)
   const directory = path === undefined ? undefined : directoryOf(path)
-  const allows = options.allowLists && directory !== undefined ? await loadAllowLists(directory) : []
+  const { allows, rules: own } = await loadSettings(directory, options)
   const known = await knownOf(options, key)
   const works = await listWorks(path, options, context.env)
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
-  const looking = { key, input: process.stdin, onProgress: showProgress(), ...(options.verify && { onSecret }) }
+  const looking = { key, input: process.stdin, own, onProgress: showProgress(), ...(options.verify && { onSecret }) }
   const found = await scanWorks(works, looking, options, context)
   const kept = passOver({ ...found, skipped: [...works.skipped, ...found.skipped] }, allows, known)
   const report = options.verify ? await verified(kept, secrets) : kept
@@ -168,6 +172,13 @@ async function scanWorks(
   const { scans: directory } = placesIn(home)
   const onRemark = (line: string): void => output.say(line)
   return scanHistory(works, { ...options, repository: history, location, directory, isFresh: fresh === true, onRemark })
+}
+
+/** What the project says, and the files that are named. Throws `invalid_argument`. */
+async function loadSettings(directory: string | undefined, { allowLists, rules }: ScanOptions): Promise<Settings> {
+  const named = await Promise.all(rules.map((file) => loadRules(resolve(file))))
+  const project = allowLists && directory !== undefined ? [await loadProjectSettings(directory)] : []
+  return joinSettings([...named, ...project])
 }
 
 /** The report without what is allowed, what is known marked. */

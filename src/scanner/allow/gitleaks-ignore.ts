@@ -1,12 +1,12 @@
 import { StintError } from '../../errors.ts'
-import type { Allow } from './allow.ts'
+import type { Settings } from './settings.ts'
 
 /**
  * The lines of a `.gitleaksignore`: `commit:file:rule:line` or `file:rule:line`. The rule is gitleaks' own and is not compared. Throws
  * `invalid_argument` for a line that is neither.
  */
-export function readGitleaksIgnore(text: string, name: string): Allow[] {
-  return text.split('\n').flatMap((raw, at) => {
+export function readGitleaksIgnore(text: string, name: string): Settings {
+  const allows = text.split('\n').flatMap((raw, at) => {
     const line = raw.trim()
     if (line === '' || line.startsWith('#')) return []
     const [, commit, file = '', number] = /^(?:([0-9a-f]{40}|[0-9a-f]{64}):)?(.+):[^:]+:(\d{1,9})$/.exec(line) ?? []
@@ -17,4 +17,5 @@ export function readGitleaksIgnore(text: string, name: string): Allow[] {
       { isPath, line: Number(number), isOfFile: true, ...(commit !== undefined && { commits: new Set([commit]) }) } as const,
     ]
   })
+  return { allows, rules: [] }
 }

@@ -1,28 +1,39 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { StintError } from '../../errors.ts'
-import type { Allow } from './allow.ts'
 import { readGitleaksIgnore } from './gitleaks-ignore.ts'
+import { joinSettings, type Settings } from './settings.ts'
 
-/** The files of a project that say what is known and meant, and who reads them. */
-const READERS: Readonly<Record<string, (text: string, name: string) => Allow[] | Promise<Allow[]>>> = {
-  // What reads YAML is loaded where there is some.
-  '.stint-scan.yaml': async (text, name) => (await import('./project.ts')).readProjectSettings(text, name),
+/** The files of a project that say what is known and meant and what to look for besides, and who reads them. */
+const READERS: Readonly<Record<string, (text: string, name: string) => Settings | Promise<Settings>>> = {
+  '.stint-scan.yaml': readYaml,
   '.gitleaksignore': readGitleaksIgnore,
 }
 
 const MOST_BYTES = 1 << 20
 
-/** What the files of the directory allow; those that are not there allow nothing. Throws `invalid_argument`. */
-export async function loadAllowLists(directory: string): Promise<Allow[]> {
+/** What the files of the directory say; those that are not there say nothing. Throws `invalid_argument`. */
+export async function loadProjectSettings(directory: string): Promise<Settings> {
   const all = await Promise.all(
     Object.entries(READERS).map(async ([name, read]) => {
       const text = await readProjectFile(join(directory, name))
-      return text === undefined ? [] : read(text, name)
+      return text === undefined ? { allows: [], rules: [] } : read(text, name)
     }),
   )
-  return all.flat()
+  return joinSettings(all)
+}
+
+/** What a file says that a user names. Throws `invalid_argument`. */
+export async function loadRules(file: string): Promise<Settings> {
+  const text = await readProjectFile(file)
+  if (text === undefined) throw new StintError('invalid_argument', `${file} is not there`)
+  return readYaml(text, basename(file))
+}
+
+/** What reads YAML is loaded where there is some. */
+async function readYaml(text: string, name: string): Promise<Settings> {
+  return (await import('./project.ts')).readStintSettings(text, name)
 }
 
 /** The text of a plain file that is not large, or undefined where there is none. A link is not followed: it could lead out. */

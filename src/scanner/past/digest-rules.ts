@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Rule } from '../rule.ts'
+import type { OwnRule } from '../own/own-rules.ts'
 
 const CODE = join(import.meta.dirname, '..')
 
@@ -9,15 +9,10 @@ const CODE = join(import.meta.dirname, '..')
  * A digest of all that decides what is found in an object: this code (with the rules that are in it, as the checks they make), what runs it, and
  * `own`, rules that came from elsewhere. Two scans whose digests are the same find the same. What else comes to change what is found goes in here.
  */
-export function digestRules(own: readonly Rule[] = []): string {
+export function digestRules(own: readonly OwnRule[] = []): string {
   const digest = createHash('sha256').update(process.version)
   for (const file of readdirSync(CODE, { recursive: true, encoding: 'utf8' }).sort())
     if (file.endsWith('.ts')) digest.update(`\0${file}\0`).update(readFileSync(join(CODE, file)))
-  for (const rule of own) digest.update(`\0${JSON.stringify(rule, spell)}`)
+  for (const rule of own) digest.update(`\0${JSON.stringify(rule)}`)
   return digest.digest('hex')
-}
-
-/** Patterns and functions as they are written. */
-function spell(_: string, value: unknown): unknown {
-  return value instanceof RegExp || typeof value === 'function' ? String(value) : value
 }
