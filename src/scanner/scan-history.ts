@@ -32,7 +32,7 @@ export async function scanHistory(files: readonly Work[], options: HistoryOption
   const { repository, location } = options
   const rules = digestRules(options.own)
   const read = await readEarlier(rules, options)
-  const past = await resume(repository, read, location.width)
+  const past = await resume(repository, location, read)
   const found = createCollection(past.earlier?.findings)
   const looked = await lookInto([past.work], found, options)
   const state = await stateAfter(past, found.findings(), { looked, rules, options })

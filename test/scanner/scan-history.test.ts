@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import type { Finding, Place } from '../../src/scanner/finding.ts'
@@ -70,12 +70,69 @@ describe('a scan after a scan', () => {
       () => git(['reset', '-q', '--hard', git(['rev-list', '--max-count=2', 'HEAD']).split('\n').at(-1) ?? 'HEAD']),
     ]
     await look()
-    for (let round = 0; round < 5; round += 1) {
-      for (let i = 0; i < 5; i += 1) acts[random(acts.length)]?.()
+    for (let round = 0; round < 3; round += 1) {
+      for (let i = 0; i < 7; i += 1) acts[random(acts.length)]?.()
       const again = await look()
       assert.ok((again.earlier?.items ?? 0) > 0, 'goes on from the one before')
       assert.deepEqual(said(again), said(await look({ isFresh: true, directory: directory(t) })), `round ${round}`)
     }
     assert.deepEqual(remarks, [])
+  })
+
+  test('finds what was found before, without looking, and tells its secret again where it is wanted', async (t) => {
+    const { path, commit } = repository(t)
+    const { look, file } = scansOf(t, path)
+    commit({ a: secret(1), b: `${secret(2)}\n${secret(1)}` })
+    const first = await look()
+    assert.ok(!readFileSync(file(), 'latin1').includes(secret(1).slice(0, 16)), 'no secret is kept')
+    const told: string[] = []
+    const again = await look({ onSecret: (fingerprint: string) => told.push(fingerprint) })
+    assert.deepEqual([again.items, again.earlier], [0, { items: first.items, gone: 0 }])
+    assert.deepEqual(said(again), said(first))
+    assert.deepEqual(told.sort(), first.findings.map(({ fingerprint }) => fingerprint).sort())
+  })
+
+  test('believes nothing that does not bear out the key, says so, and puts it right', async (t) => {
+    const { path, commit } = repository(t)
+    const { look, file, remarks } = scansOf(t, path)
+    commit({ a: secret(1) })
+    const first = await look()
+    const bytes = readFileSync(file())
+    const json = bytes.toString('latin1')
+    writeFileSync(file(), json.replace('"line":1', '"line":2'), 'latin1')
+    const second = await look()
+    assert.deepEqual([said(second), second.earlier], [said(first), undefined])
+    assert.match(remarks.join(), /^What an earlier scan kept is not used, .* damaged, .*\.$/)
+    assert.ok((await look()).earlier, 'it was written anew')
+  })
+
+  test('leaves out a secret of which no object is left, and says how many', async (t) => {
+    const { path, git, commit } = repository(t)
+    const { look } = scansOf(t, path)
+    commit({ a: 'a' })
+    git(['hash-object', '-w', '--stdin'], secret(1))
+    assert.equal((await look()).findings.length, 1)
+    git(['prune', '--expire=now'])
+    const { findings, earlier } = await look()
+    assert.deepEqual([findings.length, earlier?.gone], [0, 1])
+  })
+
+  test('looks again into an object that could not be read', async (t) => {
+    const { path, git, commit } = repository(t)
+    const { look } = scansOf(t, path)
+    commit({ a: secret(1), b: 'b' })
+    const broken = git(['rev-parse', 'HEAD:a'])
+    const file = join(path, '.git/objects', broken.slice(0, 2), broken.slice(2))
+    const whole = readFileSync(file)
+    chmodSync(file, 0o600)
+    writeFileSync(file, whole.subarray(0, 9))
+    const first = await look()
+    assert.deepEqual([first.findings.length, first.skipped.map(({ what }) => what)], [0, [`object ${broken}`]])
+    writeFileSync(file, whole)
+    const second = await look()
+    assert.deepEqual(
+      [second.items, second.skipped, second.findings.flatMap(({ places }) => places.map((place) => place.path))],
+      [1, [], ['a']],
+    )
   })
 })

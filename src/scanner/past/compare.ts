@@ -1,5 +1,7 @@
 import { listObjects } from '../sources/git.ts'
 import { copyId, countIds, createLookup, type Ids, sortIds } from './ids.ts'
+import type { Location } from './locate.ts'
+import { OtherStore, readObjectStore } from './object-store.ts'
 
 /** The objects of a repository against those that are known. */
 export interface Comparison {
@@ -10,9 +12,14 @@ export interface Comparison {
   readonly gone: number
 }
 
-/** What is new, and what is not there any more. Rejects with GitError. */
-export async function compareObjects(repository: string, known: Ids): Promise<Comparison> {
-  return compare(listAll(repository), known)
+/** What is new, and what is not there any more: read from git's files, or else as git lists it. Rejects with GitError. */
+export async function compareObjects(repository: string, location: Location, known: Ids): Promise<Comparison> {
+  try {
+    return await compare(readObjectStore(location), known)
+  } catch (thrown) {
+    if (!(thrown instanceof OtherStore)) throw thrown
+    return compare(listAll(repository), known)
+  }
 }
 
 async function* listAll(repository: string): AsyncGenerator<Buffer> {

@@ -4,6 +4,7 @@ import { listObjects, workOf } from '../sources/git.ts'
 import { listTips } from '../sources/origins.ts'
 import { type Comparison, compareObjects } from './compare.ts'
 import { countIds, createLookup, type Ids, mergeIds, sortIds } from './ids.ts'
+import type { Location } from './locate.ts'
 import type { State } from './state.ts'
 
 /** What there is to do after an earlier scan. */
@@ -21,11 +22,12 @@ export interface Resumed {
 }
 
 /** Compares a repository with the state of an earlier scan. Rejects with GitError. */
-export async function resume(repository: string, state: State | undefined, width: number): Promise<Resumed> {
+export async function resume(repository: string, location: Location, state: State | undefined): Promise<Resumed> {
+  const { width } = location
   const tips = await listTips(repository)
   const whole = async (): Promise<Resumed> => ({ work: await listObjects(repository), known: 0, gone: 0, tips })
   if (state === undefined || state.ids.width !== width) return whole()
-  const compared = await compareObjects(repository, state.ids)
+  const compared = await compareObjects(repository, location, state.ids)
   if (compared.gone === 0) {
     const work = workOf(repository, compared.fresh.bytes, width)
     return { work, earlier: state, known: countIds(state.ids), gone: 0, tips }

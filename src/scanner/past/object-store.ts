@@ -1,0 +1,73 @@
+import { constants, lstatSync } from 'node:fs'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Location } from './locate.ts'
+
+/** Of a pack's index (gitformat-pack.txt, "Version 2 pack-*.idx files"): magic and version, then 256 counts, then the ids. */
+const MAGIC = Buffer.from('ff744f6300000002', 'hex')
+const COUNTS_AT = 8
+const IDS_AT = COUNTS_AT + 256 * 4
+const PIECE_BYTES = 1 << 20
+
+/** Git has to be asked what there is: its files are not as they are known here. */
+export class OtherStore extends Error {
+  override readonly name = 'OtherStore'
+}
+
+/**
+ * The ids of all objects, in pieces, some more than once: what git would list, read from the indexes of its packs and the names of its loose
+ * objects. Throws OtherStore where that could be something else. Attacker-controlled: read as numbers and names, and nothing is followed that
+ * it names.
+ */
+export async function* readObjectStore({ objects, width }: Location): AsyncGenerator<Buffer> {
+  try {
+    if (isThere(join(objects, 'info/alternates'))) throw new OtherStore('it has objects of others')
+    for (const file of await listIndexes(join(objects, 'pack'))) yield* readIndex(file, width)
+    yield* readLoose(objects, width)
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown) throw new OtherStore(thrown.message, { cause: thrown })
+    throw thrown
+  }
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+/** Those that have a pack: git lists no others. */
+async function listIndexes(directory: string): Promise<string[]> {
+  if (!isThere(directory)) return []
+  const names = new Set(await readdir(directory))
+  const indexes = [...names].filter((name) => name.endsWith('.idx') && names.has(name.replace(/idx$/, 'pack')))
+  return indexes.map((name) => join(directory, name))
+}
+
+async function* readIndex(path: string, width: number): AsyncGenerator<Buffer> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const stats = await file.stat()
+  const head = await read(file, 0, IDS_AT)
+  const count = head.readUInt32BE(IDS_AT - 4)
+  // Then of each object a checksum and an offset, some offsets once more in eight bytes, and the checksums of pack and index
+  const least = IDS_AT + count * (width + 8) + 2 * width
+  const isFitting = stats.isFile() && stats.size >= least && stats.size <= least + count * 8
+  if (!isFitting || !head.subarray(0, COUNTS_AT).equals(MAGIC)) throw new OtherStore(`${path} is no index of version 2`)
+  const end = IDS_AT + count * width
+  const piece = PIECE_BYTES - (PIECE_BYTES % width)
+  for (let at = IDS_AT; at < end; at += piece) yield await read(file, at, Math.min(piece, end - at))
+}
+
+async function read(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position)
+  if (bytesRead !== length) throw new OtherStore('a file ended too early')
+  return buffer
+}
+
+/** `ab/cdef…` (gitrepository-layout.txt). */
+async function* readLoose(objects: string, width: number): AsyncGenerator<Buffer> {
+  const isRest = new RegExp(`^[0-9a-fA-F]{${width * 2 - 2}}$`)
+  for (const folder of await readdir(objects)) {
+    if (!/^[0-9a-f]{2}$/.test(folder)) continue
+    const names = (await readdir(join(objects, folder))).filter((name) => isRest.test(name))
+    yield Buffer.from(names.map((name) => folder + name).join(''), 'hex')
+  }
+}
