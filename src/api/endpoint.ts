@@ -8,7 +8,7 @@ export interface Site {
   /** The `iss` of task tokens. */
   readonly issuer: string
   /** The OpenAPI document of the routes. */
-  readonly description: Readonly<Record<string, unknown>>
+  describe(): Readonly<Record<string, unknown>>
 }
 
 /** Who asks, under which correlation id, and until when. */

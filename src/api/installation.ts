@@ -59,5 +59,5 @@ export const serverMetadata = endpoint({
 export const description = endpoint({
   summary: 'This API, as OpenAPI 3.1.',
   response: z.looseObject({ openapi: z.string() }),
-  handle: (_verbs, _input, { site }) => ({ openapi: '3.1.0', ...site.description }),
+  handle: (_verbs, _input, { site }) => ({ openapi: '3.1.0', ...site.describe() }),
 })

@@ -7,7 +7,7 @@ import { asStintError, problem, StintError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Caller } from '../model.ts'
 import { SAFE_HEADERS, sendFailure } from './answer.ts'
-import { SERVER_CLOSING } from './endpoint.ts'
+import { SERVER_CLOSING, type Site } from './endpoint.ts'
 import { createFailures } from './failures.ts'
 import { type Origins, originsOf, urlOf } from './host-guard.ts'
 import { createOnce } from './idempotency.ts'
@@ -56,7 +56,7 @@ export async function createApi(verbs: ApiVerbs, options: ApiOptions): Promise<A
     {
       verbs,
       log: options.log,
-      site: { issuer: options.issuer, description: describeRoutes(ROUTES, options.version, options.issuer) },
+      site: { issuer: options.issuer, describe: describer(options) },
       failures: createFailures(options.now),
       once: createOnce(verbs.idempotency),
       heartbeatMs: options.heartbeatMs ?? 10_000,
@@ -98,6 +98,12 @@ export async function createApi(verbs: ApiVerbs, options: ApiOptions): Promise<A
   }
 }
 
+/** Describes the API when it is first asked to: nobody may ever ask, and a start need not wait for it. */
+function describer({ version, issuer }: ApiOptions): Site['describe'] {
+  let description: ReturnType<Site['describe']> | undefined
+  return () => (description ??= describeRoutes(ROUTES, version, issuer))
+}
+
 /** What is not HTTP gets one problem document and the end of its connection. */
 function refuseUnreadable(_error: Error, socket: Duplex): void {
   if (!socket.writable) return
@@ -122,6 +128,7 @@ async function createApp(
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: 300 },
+    schemaController: { compilersFactory: { buildValidator: refuseSchema, buildSerializer: refuseSchema } },
   })
   const json = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
@@ -144,6 +151,11 @@ async function createApp(
   for (const row of ROUTES) mount(app, pipeline, row)
   await app.ready()
   return app
+}
+
+/** Rows are checked by pipeline.ts; the checkers that Fastify would have for schemas of its own are not loaded. */
+function refuseSchema(): never {
+  throw new StintError('internal', 'a route has a schema of Fastify')
 }
 
 function mount(app: FastifyInstance, pipeline: Pipeline, row: Row): void {
