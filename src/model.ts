@@ -241,6 +241,8 @@ export interface ApprovalAsked {
 export interface Exact {
   /** SHA-256, hex. */
   readonly digest: string
+  /** The same of all but the body and what header fields say of it; absent where there is no body. */
+  readonly anyBodyDigest?: string
   /** For people: the request in one line, and the beginning of its body, secrets masked. Attacker-controlled. */
   readonly line: string
   readonly body?: string

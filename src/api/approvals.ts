@@ -36,9 +36,14 @@ export const approval = z
           ...{ by: z.string(), said: z.enum(['yes', 'no']), at: millis, reason: z.string().exactOptional() },
           ...{ via: z.string().exactOptional().describe('The webhook that it came by, where it did.') },
           ...{ times: z.number().exactOptional(), minutes: z.number().exactOptional() },
+          anyBody: z.literal(true).exactOptional(),
         }),
       )
       .readonly(),
+    anyBody: z
+      .enum(['possible', 'granted'])
+      .exactOptional()
+      .describe('Whether a yes may leave the body open, and when it did: then the same request goes through with any body.'),
     usesLeft: z.number().int(),
     createdAt: millis,
     expiresAt: millis,
@@ -64,6 +69,10 @@ const said = z.strictObject({ reason: words(500).exactOptional() })
 const yes = said.extend({
   times: z.number().int().min(1).exactOptional().describe('How often the same request may go through; once when absent.'),
   minutes: z.number().int().min(1).exactOptional().describe('For how long; until the question would have expired when absent.'),
+  anyBody: z
+    .boolean()
+    .exactOptional()
+    .describe('The same action, place and header fields with any body. Of several people all must say so.'),
 })
 
 export const list = endpoint({

@@ -15,13 +15,18 @@ export interface Answerer extends Terms {
 export interface Terms {
   readonly times?: number
   readonly minutes?: number
+  /** The same with any body. */
+  readonly anyBody?: boolean
 }
+
+/** What one consent may be for at most. */
+export type MostTerms = Required<Pick<Terms, 'times' | 'minutes'>>
 
 /** What answering goes by. `now` is epoch milliseconds; `most` is what anybody may consent to. */
 export interface Rules {
   readonly roles: Roles
   readonly now: number
-  readonly most: Required<Terms>
+  readonly most: MostTerms
 }
 
 /**
@@ -32,18 +37,26 @@ export function answerRow(row: ApprovalRow, said: Answer['said'], answerer: Answ
   const { now, roles } = rules
   const approval = approvalOf(row, now)
   refuseAnswer(approval, answerer, rules)
-  const { person: by, via, reason, times, minutes } = answerer
+  const { person: by, via, reason, times, minutes, anyBody } = answerer
   const given = {
     ...(via !== undefined && { via }),
     ...(reason !== undefined && { reason }),
     ...(times !== undefined && { times }),
     ...(minutes !== undefined && { minutes }),
+    ...(anyBody && { anyBody }),
   }
   const answers: Answer[] = [...approval.answers, { by, said, at: now, ...given }]
   const next = { ...row, record_json: JSON.stringify({ ...keptOf(row), answers }) }
   if (said === 'no') return { ...next, state: 'denied' }
   if (!isMet({ ...approval, answers }, roles)) return next
-  return { ...next, state: 'granted', ...grantOf({ ...approval, answers }, now) }
+  return { ...bindWider(next), state: 'granted', ...grantOf({ ...approval, answers }, now) }
+}
+
+/** Bound to the request whatever its body, where all who said yes said so. */
+function bindWider(row: ApprovalRow): ApprovalRow {
+  const kept = keptOf(row)
+  if (kept.anyBodyBinding === undefined || !kept.answers.every(({ anyBody }) => anyBody)) return row
+  return { ...row, binding: kept.anyBodyBinding, record_json: JSON.stringify({ ...kept, askedBinding: row.binding }) }
 }
 
 function grantOf({ answers, expiresAt, taskExpiresAt }: Approval, now: number): Pick<ApprovalRow, 'uses_left' | 'expires_at'> {
@@ -52,7 +65,8 @@ function grantOf({ answers, expiresAt, taskExpiresAt }: Approval, now: number): 
 }
 
 /** Nobody consents to what they ask for themselves, nor twice, nor to more than the settings allow. */
-function refuseAnswer(approval: Approval, { callerId, person, times = 1, minutes = 1 }: Answerer, { roles, most }: Rules): void {
+function refuseAnswer(approval: Approval, answerer: Answerer, { roles, most }: Rules): void {
+  const { callerId, person, times = 1, minutes = 1, anyBody } = answerer
   const { id, state, answers, barred = [] } = approval
   if (state !== 'pending') throw new StintError('conflict', `approval ${id} is ${state} already`)
   if ([approval.callerId, ...barred].some((one) => one === callerId || one === person))
@@ -62,4 +76,6 @@ function refuseAnswer(approval: Approval, { callerId, person, times = 1, minutes
   if (answers.some(({ by }) => by === person)) throw new StintError('conflict', `${person} has answered approval ${id} already`)
   if (times > most.times || minutes > most.minutes)
     throw new StintError('invalid_argument', `one consent is for ${most.times} times and ${most.minutes} minutes at most`)
+  if (anyBody && approval.anyBody === undefined)
+    throw new StintError('invalid_argument', `approval ${id} asks about nothing that has a body; leave out any body`)
 }

@@ -43,6 +43,8 @@ export interface Answer {
   /** How often, and for how long, where a yes says so. */
   readonly times?: number
   readonly minutes?: number
+  /** A yes whatever the body. */
+  readonly anyBody?: true
 }
 
 /** Who else may answer, since nobody had: the people of a role. `at` is epoch milliseconds. */
@@ -59,6 +61,8 @@ export interface Approval extends Shown {
   readonly approver: string
   readonly escalation?: Escalation
   readonly answers: readonly Answer[]
+  /** Whether a yes may leave the body open, and when it did: then the same request goes through with any body. */
+  readonly anyBody?: 'possible' | 'granted'
   /** How often what was granted may still be done. */
   readonly usesLeft: number
   readonly createdAt: number
@@ -81,7 +85,13 @@ export interface Before {
 }
 
 /** What of an approval is kept as one text. */
-export type Kept = Shown & Pick<Approval, 'approver' | 'answers' | 'escalation'>
+export type Kept = Shown &
+  Pick<Approval, 'approver' | 'answers' | 'escalation'> & {
+    /** What a consent whatever the body is bound to, where there may be one. */
+    readonly anyBodyBinding?: string
+    /** What was asked, once the row is bound to that. */
+    readonly askedBinding?: string
+  }
 
 /** A new approval's id: 120 random bits. */
 export function newApprovalId(): string {
@@ -91,7 +101,9 @@ export function newApprovalId(): string {
 /** The approval that a row holds, as it stands at `now`. */
 export function approvalOf(row: ApprovalRow, now: number): Approval {
   const { id, uses_left: usesLeft, created_at: createdAt, expires_at: expiresAt } = row
-  return { id, ...keptOf(row), state: stateOf(row, now), usesLeft, createdAt, expiresAt }
+  const { anyBodyBinding, askedBinding, ...kept } = keptOf(row)
+  const anyBody = askedBinding !== undefined ? 'granted' : anyBodyBinding !== undefined ? 'possible' : undefined
+  return { id, ...kept, ...(anyBody && { anyBody }), state: stateOf(row, now), usesLeft, createdAt, expiresAt }
 }
 
 /** Throws `store_unavailable` for a row that Stint did not write. */

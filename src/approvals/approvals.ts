@@ -1,8 +1,8 @@
 import { StintError } from '../errors.ts'
 import type { Store, Work } from '../store/store.ts'
 import type { ApprovalRow } from '../store/tables.ts'
-import { type Answerer, answerRow, type Terms } from './answering.ts'
-import { type Answer, type Approval, approvalOf, newApprovalId, type Shown } from './approval.ts'
+import { type Answerer, answerRow, type MostTerms } from './answering.ts'
+import { type Answer, type Approval, approvalOf, keptOf, newApprovalId, type Shown } from './approval.ts'
 import { widen } from './escalate.ts'
 import { type ApprovalFilter, listApprovals } from './list.ts'
 import { createOpenQuestions } from './open-questions.ts'
@@ -17,6 +17,8 @@ const MOST_PENDING_OF_A_TASK = 20
 /** What is asked: who must consent, what they are shown, and what it is bound to. */
 export interface Question {
   readonly binding: string
+  /** What a yes to it whatever its body would be bound to; absent where nobody may say that. */
+  readonly anyBodyBinding?: string
   readonly approver: string
   readonly shown: Shown
   /** Who must consent is fixed: nobody else is asked, however long it takes. */
@@ -57,7 +59,7 @@ export interface ApprovalRules {
   now(): number
   readonly roles: Roles
   readonly seconds: number
-  readonly most: Required<Terms>
+  readonly most: MostTerms
   readonly webhooks?: readonly Webhook[]
   readonly escalation?: EscalationRule
 }
@@ -99,8 +101,10 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
     const why = whyUnmeetable(question.approver, roles)
     if (why !== undefined) return { is: 'impossible', why }
     const known = open.find(question.binding)
-    if (known?.state === 'pending') return { is: 'pending', approval: known }
     if (known?.state === 'denied') return { is: 'denied', approval: known }
+    if (question.anyBodyBinding !== undefined && open.find(question.anyBodyBinding) !== undefined)
+      return store.write((tx, changed) => settle(tx, changed, question))
+    if (known?.state === 'pending') return { is: 'pending', approval: known }
     const pending = open.pendingOf(question.shown.taskId)
     if (known === undefined && pending >= MOST_PENDING_OF_A_TASK)
       return { is: 'impossible', why: `${pending} questions of this task wait for an answer already.` }
@@ -146,7 +150,12 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
       .where('webhook', '=', webhook)
       .executeTakeFirst()
     if (found === undefined) throw new StintError('not_found', `${webhook} was not asked about approval ${id}`)
-    return { approval: approvalOf(row, now()), binding: row.binding, webhook, messageId: found.message_id }
+    return {
+      approval: approvalOf(row, now()),
+      binding: keptOf(row).askedBinding ?? row.binding,
+      webhook,
+      messageId: found.message_id,
+    }
   }
 
   /** Looks at the row once more after it is heard of: the answer may have come in between. */
@@ -158,20 +167,17 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
 
   /** In the one transaction that writes now, whichever process makes it: what memory said may be over. */
   async function settle(tx: Tx, changed: Changed, question: Question): Promise<Standing> {
-    const { binding } = question
-    const row = await tx
-      .selectFrom('approvals')
-      .selectAll()
-      .where('binding', '=', binding)
-      .where('expires_at', '>', now())
-      .where('state', '!=', 'used')
-      .orderBy('created_at', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    if (row === undefined) return { is: 'pending', approval: await ask(tx, changed, question) }
-    const approval = approvalOf(row, now())
-    if (approval.state === 'granted' && (await take(tx, changed, row))) return { is: 'taken', approval }
-    return { is: approval.state === 'denied' ? 'denied' : 'pending', approval }
+    const { binding, anyBodyBinding = binding } = question
+    const row = await latest(tx, binding)
+    if (row?.state === 'denied') return { is: 'denied', approval: approvalOf(row, now()) }
+    for (const one of [row, row?.state === 'granted' ? undefined : await latest(tx, anyBodyBinding)])
+      if (one?.state === 'granted' && (await take(tx, changed, one))) return { is: 'taken', approval: approvalOf(one, now()) }
+    return { is: 'pending', approval: row === undefined ? await ask(tx, changed, question) : approvalOf(row, now()) }
+  }
+
+  async function latest(tx: Tx, binding: string): Promise<ApprovalRow | undefined> {
+    const open = tx.selectFrom('approvals').selectAll().where('expires_at', '>', now()).where('state', '!=', 'used')
+    return open.where('binding', '=', binding).orderBy('created_at', 'desc').limit(1).executeTakeFirst()
   }
 
   /** Compare and set: of all who try, as many succeed as there are uses left. */
@@ -189,12 +195,13 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
     return true
   }
 
-  async function ask(tx: Tx, changed: Changed, { binding, approver, shown, neverEscalates }: Question): Promise<Approval> {
+  async function ask(tx: Tx, changed: Changed, question: Question): Promise<Approval> {
+    const { binding, anyBodyBinding, approver, shown, neverEscalates } = question
     const time = now()
     const row: ApprovalRow = {
       ...{ id: newApprovalId(), binding, task_id: shown.taskId, state: 'pending', uses_left: 0, created_at: time },
       expires_at: Math.min(time + seconds * 1000, shown.taskExpiresAt),
-      record_json: JSON.stringify({ ...shown, approver, answers: [] }),
+      record_json: JSON.stringify({ ...shown, approver, answers: [], anyBodyBinding }),
     }
     await tx.insertInto('approvals').values(row).execute()
     const approval = approvalOf(row, time)
@@ -214,8 +221,8 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
   async function answer(id: string, said: Answer['said'], answerer: Answerer): Promise<Approval> {
     return store.write(async (tx, changed) => {
       const next = answerRow(await rowOf(tx, id), said, answerer, { roles, now: now(), most })
-      const { state, uses_left, expires_at, record_json } = next
-      await tx.updateTable('approvals').set({ state, uses_left, expires_at, record_json }).where('id', '=', id).execute()
+      const { binding, state, uses_left, expires_at, record_json } = next
+      await tx.updateTable('approvals').set({ binding, state, uses_left, expires_at, record_json }).where('id', '=', id).execute()
       changed('approval', id)
       return approvalOf(next, now())
     })

@@ -18,7 +18,8 @@ export async function consentDecision(approvals: Approvals, asking: Asking, exac
   const { decision, digest } = asking
   const standing = await approvals.consent({
     ...{ binding: bindingOf(digest, exact?.digest), approver: decision.approver ?? '' },
-    ...{ shown: shownOf(asking, exact) },
+    ...(exact?.anyBodyDigest !== undefined && { anyBodyBinding: bindingOf(digest, exact.anyBodyDigest) }),
+    shown: shownOf(asking, exact),
   })
   return decided(decision, standing)
 }
@@ -27,10 +28,11 @@ function decided(decision: Decision, standing: Standing): Decision {
   const { approver: _, ...rest } = decision
   if (standing.is === 'impossible')
     return { ...rest, effect: 'deny', code: 'approval_impossible', reasons: [standing.why, ...decision.reasons] }
-  const { id, taskId, answers, expiresAt } = standing.approval
+  const { id, taskId, answers, anyBody, expiresAt } = standing.approval
   const names = answers.map(({ by }) => by).join(' and ')
+  const what = anyBody === 'granted' ? ' to this with any body' : ''
   if (standing.is === 'taken')
-    return { ...rest, effect: 'allow', code: 'approved', reasons: [`${names} said yes: ${id}.`, ...decision.reasons] }
+    return { ...rest, effect: 'allow', code: 'approved', reasons: [`${names} said yes${what}: ${id}.`, ...decision.reasons] }
   if (standing.is === 'pending')
     return { ...decision, reasons: [...decision.reasons, `Consent is asked for: ${id}.`], approval: { id, taskId, expiresAt } }
   const why = `${sayNo(standing.approval)}: ${id}.`

@@ -18,6 +18,7 @@ export function createOpenQuestions(now: () => number): OpenQuestions {
     note(approval, binding) {
       forgetExpired()
       const { id, state, expiresAt } = approval
+      if (approval.anyBody === 'granted') forget(id) // it was known by what it asked
       if (state !== 'used' && expiresAt > now()) byBinding.set(binding, approval)
       else if (byBinding.get(binding)?.id === id) byBinding.delete(binding)
     },
@@ -30,6 +31,10 @@ export function createOpenQuestions(now: () => number): OpenQuestions {
       return [...byBinding.values()].filter((one) => one.taskId === taskId && one.state === 'pending').length
     },
     hasOf: (taskId) => byBinding.values().some((one) => one.taskId === taskId),
+  }
+
+  function forget(id: string): void {
+    for (const [binding, one] of byBinding) if (one.id === id) byBinding.delete(binding)
   }
 
   function forgetExpired(): void {

@@ -3,6 +3,7 @@ import type { Exact, Operation } from '../model.ts'
 import { authorityOf } from './arrival.ts'
 import { maskText, previewOf } from './preview.ts'
 import { printable } from './refusal.ts'
+import { pairsOf } from './trailers.ts'
 import type { WholeBody } from './whole-body.ts'
 
 /** Between the client and Stint alone, new with every try, or said by the body itself: not part of what is consented to. */
@@ -12,6 +13,9 @@ const PASSING = new Set([
   ...['date', 'traceparent', 'tracestate', 'x-request-id', 'x-correlation-id', 'x-amz-date', 'amz-sdk-invocation-id'],
   'amz-sdk-request',
 ])
+/** Made anew for each body: not part of what is consented to whatever the body. */
+const OF_THE_BODY =
+  /^(?:content-md5|content-digest|repr-digest|digest|x-amz-content-sha256|x-amz-checksum-.*|x-amz-decoded-content-length|x-goog-hash|idempotency-key)$/
 /** UTF-16 code units. */
 const LONGEST_LINE = 1000
 const NO_BODY = hash('sha256', '', 'hex')
@@ -34,11 +38,23 @@ export function exactOf(
   return {
     digest: hash('sha256', JSON.stringify(whole), 'hex'),
     line: printable(maskText(`${method} ${url}`.slice(0, 2 * LONGEST_LINE)), LONGEST_LINE),
-    ...(body !== undefined && body.size > 0 && { body: previewOf(body, told) }),
+    ...(body !== undefined &&
+      body.size > 0 && { body: previewOf(body, told), anyBodyDigest: digestWithoutBody(operation, fields, trailers) }),
   }
 }
 
+type Field = readonly [string, string]
+
+/** As many members as no whole request has. The parameters of a media type (RFC 9110, section 8.3.1) are another boundary each time. */
+function digestWithoutBody(operation: Operation, fields: readonly Field[], trailers: readonly string[]): string {
+  const { scheme, host, port, method, path, query } = operation
+  const kept = [...fields, ...pairsOf(trailers)]
+    .filter(([name]) => !OF_THE_BODY.test(name.toLowerCase()))
+    .map(([name, value]): Field => [name, name === 'content-type' ? value.replace(/;.*$/s, '').trim() : value])
+  return hash('sha256', JSON.stringify([scheme, host, port, method, path, query, kept]), 'hex')
+}
+
 /** AWS's signature (SigV4) has the time in it, and Stint makes it anew. */
-function isPassing([name, value]: readonly [string, string]): boolean {
+function isPassing([name, value]: Field): boolean {
   return PASSING.has(name) || (name === 'authorization' && value.startsWith('AWS4-HMAC-SHA256 '))
 }

@@ -26,7 +26,7 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
   'GET /v1/approvals/:id': { path: '/v1/approvals/approval_1' },
   'POST /v1/approvals/:id/grant': {
     path: '/v1/approvals/approval_1/grant',
-    body: { reason: 'looked at it', times: 3, minutes: 10 },
+    body: { reason: 'looked at it', times: 3, minutes: 10, anyBody: true },
   },
   'POST /v1/approvals/:id/deny': { path: '/v1/approvals/approval_1/deny', body: { reason: 'not today' } },
   'POST /v1/seals': {

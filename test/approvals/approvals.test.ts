@@ -120,6 +120,80 @@ describe('a consent to more than once', () => {
   })
 })
 
+describe('a consent whatever the body', () => {
+  const order = (body: string, more = {}): Question => question(`order ${body}`, { anyBodyBinding: 'any order', ...more })
+
+  test('lets the same request through with any body so many times, and no other request', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const waiting = await idOf(order('asked before'))
+    const id = await idOf(order('1'))
+    const granted = await approvals.grant(id, { ...ann, times: 4, anyBody: true })
+    assert.deepEqual([granted.anyBody, granted.answers[0]?.anyBody], ['granted', true])
+    assert.equal((await approvals.consent(question('cancel', { anyBodyBinding: 'any cancel' }))).is, 'pending')
+    assert.equal((await approvals.consent(question('order 3'))).is, 'pending', 'one whose body nobody may leave open')
+    for (const body of ['1', '2', '2', 'asked before']) {
+      const standing = await approvals.consent(order(body))
+      assert.ok(standing.is === 'taken' && standing.approval.id === id)
+    }
+    assert.equal((await approvals.get(id)).state, 'used')
+    const { is, approval } = (await approvals.consent(order('asked before'))) as { is: string; approval: { id: string } }
+    assert.deepEqual([is, approval.id], ['pending', waiting])
+    assert.notEqual(await idOf(order('1')), id)
+  })
+
+  test('survives a restart, and ends with its time and its task', async (t) => {
+    const { approvals, open, idOf, pass } = await play(t)
+    await approvals.grant(await idOf(order('1')), { ...ann, times: 5, minutes: 1, anyBody: true })
+    const again = await open()
+    assert.equal((await again.consent(order('2'))).is, 'taken')
+    pass(60_000)
+    assert.equal((await approvals.consent(order('3'))).is, 'pending')
+    await approvals.grant(await idOf(order('3')), { ...ann, times: 5, anyBody: true })
+    await approvals.close('task_1')
+    assert.equal((await approvals.consent(order('4'))).is, 'pending')
+  })
+
+  test('is used up by as many as it is for, also by those who ask at the same moment', async (t) => {
+    const { approvals, idOf } = await play(t)
+    await approvals.grant(await idOf(order('0')), { ...ann, times: 3, anyBody: true })
+    const all = await Promise.all(Array.from({ length: 6 }, (_, body) => approvals.consent(order(String(body)))))
+    assert.equal(all.filter(({ is }) => is === 'taken').length, 3)
+  })
+
+  test('is one only where all who were asked said so', async (t) => {
+    const { approvals, idOf } = await play(t)
+    for (const [last, is] of [
+      [{ ...cyd, times: 2 }, 'pending'],
+      [{ ...cyd, times: 2, anyBody: true }, 'taken'],
+    ] as const) {
+      const asked = order(is, { approver: '2 of role:security' })
+      const id = await idOf(asked)
+      await approvals.grant(id, { ...bob, times: 2, anyBody: true })
+      await approvals.grant(id, last)
+      assert.equal((await approvals.consent(order('other', { approver: '2 of role:security' }))).is, is)
+      assert.equal((await approvals.consent(asked)).is, 'taken')
+    }
+  })
+
+  test('does not outweigh a no to one body', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const [one, two] = [await idOf(order('1')), await idOf(order('2'))]
+    await approvals.deny(one, ann)
+    await approvals.grant(two, { ...ann, times: 5, anyBody: true })
+    assert.equal((await approvals.consent(order('1'))).is, 'denied')
+    assert.equal((await approvals.consent(order('3'))).is, 'taken')
+  })
+
+  test('cannot be given where a question has no body to leave open, as for a sealed credential', async (t) => {
+    const { approvals, idOf } = await play(t)
+    const id = await idOf(question('a'))
+    await assert.rejects(approvals.grant(id, { ...ann, anyBody: true }), code('invalid_argument'))
+    const { state, anyBody } = await approvals.get(id)
+    assert.deepEqual([state, anyBody], ['pending', undefined])
+    assert.equal((await approvals.get(await idOf(order('1')))).anyBody, 'possible')
+  })
+})
+
 describe('a question', () => {
   test('is one of its own task only', async (t) => {
     const { approvals, idOf } = await play(t)

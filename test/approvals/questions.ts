@@ -5,10 +5,18 @@ export const ann = { callerId: 'spiffe://stint.local/operator', person: 'ann' }
 export const bob = { callerId: 'spiffe://stint.local/people/bob', person: 'bob' }
 export const cyd = { callerId: 'spiffe://stint.local/people/cyd', person: 'cyd' }
 
+interface More {
+  readonly approver?: string
+  readonly taskId?: string
+  readonly taskExpiresAt?: number
+  readonly anyBodyBinding?: string
+}
+
 /** A question of ann's task; `binding` tells it from others. */
-export function question(binding: string, more: { approver?: string; taskId?: string; taskExpiresAt?: number } = {}): Question {
+export function question(binding: string, more: More = {}): Question {
   return {
     ...{ binding, approver: more.approver ?? 'owner' },
+    ...(more.anyBodyBinding !== undefined && { anyBodyBinding: more.anyBodyBinding }),
     shown: {
       ...{
         taskId: more.taskId ?? 'task_1',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,6 +14,14 @@ import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, succeed } from '../fakes/world.ts'
 
 const SECRET = `upstream-key-${crypto.randomUUID()}`
+
+/** As docs/approvals.md has it. */
+const POLICY = `
+@id("no-consent-to-any-body")
+@reason("Each body is looked at.")
+forbid (principal, action in [Action::"stint:Approval::grant", Action::"stint:Approval::answer"], resource is Stint)
+when { context.parameters.contains("anyBody=true") };
+`
 
 describe('G6: a consent allows exactly the request it names, once, before it expires', () => {
   const directory = mkdtempSync(join(tmpdir(), 'stint-consent-'))
@@ -274,6 +282,25 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     await call('POST', `/v1/approvals/${asked.id}/grant`, {})
     assert.equal((await held).text, 'sold')
     assert.ok(bodies.at(-1) === body)
+  })
+
+  test('a yes whatever the body lets the same request through as often as it says, and a policy may refuse it', async () => {
+    await order('{"pots":1}')
+    const { id, anyBody } = await questionOf('{"pots":1}')
+    assert.equal(anyBody, 'possible')
+    const { stdout } = await succeed(stint.cli(['approvals', 'grant', id, '--any-body', '--times', '2']))
+    assert.match(stdout, /granted 2 times with any body/)
+    assert.equal((await order('{"pots":9000}', { path: '/other' })).status, 403)
+    for (const body of ['{"pots":2}', '{"pots":3}']) assert.equal((await order(body)).text, 'sold')
+    assert.equal((await order('{"pots":4}')).status, 403, 'it is used up')
+    const { items } = await call<Page<{ reasons: string[] }>>('GET', '/v1/audit/entries?code=approved')
+    assert.match(items[0]?.reasons[0] ?? '', new RegExp(`said yes to this with any body: ${id}`))
+    writeFileSync(join(stint.home, 'policies', 'own.cedar'), POLICY)
+    await call('POST', '/v1/policy/reload')
+    const next = await questionOf('{"pots":4}')
+    await assert.rejects(call('POST', `/v1/approvals/${next.id}/grant`, { anyBody: true }), { code: 'denied' })
+    await call('POST', `/v1/approvals/${next.id}/grant`, {})
+    assert.equal((await order('{"pots":4}')).text, 'sold')
   })
 
   test('what is longer than a person can be asked about is refused, and asks nobody', async () => {

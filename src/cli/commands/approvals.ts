@@ -44,13 +44,15 @@ export const register: Register = (program, context) => {
     .option('--all-like <approval>', 'to it, and to those that ask the same and were asked before it')
     .option('--times <number>', 'so many times')
     .option('--minutes <number>', 'for so long')
+    .option('--any-body', 'also with another body: the same action, method, path and header fields')
     .option('--reason <text>', 'why, for the log')
-    .action(async (named: readonly string[], { allLike, times, minutes, ...said }: Granted) => {
+    .action(async (named: readonly string[], { allLike, times, minutes, anyBody, ...said }: Granted) => {
       if (named.length > 0 === (allLike !== undefined))
         throw new StintError('invalid_argument', 'name the approvals, or one of them with --all-like')
       const terms = {
         ...(times !== undefined && { times: Number(times) }),
         ...(minutes !== undefined && { minutes: Number(minutes) }),
+        ...(anyBody && { anyBody }),
       }
       const grant = (id: string) => call<Approval>('POST', `${pathOf(id)}/grant`, { ...said, ...terms })
       const [only] = named
@@ -75,6 +77,7 @@ interface Granted {
   readonly reason?: string
   readonly times?: string
   readonly minutes?: string
+  readonly anyBody?: boolean
 }
 
 function pathOf(id: string): string {
@@ -90,14 +93,20 @@ function listing({ items }: Page<Approval>): string {
   return [table(['APPROVAL', 'STATE', 'TARGET', 'WHAT'], rows, 'Nobody was ever asked.'), ...alike].join('\n')
 }
 
-function stateOf({ state, usesLeft, expiresAt, escalation }: Approval, now: number): string {
-  const left = state === 'granted' && usesLeft > 1 ? ` ${usesLeft} times` : ''
+function stateOf({ state, usesLeft, anyBody, expiresAt, escalation }: Approval, now: number): string {
+  const times = state === 'granted' && usesLeft > 1 ? ` ${usesLeft} times` : ''
+  const left = state === 'granted' && anyBody === 'granted' ? `${times} with any body` : times
   const wider = state === 'pending' && escalation !== undefined ? ` (${escalation.role} too)` : ''
   return state === 'pending' || state === 'granted' ? `${state}${left}${wider}, expires ${fromNow(expiresAt, now)}` : state
 }
 
+const COVERS = {
+  possible: 'exactly this body; `stint approvals grant --any-body` lets the same request through with whatever body it has then',
+  granted: 'the same action, method, path and header fields with whatever body: nobody looks at what it says',
+} as const
+
 function describe(approval: Approval & Partial<Before>): string {
-  const { line, body, risk, parameters, answers, escalation, touched = [], before = [] } = approval
+  const { line, body, anyBody, risk, parameters, answers, escalation, touched = [], before = [] } = approval
   const now = Date.now()
   const told = facts([
     ['approval', approval.id],
@@ -109,6 +118,7 @@ function describe(approval: Approval & Partial<Before>): string {
     ['does', `${approval.action} on ${approval.targetId}: ${approval.resource}`],
     ...Object.entries(parameters).map(([name, value]): [string, string] => [name, [value].flat().join(', ')]),
     ['sends', line],
+    ['covers', anyBody && COVERS[anyBody]],
     ...approval.reasons.map((reason): [string, string] => ['why asked', reason]),
     ['risk', [String(risk), ...approval.riskReasons].join(', ')],
     ['touched', touched.length > 0 ? touched.join(', ') : undefined],
@@ -116,9 +126,9 @@ function describe(approval: Approval & Partial<Before>): string {
       'before',
       `${fromNow(at, now)}: ${effect} ${action} on ${targetId}: ${resource}`,
     ]),
-    ...answers.map(({ by, said, at, reason }): [string, string] => [
+    ...answers.map(({ by, said, at, anyBody: any, reason }): [string, string] => [
       'answer',
-      `${by} said ${said} ${fromNow(at, now)}${reason === undefined ? '' : `: ${reason}`}`,
+      `${by} said ${said}${any ? ' to any body' : ''} ${fromNow(at, now)}${reason === undefined ? '' : `: ${reason}`}`,
     ]),
   ])
   const lines = body === undefined ? [] : ['', ...body.split('\n').map((one) => `  | ${one}`)]
