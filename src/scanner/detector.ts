@@ -15,10 +15,27 @@ export interface Match {
 /** Finds what the rules know in `bytes[from … to)`, in the order of the places. */
 export type Detect = (bytes: Buffer, from: number, to: number) => Match[]
 
+/** What is seen at a glance: a match, or the keyword of a rule that reaches far, or neither. */
+export type Seen = 'found' | 'far' | 'nothing'
+
+/** Says what is in `bytes[from … to)`. */
+export type Glance = (bytes: Buffer, from: number, to: number) => Seen
+
+/** The two ways to look. */
+export interface Detection {
+  readonly detect: Detect
+  readonly glance: Glance
+  /** How far matches are from what they are known by, and all that decides on them, but for the rules that reach far. */
+  readonly nearBytes: number
+}
+
 const REACH: Reach = { before: 64, after: 512 }
 
 /** How far before a match its pattern may look. */
 const LOOK_BEHIND = 3
+
+/** A rule whose match takes more than this is one that reaches far. */
+const NEAR_BYTES = 640
 
 /** A rule as it is tried where one of its keywords stands. */
 interface Trial {
@@ -31,7 +48,11 @@ interface Trial {
 
 /** How many bytes a match and what it is known by take at most: what a reader of parts has to keep of the part before. */
 export function reachOf(rules: readonly Rule[]): number {
-  return Math.max(0, ...rules.map(({ reach = REACH }) => LOOK_BEHIND + reach.before + reach.after))
+  return Math.max(0, ...rules.map(reachOfOne))
+}
+
+function reachOfOne({ reach = REACH }: Rule): number {
+  return LOOK_BEHIND + reach.before + reach.after
 }
 
 /**
@@ -39,16 +60,20 @@ export function reachOf(rules: readonly Rule[]): number {
  * rule. Throws RangeError for a keyword that is none.
  */
 export function createDetector(rules: readonly Rule[]): Detect {
+  return createDetection(rules).detect
+}
+
+/** A detector, and what sees at a glance what it would find. Throws RangeError for a keyword that is none. */
+export function createDetection(rules: readonly Rule[]): Detection {
   const keywords = [...new Set(rules.flatMap((rule) => rule.keywords))]
   const trials = rules.map((rule): Trial => {
     return { rule, pattern: new RegExp(rule.pattern.source, 'dg'), reach: rule.reach ?? REACH, knownTo: 0 }
   })
   const trialsOf = keywords.map((keyword) => trials.filter(({ rule }) => rule.keywords.includes(keyword)))
+  const reachesOf = keywords.map((keyword, at) => keyword.length + reachOf((trialsOf[at] ?? []).map(({ rule }) => rule)))
   const findKeywords = createAutomaton(keywords)
 
-  return (bytes, from, to) => {
-    const hits = findKeywords(bytes, from, to)
-    if (hits.count === 0) return []
+  function tryAll(hits: Hits, bytes: Buffer, from: number, to: number): Match[] {
     for (const trial of trials) trial.knownTo = from
     const found: Match[] = []
     for (const [keyword, end] of inOrder(hits)) {
@@ -57,7 +82,21 @@ export function createDetector(rules: readonly Rule[]): Detect {
         if (trial.knownTo <= start) tryAt(trial, { bytes, from, to, start, end }, found)
       }
     }
-    return withoutOverlaps(found)
+    return found
+  }
+
+  return {
+    detect(bytes, from, to) {
+      const hits = findKeywords(bytes, from, to)
+      return hits.count === 0 ? [] : withoutOverlaps(tryAll(hits, bytes, from, to))
+    },
+    glance(bytes, from, to) {
+      const hits = findKeywords(bytes, from, to)
+      if (hits.count === 0) return 'nothing'
+      if (tryAll(hits, bytes, from, to).length > 0) return 'found'
+      return hits.keywords.subarray(0, hits.count).some((keyword) => (reachesOf[keyword] ?? 0) > NEAR_BYTES) ? 'far' : 'nothing'
+    },
+    nearBytes: NEAR_BYTES,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Sighting } from './finding.ts'
 import type { OwnRule } from './own/own-rules.ts'
+import type { PackWork } from './packs/skim.ts'
 
 /** What a worker is given to begin with. Rules are functions and patterns, so that it makes them itself. */
 export interface WorkerSetup {
@@ -11,7 +12,7 @@ export interface WorkerSetup {
   readonly work: Work
 }
 
-export type Work = GitWork | FileWork | TextWork | InputWork
+export type Work = GitWork | PackWork | FileWork | TextWork | InputWork
 
 /** Objects of a repository. Workers take slices of `ids` by counting `next` up, so that each has work until none is left. */
 export interface GitWork {
@@ -20,6 +21,8 @@ export interface GitWork {
   /** Object ids as bytes, `width` each. Shared. */
   readonly ids: SharedArrayBuffer
   readonly width: number
+  /** They are all that the repository has. */
+  readonly isWhole?: boolean
   /** Where objects that no commit has yet are to be. */
   readonly paths?: ReadonlyMap<string, readonly string[]>
   /** One Int32: the first slice that nobody has taken. Shared. */

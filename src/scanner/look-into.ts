@@ -12,6 +12,11 @@ export type Skip = (member: string, why: string) => void
 /** An archive has to be in memory to be opened. */
 const ARCHIVE_BYTES = 32 << 20
 
+/** True for a content in which more is to be found than in its bytes as they are. */
+export function isPacked(content: Buffer): boolean {
+  return formatOf(content) !== undefined || utf16Of(content) !== undefined || recognize(content) !== undefined
+}
+
 /** Opens contents, of a name where they have one, for what is in them too: members of archives, what is compressed, text in UTF-16, records of exports. */
 export function createOpener(detect: Detect, reach: number): (skip: Skip, name?: string) => Content {
   const openPlain = (): Content => openContent(detect, reach)

@@ -9,6 +9,7 @@ import { type Collection, createCollection } from './collection.ts'
 import type { Finding } from './finding.ts'
 import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
 import type { OwnRule } from './own/own-rules.ts'
+import { openPacks, withoutSkimmed } from './packs/packs.ts'
 import { sureness } from './rule.ts'
 import { SLICE } from './scan-objects.ts'
 
@@ -40,6 +41,8 @@ export interface ScanOptions {
 
 /** Each has a git of its own, so that more of them want more cores than are of use. */
 const MOST_WORKERS = 4
+/** What a worker makes lives for one object: more room for it is filled and not used again. */
+const YOUNG_MB = 4
 
 /** THE SCAN: workers look into the works, what is the same secret becomes one finding, git says where it came from. Rejects when a worker fails. */
 export async function scan(works: readonly Work[], options: ScanOptions): Promise<Report> {
@@ -84,11 +87,23 @@ export async function lookInto(
       onProgress?.(total.items, total.bytes, all)
     }
   }
-  for (const work of works) {
+  async function run(work: Work): Promise<void> {
     const workers = Math.min(MOST_WORKERS, availableParallelism(), sharesOf(work))
     const setup = { key, work, own, tellsSecrets: onSecret !== undefined }
     await Promise.all(Array.from({ length: workers }, () => runWorker(setup, take, input)))
   }
+  /** The work without what is skimmed, which is looked into by then. Users' rules can want anything: with them all is read. */
+  async function skim(work: Work): Promise<Work> {
+    if (work.kind !== 'git' || !work.isWhole || own.length > 0) return work
+    const packs = await openPacks(work.repository)
+    if (packs.length === 0) return work
+    const before = total.items
+    for (const pack of packs) await run(pack.work)
+    const left = withoutSkimmed(work, packs)
+    total.items = before + countOf(work) - countOf(left) // an object can be in two packs, and trees were passed over
+    return left
+  }
+  for (const work of works) await run(await skim(work))
   return { ...total, skipped, unread, givenUp: [...givenUp.values()] }
 }
 
@@ -105,6 +120,7 @@ export function reportOf(findings: readonly Finding[], { leftOut }: Collection, 
 function countOf(work: Work): number {
   if (work.kind === 'git') return work.ids.byteLength / work.width
   if (work.kind === 'input') return 1
+  if (work.kind === 'pack') return work.layout.roots.length
   return work.kind === 'files' ? work.paths.length : work.texts.length
 }
 
@@ -116,7 +132,8 @@ function sharesOf(work: Work): number {
 async function runWorker(setup: WorkerSetup, take: (report: WorkerReport) => void, input?: Readable): Promise<void> {
   const isFed = setup.work.kind === 'input' && input !== undefined
   const env = { ...process.env, ...compileCacheEnv() }
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, stdin: isFed, env })
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB }
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: setup, stdin: isFed, env, resourceLimits })
   worker.on('message', take)
   await Promise.all([endOf(worker), isFed && worker.stdin !== null ? pipeline(input, worker.stdin) : undefined])
 }

@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Located } from './content.ts'
-import { createDetector, reachOf } from './detector.ts'
+import { createDetection, reachOf } from './detector.ts'
 import { createFingerprint, type Place, previewOf, type Sighting } from './finding.ts'
 import type { Skipped, WorkerReport, WorkerSetup } from './job.ts'
-import { createOpener } from './look-into.ts'
+import { createOpener, isPacked } from './look-into.ts'
 import { detectBoth } from './own/beside-known.ts'
 import { createOwnDetector, type GiveUp, OWN_REACH } from './own/own-detector.ts'
+import { skimPack } from './packs/skim.ts'
 import type { PathSink } from './path-sink.ts'
 import { RULES } from './rules/index.ts'
 import { scanFiles } from './scan-files.ts'
@@ -17,7 +18,7 @@ import { scanTexts } from './scan-texts.ts'
 const { key, work, tellsSecrets, own } = workerData as WorkerSetup
 const rules = Object.values(RULES).flat()
 const giveUp: GiveUp = ({ id, provider }, why) => say({ kind: 'given-up', skipped: { what: `rule ${id} of ${provider}`, why } })
-const detectKnown = createDetector(rules)
+const { detect: detectKnown, glance, nearBytes } = createDetection(rules)
 const detect = own.length === 0 ? detectKnown : detectBoth(detectKnown, createOwnDetector(own, giveUp))
 const open = createOpener(detect, Math.max(reachOf(rules), own.length === 0 ? 0 : OWN_REACH))
 const fingerprint = createFingerprint(Buffer.from(key))
@@ -82,6 +83,7 @@ if (work.kind === 'git')
     open: (id) => open((member, why) => skipped({ what: `object ${id}${member}`, why })),
     found: ({ id, type }, located) => found(located, { object: id, ...(type === 'commit' && { commit: id }) }),
   })
+else if (work.kind === 'pack') skimPack(work, { ...sink, isPacked, glance, around: nearBytes })
 else if (work.kind === 'files') await scanFiles(work, pathSink)
 else if (work.kind === 'texts') scanTexts(work, pathSink)
 else await scanInput(work, process.stdin, pathSink)

@@ -2,8 +2,9 @@ import { GitError, readGit } from '../git-command.ts'
 import type { GitWork } from '../job.ts'
 
 /** The ids of all objects of a repository, also of those that nothing refers to any more. Rejects with GitError. */
-export function listObjects(repository: string): Promise<GitWork> {
-  return collect(repository, ['cat-file', '--batch-all-objects', '--unordered', '--batch-check=%(objectname)'])
+export async function listObjects(repository: string): Promise<GitWork> {
+  const work = await collect(repository, ['cat-file', '--batch-all-objects', '--unordered', '--batch-check=%(objectname)'])
+  return { ...work, isWhole: true }
 }
 
 /** The ids of what HEAD has and `revision` has not. Rejects with GitError, also where there is no such revision. */
