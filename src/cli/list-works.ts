@@ -27,6 +27,11 @@ export interface Works {
   readonly skipped: readonly Skipped[]
 }
 
+/** True for a place on a server, `github:acme/app`; a path of that name is `./github:acme/app`. */
+export function isRemote(path: string | undefined): path is string {
+  return path !== undefined && /^(?:github|gitlab):/.test(path)
+}
+
 /** What standard input is called, as a path and in reports. */
 export const INPUT = '-'
 const INPUT_PLACE = 'stdin'

@@ -12,6 +12,8 @@ const BOUNDS: Bounds = { findings: 100_000, places: 1000 }
 /** What was sighted, by secret. */
 export interface Collection {
   add(sighting: Sighting): void
+  /** All that another scan says of one secret. */
+  merge(finding: Finding): void
   findings(): Finding[]
   /** Sightings of secrets that were too many to be kept. */
   readonly leftOut: number
@@ -27,7 +29,7 @@ export function createCollection(earlier: readonly Finding[] = [], bounds: Bound
       if (at === 0) known.set(finding.fingerprint, { sighting, places: new Map(), more: morePlaces })
       known.get(finding.fingerprint)?.places.set(keyOf(place), place)
     }
-  return {
+  const collection: Collection = {
     add(sighting) {
       const { fingerprint, place } = sighting
       const key = keyOf(place)
@@ -40,6 +42,11 @@ export function createCollection(earlier: readonly Finding[] = [], bounds: Bound
         else one.more += 1
       }
     },
+    merge({ places, morePlaces = 0, ...finding }) {
+      for (const place of places) collection.add({ ...finding, place })
+      const one = known.get(finding.fingerprint)
+      if (one !== undefined) one.more += morePlaces
+    },
     findings: () =>
       [...known.values()].map(({ sighting: { place: _, ...finding }, places, more }) => {
         return { ...finding, places: [...places.values()], ...(more > 0 && { morePlaces: more }) }
@@ -48,8 +55,9 @@ export function createCollection(earlier: readonly Finding[] = [], bounds: Bound
       return leftOut
     },
   }
+  return collection
 }
 
-function keyOf({ object, path, line, column }: Place): string {
-  return `${object}:${path}:${line}:${column}`
+function keyOf({ object, commit, path, line, column }: Place): string {
+  return `${object}:${commit}:${path}:${line}:${column}`
 }

@@ -29,6 +29,39 @@ export function spawnGit(path: string, args: readonly string[], stdio: SpawnOpti
   return spawn('git', [...settings, '-C', path, ...args], { stdio, env })
 }
 
+/** How git reaches a server, as a task has it: through its gateway. */
+const WAYS_OUT = [
+  'HTTPS_PROXY',
+  'https_proxy',
+  'HTTP_PROXY',
+  'http_proxy',
+  'NO_PROXY',
+  'no_proxy',
+  'GIT_SSL_CAINFO',
+  'SSL_CERT_FILE',
+]
+/** What a server says is read over HTTPS from it alone, and nothing of it is taken for a repository that is to be cloned as well. */
+const CLONING = [
+  'protocol.https.allow=always',
+  'http.followRedirects=false',
+  'credential.helper=',
+  'fetch.fsckObjects=false',
+  'gc.auto=0',
+]
+
+/** Clones all that a server shows of a repository into an empty directory, as a bare one without hooks. Rejects with GitError. */
+export async function cloneMirror(url: string, path: string): Promise<void> {
+  const { PATH = '/usr/local/bin:/usr/bin:/bin' } = process.env
+  const settings = [...SETTINGS, ...CLONING].flatMap((setting) => ['-c', setting])
+  const ways = Object.fromEntries(
+    WAYS_OUT.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  )
+  const env = { PATH, HOME: '/nonexistent', ...ENVIRONMENT, ...ways, GIT_ALLOW_PROTOCOL: 'https' }
+  const command = ['clone', '--quiet', '--mirror', '--template=', '--no-recurse-submodules', '--', url, path]
+  const { code, message } = await endOf(spawn('git', [...settings, ...command], { stdio: ['ignore', 'ignore', 'pipe'], env }))
+  if (code !== 0) throw new GitError(message)
+}
+
 interface ReadOptions {
   /** A file that is the index in the place of the repository's own. */
   readonly index?: string

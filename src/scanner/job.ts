@@ -18,6 +18,8 @@ export type Work = GitWork | PackWork | FileWork | TextWork | InputWork
 export interface GitWork {
   readonly kind: 'git'
   readonly repository: string
+  /** What its paths begin with in reports, where it is one of several. */
+  readonly name?: string
   /** Object ids as bytes, `width` each. Shared. */
   readonly ids: SharedArrayBuffer
   readonly width: number

@@ -166,6 +166,29 @@ describe('stint scan', () => {
     assert.equal((await runCli(home, 'scan', root, '--no-allow-lists')).code, 0)
   })
 
+  test('looks at a server under a task only, and at all of it', async (t) => {
+    const { home } = prepare(t)
+    for (const args of [
+      ['github:acme/app'],
+      ['github:acme', '--env'],
+      ['github:acme', '--since', 'HEAD'],
+      [home, '--server', 'https://a.example'],
+    ])
+      assert.equal((await runCli(home, 'scan', ...args)).code, 2, args.join(' '))
+  })
+
+  test('names secrets by a key that it is given in a file', async (t) => {
+    const { home, root } = prepare(t)
+    writeFileSync(join(root, 'a'), token(1))
+    const key = join(home, 'copy')
+    writeFileSync(key, Buffer.alloc(32, 7).toString('base64'))
+    const named = async (...args: readonly string[]): Promise<string> =>
+      JSON.parse((await runCli(home, 'scan', root, '--json', ...args)).out).findings[0].fingerprint
+    assert.equal(await named('--fingerprint-key', key), await named('--fingerprint-key', key))
+    assert.notEqual(await named('--fingerprint-key', key), await named())
+    assert.equal((await runCli(home, 'scan', root, '--fingerprint-key', '/dev/null')).code, 2)
+  })
+
   test('refuses a format it does not know, and two at once', async (t) => {
     const { home, root } = prepare(t)
     assert.equal((await runCli(home, 'scan', root, '--format', 'pdf')).code, 2)

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { Option } from 'commander'
 import { StintError } from '../../errors.ts'
-import { placesIn, prepareHome } from '../../home.ts'
-import { readOrCreatePrivate, replacePublic } from '../../private-file.ts'
+import { placesIn } from '../../home.ts'
+import { replacePublic } from '../../private-file.ts'
 import { type Allow, withoutAllowed } from '../../scanner/allow/allow.ts'
 import { loadProjectSettings, loadRules, readProjectFile } from '../../scanner/allow/load.ts'
 import { joinSettings, type Settings } from '../../scanner/allow/settings.ts'
@@ -14,6 +13,7 @@ import type { Run } from '../../scanner/report-format.ts'
 import { REPORTS } from '../../scanner/reports/index.ts'
 import { CONFIDENCES, type Confidence, sureness } from '../../scanner/rule.ts'
 import { type Report, scan } from '../../scanner/scan.ts'
+import { scanEach } from '../../scanner/scan-each.ts'
 import { scanHistory } from '../../scanner/scan-history.ts'
 import { listObjects } from '../../scanner/sources/git.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
@@ -21,7 +21,9 @@ import type { Secret } from '../../secret.ts'
 import { collect } from '../collect.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
-import { INPUT, listWorks, type PartOptions, type Works } from '../list-works.ts'
+import { INPUT, isRemote, listWorks, type PartOptions, type Works } from '../list-works.ts'
+import type { Remote } from '../scan-remote.ts'
+import { openScannerKey } from '../scanner-key.ts'
 
 interface ScanOptions extends PartOptions {
   readonly failOn: Confidence
@@ -34,6 +36,8 @@ interface ScanOptions extends PartOptions {
   readonly writeBaseline?: string
   readonly format?: string
   readonly output?: string
+  readonly fingerprintKey?: string
+  readonly server?: string
 }
 
 /** `stint scan`: finds secrets that leaked into files and git histories. Needs no running Stint and no network. */
@@ -41,7 +45,10 @@ export const register: Register = (program, context) => {
   program
     .command('scan')
     .description('find secrets that leaked into files and into the whole history of a git repository; offline, no server needed')
-    .argument('[path]', 'a repository, a directory or a file; - for standard input (default: ".")')
+    .argument(
+      '[path]',
+      'a repository, a directory or a file; - for standard input; github:ORG[/REPO] or gitlab:GROUP[/PROJECT] under a task (default: ".")',
+    )
     .option('--files', 'of a repository, look at its files as they are now rather than at its history')
     .option(
       '--verify',
@@ -63,6 +70,7 @@ export const register: Register = (program, context) => {
         'look where programs keep credentials in a home directory: shell histories, their settings, agents and MCP servers',
       ).conflicts(['staged', 'since']),
     )
+    .option('--server <url>', 'where github: or gitlab: is, if not at github.com or gitlab.com')
     .option('--no-ignore', 'look at files that .gitignore names too')
     .addOption(
       new Option('--fail-on <confidence>', 'end with 1 only for findings that are at least this sure')
@@ -81,6 +89,10 @@ export const register: Register = (program, context) => {
     .option('--no-allow-lists', 'take neither allow-lists nor rules from files of the project, as when it is somebody else’s')
     .option('--baseline <file>', 'what stands in this file is known: it is marked, and no reason to end with 1')
     .option('--write-baseline <file>', 'write what was found to a file, as known from now on')
+    .option(
+      '--fingerprint-key <file>',
+      'the key of fingerprints: a copy of `scanner.key`, where the data directory is not to be had',
+    )
     .addHelpText(
       'after',
       `
@@ -97,6 +109,9 @@ A variable of the environment is a place \`env:NAME\`. Standard input may be of 
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message: a place says which, and whose.
 
+Of github: and gitlab: all repositories are looked into, with issues, requests to merge, comments, gists and snippets, under a task whose
+gateway has the credential.
+
 Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
 
 Examples:
@@ -107,6 +122,7 @@ Examples:
   $ git diff main | stint scan -
   $ stint scan --env --user-home
   $ stint scan --format sarif --output stint.sarif
+  $ stint run --task "scan acme" --target github -- stint scan github:acme
   $ stint scan --write-baseline known.json
   $ stint scan --baseline known.json
   $ stint scan --json /srv/git/project.git | jq '.findings[].rule'`,
@@ -122,7 +138,7 @@ Examples:
 
 /** Absolute; undefined where something else than a path is meant. */
 function pathOf(path: string | undefined, { env, userHome }: ScanOptions): string | undefined {
-  if (path === INPUT || (path === undefined && (env || userHome))) return path
+  if (path === INPUT || isRemote(path) || (path === undefined && (env || userHome))) return path
   return resolve(path ?? '.')
 }
 
@@ -133,15 +149,16 @@ async function scanAndReport(
   started: Pick<Run, 'version' | 'startedAt'>,
 ): Promise<number> {
   const format = formatOf(options, context.output.json)
-  const key = await openScannerKey(context.home)
+  const key = await openScannerKey(context, options.fingerprintKey)
+  await using remote = await openRemote(path, options, context)
   const directory = path === undefined ? undefined : directoryOf(path)
   const { allows, rules: own } = await loadSettings(directory, options)
   const known = await knownOf(options, key)
-  const works = await listWorks(path, options, context.env)
+  const works = remote ?? (await listWorks(path, options, context.env))
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
   const looking = { key, input: process.stdin, own, onProgress: showProgress(), ...(options.verify && { onSecret }) }
-  const found = await scanWorks(works, looking, options, context)
+  const found = remote === undefined ? await scanWorks(works, looking, options, context) : await scanEach(remote.each, looking)
   const kept = passOver({ ...found, skipped: [...works.skipped, ...found.skipped] }, allows, known)
   const report = options.verify ? await verified(kept, secrets) : kept
   if (options.writeBaseline !== undefined)
@@ -213,18 +230,26 @@ async function writeReport(report: Report, format: string, run: Run, file: strin
   output.say(`The report is in ${file}.`)
 }
 
-/** Where the files of a project lie; of standard input, here. Throws `invalid_argument` for a path that is not there. */
-function directoryOf(path: string): string {
-  if (path === INPUT) return resolve('.')
-  if (!existsSync(path)) throw new StintError('invalid_argument', `${path} is not there`)
-  return statSync(path).isDirectory() ? path : dirname(path)
+/** What asks servers is loaded where one is meant. Throws `invalid_argument` where none is and `--server` is given. */
+async function openRemote(path: string | undefined, options: ScanOptions, context: CommandContext): Promise<Remote | undefined> {
+  const { server, files, staged, since, env, userHome } = options
+  if (isRemote(path)) {
+    if (files || staged || since || env || userHome)
+      throw new StintError(
+        'invalid_argument',
+        'of a server all is looked into; leave --files, --staged, --since, --env and --user-home',
+      )
+    return (await import('../scan-remote.ts')).openRemote(path, options, context)
+  }
+  if (server === undefined) return undefined
+  throw new StintError('invalid_argument', '--server goes with github:ORG[/REPO] or gitlab:GROUP[/PROJECT]')
 }
 
-/** The key of this installation's fingerprints, made the first time. */
-async function openScannerKey(home: string): Promise<Buffer> {
-  prepareHome(home)
-  const text = await readOrCreatePrivate(join(home, 'scanner.key'), () => `${randomBytes(32).toString('base64')}\n`)
-  return Buffer.from(text, 'base64')
+/** Where the files of a project lie; of standard input and of a server, here. Throws `invalid_argument` for a path that is not there. */
+function directoryOf(path: string): string {
+  if (path === INPUT || isRemote(path)) return resolve('.')
+  if (!existsSync(path)) throw new StintError('invalid_argument', `${path} is not there`)
+  return statSync(path).isDirectory() ? path : dirname(path)
 }
 
 /** One line that is written over, for people who look on. */
@@ -234,9 +259,13 @@ function showProgress(): (items: number, bytes: number, all: number) => void {
   const startedAt = performance.now()
   return (items, bytes, all) => {
     const seconds = (performance.now() - startedAt) / 1000
-    const left = items === 0 ? '' : `, ${Math.ceil((seconds / items) * (all - items))} s left`
+    const left = items === 0 || all === Number.POSITIVE_INFINITY ? '' : `, ${Math.ceil((seconds / items) * (all - items))} s left`
     const isEnd = items >= all
-    stderr.write(isEnd ? '\r\x1b[K' : `\r\x1b[K${items} of ${all}, ${megabytes(bytes)}, ${megabytes(bytes / seconds)}/s${left}`)
+    stderr.write(
+      isEnd
+        ? '\r\x1b[K'
+        : `\r\x1b[K${items}${all === Number.POSITIVE_INFINITY ? '' : ` of ${all}`}, ${megabytes(bytes)}, ${megabytes(bytes / seconds)}/s${left}`,
+    )
   }
 }
 

@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StintError } from '../errors.ts'
+import { prepareHome } from '../home.ts'
+import { readOrCreatePrivate } from '../private-file.ts'
+import type { CommandContext } from './command.ts'
+
+const KEY_BYTES = 32
+
+/**
+ * The key of this installation's fingerprints, made the first time; or the one in a file. Under a task, which does not see the data directory,
+ * one that holds for this scan only, and it is said. Throws `invalid_argument` for a file that holds none.
+ */
+export async function openScannerKey({ env, home, output }: CommandContext, file?: string): Promise<Buffer> {
+  if (file !== undefined) return readKey(file)
+  const own = join(home, 'scanner.key')
+  if (env.STINT_TASK === undefined) {
+    prepareHome(home)
+    return Buffer.from(await readOrCreatePrivate(own, () => `${randomBytes(KEY_BYTES).toString('base64')}\n`), 'base64')
+  }
+  const text = await readFile(own, 'utf8').catch(() => undefined)
+  if (text !== undefined) return Buffer.from(text, 'base64')
+  output.say(
+    'The fingerprints are of this scan only: a task does not see the data directory. --fingerprint-key takes a copy of its scanner.key.',
+  )
+  return randomBytes(KEY_BYTES)
+}
+
+async function readKey(file: string): Promise<Buffer> {
+  const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+    throw new StintError('invalid_argument', `--fingerprint-key: ${file} cannot be read (${thrown.code})`)
+  })
+  const key = Buffer.from(text, 'base64')
+  if (key.length === KEY_BYTES) return key
+  throw new StintError('invalid_argument', `--fingerprint-key: ${file} is not a scanner.key of a data directory`)
+}
