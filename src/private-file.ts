@@ -6,6 +6,9 @@ import { StintError } from './errors.ts'
 
 const MAX_BYTES = 64 * 1024
 
+/** What is written: a text, or bytes in parts. */
+type Content = string | Iterable<Uint8Array>
+
 /**
  * The text of a file that only its owner can read, or undefined when there is none. Throws `state_unsafe` for a link, another
  * user's file, or one that others can read.
@@ -44,7 +47,7 @@ export async function createPrivate(path: string, text: string): Promise<string>
 }
 
 /** Puts new content in the place of the file's: at any instant it holds the old or the new. Throws `state_unsafe`. */
-export async function replacePrivate(path: string, text: string | Uint8Array): Promise<void> {
+export async function replacePrivate(path: string, text: Content): Promise<void> {
   await place(path, text, (draft) => rename(draft, path))
 }
 
@@ -62,12 +65,7 @@ export function refuseUnsafe(path: string, stats: Stats, maxBytes = Number.POSIT
   if ((stats.mode & 0o077) !== 0) throw new StintError('state_unsafe', `${path} must have mode 0600; run: chmod 600 ${path}`)
 }
 
-async function place(
-  path: string,
-  text: string | Uint8Array,
-  move: (draft: string) => Promise<void>,
-  mode = 0o600,
-): Promise<void> {
+async function place(path: string, text: Content, move: (draft: string) => Promise<void>, mode = 0o600): Promise<void> {
   const draft = `${path}.${randomUUID()}`
   try {
     await writeDurably(draft, text, mode)
@@ -81,7 +79,7 @@ async function place(
   }
 }
 
-async function writeDurably(path: string, text: string | Uint8Array, mode: number): Promise<void> {
+async function writeDurably(path: string, text: Content, mode: number): Promise<void> {
   await using file = await open(path, 'wx', mode)
   await file.writeFile(text)
   await file.sync()

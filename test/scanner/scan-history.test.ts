@@ -110,11 +110,16 @@ describe('a scan after a scan', () => {
     const { path, git, commit } = repository(t)
     const { look } = scansOf(t, path)
     commit({ a: 'a' })
-    git(['hash-object', '-w', '--stdin'], secret(1))
-    assert.equal((await look()).findings.length, 1)
+    for (const seed of [1, 2]) git(['hash-object', '-w', '--stdin'], secret(seed))
+    commit({ b: `it is ${secret(2)}` })
+    assert.equal((await look()).findings.length, 2)
     git(['prune', '--expire=now'])
     const { findings, earlier } = await look()
-    assert.deepEqual([findings.length, earlier?.gone], [0, 1])
+    assert.deepEqual(
+      findings.flatMap(({ places }) => places.map(({ path: file, column }) => [file, column])),
+      [['b', 7]],
+    )
+    assert.equal(earlier?.gone, 1)
   })
 
   test('looks again into an object that could not be read', async (t) => {

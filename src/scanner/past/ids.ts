@@ -54,6 +54,7 @@ export function createLookup({ bytes: sorted, width }: Ids): (bytes: Buffer, at:
 
 /** Sorted ids and others, sorted too: what is in either, but for those of the first that are marked as gone. */
 export function mergeIds(one: Ids, isGone: (index: number) => boolean, { bytes: others, width }: Ids): Ids {
+  if (one.bytes.length === 0) return { bytes: others, width }
   const merged = Buffer.allocUnsafe(one.bytes.length + others.length)
   let length = 0
   let at = 0

@@ -54,7 +54,7 @@ export async function writeState(file: string, name: string, key: Uint8Array, st
   const length = Buffer.alloc(4)
   length.writeUInt32BE(json.length)
   const parts = [length, json, ids.bytes]
-  await replacePrivate(file, Buffer.concat([macOf(key, name, parts), ...parts]))
+  await replacePrivate(file, [macOf(key, name, parts), ...parts])
   return true
 }
 
