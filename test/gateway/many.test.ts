@@ -1,111 +1,8 @@
 import assert from 'node:assert/strict'
-import { createServer, request, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { after, describe, test } from 'node:test'
-import { mcp } from '../../src/credentials/connectors/mcp.ts'
-import type { Target } from '../../src/model.ts'
-import { attachTo, startRig, targetAt, until } from './rig.ts'
-
-type Message = Record<string, unknown> & { id?: unknown; method?: string; params?: Record<string, unknown> }
-type Answer = {
-  status: number
-  headers: Record<string, unknown>
-  text: string
-  message: Message & { result: never; error: never }
-}
-
-/** A server of MCP as a script: what it was sent, with its header fields, and what it says to each method. */
-async function startServer(results: Readonly<Record<string, object | ((response: ServerResponse, message: Message) => void)>>) {
-  const got: (Message & { headers: Record<string, unknown> })[] = []
-  const server = createServer(async (asked, response) => {
-    const text = Buffer.concat(await asked.toArray()).toString()
-    const message: Message = text === '' ? { method: asked.method ?? '' } : JSON.parse(text)
-    got.push({ ...message, headers: asked.headers, text })
-    const result = results[message.method ?? 'answer']
-    if (typeof result === 'function') return result(response, message)
-    if (message.id === undefined || result === undefined)
-      return void response.writeHead(message.id === undefined ? 202 : 400).end()
-    const session = message.method === 'initialize' ? { 'mcp-session-id': `own-${got.length}` } : {}
-    response.writeHead(200, { 'content-type': 'application/json', ...session })
-    response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result }))
-  })
-  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
-  after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { got, port: (server.address() as AddressInfo).port }
-}
-
-const begun = (protocolVersion: string, capabilities: object = { tools: {} }) => ({
-  protocolVersion,
-  capabilities,
-  serverInfo: {},
-})
-
-async function openMany(servers: Readonly<Record<string, number>>, denies = (_: { id: string; resource: string }) => false) {
-  const targets: Target[] = Object.entries(servers).map(([id, port]) => ({
-    ...targetAt({ id, host: `${id.replaceAll('_', '-')}.test`, port }),
-    connector: 'mcp',
-    settings: { pins: 'off' },
-  }))
-  const rig = await startRig({ targets, connector: mcp, denies })
-  after(() => rig.stop())
-  return { rig }
-}
-
-/** One request to the address, on a connection that is attached. */
-async function send(
-  port: number,
-  message: Message | string,
-  headers: Record<string, string> = {},
-  method = 'POST',
-): Promise<Answer> {
-  const socket = await attachTo(port)
-  const text = typeof message === 'string' ? message : JSON.stringify({ jsonrpc: '2.0', ...message })
-  const { answer, body } = await open(socket, method, text, headers)
-  socket.destroy()
-  const data =
-    body
-      .split('\n')
-      .find((line) => line.startsWith('data: '))
-      ?.slice(6) ?? body
-  return {
-    status: answer.statusCode ?? 0,
-    headers: answer.headers,
-    text: body,
-    message: data.startsWith('{') ? JSON.parse(data) : {},
-  }
-}
-
-function open(socket: Socket, method: string, text: string, headers: Record<string, string>) {
-  return new Promise<{ answer: { statusCode?: number | undefined; headers: Record<string, unknown> }; body: string }>(
-    (done, fail) => {
-      const fields = {
-        accept: 'application/json, text/event-stream',
-        ...(text !== '' && { 'content-type': 'application/json' }),
-        ...headers,
-      }
-      const path = 'http://stint.invalid/mcp'
-      const asked = request(
-        { createConnection: () => socket, method, path, host: 'stint.invalid', headers: fields },
-        async (answer) => {
-          done({ answer, body: Buffer.concat(await answer.toArray()).toString() })
-        },
-      )
-      asked
-        .on('error', fail)
-        .on('socket', () => socket.resume())
-        .end(text)
-    },
-  )
-}
-
-async function begin(port: number): Promise<{ 'mcp-session-id': string; 'mcp-protocol-version': string }> {
-  const { headers, message } = await send(port, { id: 0, method: 'initialize', params: { protocolVersion: '2025-11-25' } })
-  const { protocolVersion } = message.result as { protocolVersion: string }
-  return { 'mcp-session-id': String(headers['mcp-session-id']), 'mcp-protocol-version': protocolVersion }
-}
+import { request, type ServerResponse } from 'node:http'
+import { describe, test } from 'node:test'
+import { begin, begun, type Message, openMany, send, startServer } from './mcp-rig.ts'
+import { until } from './rig.ts'
 
 describe('the address of many MCP servers', () => {
   test('begins a session with each, in the revision that each took, and answers with what any of them can', async () => {
@@ -260,7 +157,7 @@ describe('the address of many MCP servers', () => {
     const deaf = await startServer({ initialize: begun('2025-11-25'), GET: (response) => void response.writeHead(405).end() })
     const { rig } = await openMany({ one: one.port, two: two.port, deaf: deaf.port })
     const session = await begin(rig.port)
-    const listening = send(rig.port, '', session, 'GET')
+    const listening = send(rig.port, '', session, { method: 'GET' })
     await until(() => rig.outcomes().some(({ result }) => result === 'failed') && rest !== undefined)
     rest?.end(changed('notifications/prompts/list_changed'))
     const { status, text } = await listening
@@ -282,7 +179,7 @@ describe('the address of many MCP servers', () => {
     const session = await begin(rig.port)
     const statuses = []
     for (const id of ['one', 'loose'])
-      statuses.push((await send(rig.port, '', { ...session, 'last-event-id': `${id}/"e1"` }, 'GET')).status)
+      statuses.push((await send(rig.port, '', { ...session, 'last-event-id': `${id}/"e1"` }, { method: 'GET' })).status)
     assert.deepEqual(statuses, [200, 400])
     assert.deepEqual([one.got.at(-1)?.headers['last-event-id'], loose.got.length], ['e1', 1])
   })
@@ -365,6 +262,28 @@ describe('the address of many MCP servers', () => {
     assert.equal(one.got.at(-1)?.headers['mcp-name'], 'a')
   })
 
+  const CALL = '{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"one__a"}}'
+  const MALFORMED: readonly [what: string, text: string, code: number, headers?: Record<string, string>][] = [
+    ['a batch', `[${CALL}]`, -32600],
+    ['what is not JSON', CALL.slice(1), -32700],
+    ['a number too large for an id', CALL.replace('9', '9007199254740993'), -32600],
+    ['a text too long for an id', CALL.replace('9', `"${'x'.repeat(300)}"`), -32600],
+    ['a name given twice', CALL.replace('{"name"', '{"name":"one__b","name"'), -32600],
+    ['a header that names another method', CALL, -32020, { 'mcp-method': 'tools/list' }],
+    ['a header that names another tool', CALL, -32020, { 'mcp-name': 'one__b' }],
+    ['a method that nobody knows', CALL.replace('tools/call', 'tools/destroy'), -32601],
+  ]
+  test('answers what is malformed with the error for it, and sends none of it to a server', async () => {
+    const one = await startServer({ initialize: begun('2025-11-25') })
+    const { rig } = await openMany({ one: one.port })
+    const session = await begin(rig.port)
+    for (const [what, text, code, headers] of MALFORMED) {
+      const { message } = await send(rig.port, text, { ...session, ...headers })
+      assert.equal((message.error as { code: number } | undefined)?.code, code, what)
+    }
+    assert.equal(one.got.length, 1, 'initialize')
+  })
+
   test('keeps no answer: each who asks is answered by the server, and is told to keep nothing of a list that is joined', async () => {
     const hints = { resultType: 'complete', ttlMs: 60_000, cacheScope: 'public' }
     const one = await startServer({ 'tools/list': { ...hints, tools: [{ name: 'a' }] } })
@@ -387,7 +306,7 @@ describe('the address of many MCP servers', () => {
     const made = await send(rig.port, list, { ...session, 'mcp-session-id': 'made-up' })
     const none = await send(rig.port, list, { 'mcp-protocol-version': '2025-11-25' })
     const page = await send(rig.port, list, { ...session, origin: 'https://example.com' })
-    const ended = await send(rig.port, '', session, 'DELETE')
+    const ended = await send(rig.port, '', session, { method: 'DELETE' })
     const late = await send(rig.port, list, session)
     assert.deepEqual([made.status, none.status, ended.status, late.status], [404, 404, 200, 404])
     assert.equal((page.message.error as { data: { code: string } }).data.code, 'denied')

@@ -120,15 +120,20 @@ describe('an answer of an MCP server', () => {
     assert.deepEqual([given, held], [text, []])
   })
 
-  test('asks of the client what policy would allow, and else the operator hears of it', () => {
-    const text = 'id: 1\ndata: {"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}\n\n'
-    assert.deepEqual([readAs(EVENTS, text).text, readAs(EVENTS, text).told], [text, []])
-    for (const effect of ['deny', 'needs-approval'] as const) {
-      const { text: given, held, told } = readAs(EVENTS, text, { effect: () => effect })
-      assert.deepEqual([given, held], ['id: 1\n\n', ['mcp:Client::sample, which policy does not allow']])
-      assert.deepEqual([told.length, told[0]?.id, told[0]?.error.code], [1, 1, -32010], 'the server does not wait')
-    }
-  })
+  for (const [method, action] of [
+    ['sampling/createMessage', 'mcp:Client::sample'],
+    ['elicitation/create', 'mcp:Client::elicit'],
+    ['roots/list', 'mcp:Client::list-roots'],
+  ] as const)
+    test(`asks of the client ${method} where policy would allow it, and else the operator hears of it`, () => {
+      const text = `id: 1\ndata: {"jsonrpc":"2.0","id":1,"method":"${method}","params":{}}\n\n`
+      assert.deepEqual([readAs(EVENTS, text).text, readAs(EVENTS, text).told], [text, []])
+      for (const effect of ['deny', 'needs-approval'] as const) {
+        const { text: given, held, told } = readAs(EVENTS, text, { effect: ({ id }) => (id === action ? effect : 'allow') })
+        assert.deepEqual([given, held], ['id: 1\n\n', [`${action}, which policy does not allow`]])
+        assert.deepEqual([told.length, told[0]?.id, told[0]?.error.code], [1, 1, -32010], 'the server does not wait')
+      }
+    })
 
   test('asks by an answer that wants input no more than by a request', () => {
     const inputRequests = { who: { method: 'elicitation/create', params: {} }, what: { method: 'sampling/createMessage' } }
