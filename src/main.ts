@@ -328,6 +328,7 @@ function joinGateway(
           callTaskTool(acts, { tool, given, caller, correlationId })
         return serveTaskTools(operation, { list: TASK_TOOLS, call })
       },
+      ...{ sealRetry: rooms.retryStates.seal, openRetry: rooms.retryStates.open },
       async approvalStatus(caller, { id, url, correlationId }) {
         const { id: own } = needLiveTask(rooms, caller)
         const asked = { action: 'stint:Task::approval', access: 'read', resource: `tasks/${own}/approvals/${id}` } as const

@@ -246,6 +246,8 @@ export interface Exact {
   /** For people: the request in one line, and the beginning of its body, secrets masked. Attacker-controlled. */
   readonly line: string
   readonly body?: string
+  /** The question that it was asked as before, whose state it gives back: no other is asked. */
+  readonly again?: string
 }
 
 /** The answer. A value, never an exception. */

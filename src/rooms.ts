@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createAfford } from './afford.ts'
 import { webhookPeople } from './approval-webhooks.ts'
 import { openApprovals } from './approvals/approvals.ts'
+import { createRetryStates } from './approvals/retry-state.ts'
 import { openLog } from './audit/log.ts'
 import { createRecorder, type Recorder } from './audit/record.ts'
 import { openSearch } from './audit/search.ts'
@@ -193,6 +194,7 @@ export async function openRooms(opening: Opening) {
       flows,
       revocations,
       approvals,
+      retryStates: createRetryStates(await vault.innerKey('approvals'), now),
       glass,
       afford,
       dial,

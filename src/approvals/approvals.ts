@@ -23,6 +23,8 @@ export interface Question {
   readonly shown: Shown
   /** Who must consent is fixed: nobody else is asked, however long it takes. */
   readonly neverEscalates?: true
+  /** The id of the question that it was before: when that one is over none is asked in its place. */
+  readonly again?: string
 }
 
 /** What there is to a question. `taken` is a consent that was used up for this one request, by the very call that says so. */
@@ -101,12 +103,12 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
     const why = whyUnmeetable(question.approver, roles)
     if (why !== undefined) return { is: 'impossible', why }
     const known = open.find(question.binding)
-    if (known?.state === 'denied') return { is: 'denied', approval: known }
+    if (known?.state === 'denied' && (question.again ?? known.id) === known.id) return { is: 'denied', approval: known }
     if (question.anyBodyBinding !== undefined && open.find(question.anyBodyBinding) !== undefined)
       return store.write((tx, changed) => settle(tx, changed, question))
-    if (known?.state === 'pending') return { is: 'pending', approval: known }
+    if (known?.state === 'pending' && (question.again ?? known.id) === known.id) return { is: 'pending', approval: known }
     const pending = open.pendingOf(question.shown.taskId)
-    if (known === undefined && pending >= MOST_PENDING_OF_A_TASK)
+    if (known === undefined && question.again === undefined && pending >= MOST_PENDING_OF_A_TASK)
       return { is: 'impossible', why: `${pending} questions of this task wait for an answer already.` }
     return store.write((tx, changed) => settle(tx, changed, question))
   }
@@ -167,10 +169,12 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
 
   /** In the one transaction that writes now, whichever process makes it: what memory said may be over. */
   async function settle(tx: Tx, changed: Changed, question: Question): Promise<Standing> {
-    const { binding, anyBodyBinding = binding } = question
+    const { binding, anyBodyBinding = binding, again } = question
     const row = await latest(tx, binding)
+    const any = row?.state === 'granted' ? undefined : await latest(tx, anyBodyBinding)
+    if (again !== undefined && row?.id !== again && any?.id !== again) return OVER
     if (row?.state === 'denied') return { is: 'denied', approval: approvalOf(row, now()) }
-    for (const one of [row, row?.state === 'granted' ? undefined : await latest(tx, anyBodyBinding)])
+    for (const one of [row, any])
       if (one?.state === 'granted' && (await take(tx, changed, one))) return { is: 'taken', approval: approvalOf(one, now()) }
     return { is: 'pending', approval: row === undefined ? await ask(tx, changed, question) : approvalOf(row, now()) }
   }
@@ -227,6 +231,11 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
       return approvalOf(next, now())
     })
   }
+}
+
+const OVER: Standing = {
+  is: 'impossible',
+  why: 'What people were asked is over: their consent was used, or its time ran out. Send the request without its state to ask anew.',
 }
 
 type Tx = Parameters<Work<unknown>>[0]

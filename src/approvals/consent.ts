@@ -19,6 +19,7 @@ export async function consentDecision(approvals: Approvals, asking: Asking, exac
   const standing = await approvals.consent({
     ...{ binding: bindingOf(digest, exact?.digest), approver: decision.approver ?? '' },
     ...(exact?.anyBodyDigest !== undefined && { anyBodyBinding: bindingOf(digest, exact.anyBodyDigest) }),
+    ...(exact?.again !== undefined && { again: exact.again }),
     shown: shownOf(asking, exact),
   })
   return decided(decision, standing)

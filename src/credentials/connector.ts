@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
+import type { Members } from '../members.ts'
 import type { Action, Effect, HostRule, Operation, Placement, Program, Scheme, Target, Task } from '../model.ts'
 import type { Secret } from '../secret.ts'
 import type { Io, Minting, Setting } from './minting.ts'
@@ -52,6 +53,16 @@ export interface RefusalText {
   readonly code: ErrorCode
   readonly line: string
   readonly text: string
+  /** Present where the request may be sent again until people have answered: the state to give back, and where it is seen how far it is. */
+  readonly retry?: { readonly state: string; readonly told: Members }
+}
+
+/** How a protocol has its clients send a request again, with a state that they were given, until it has its answer. Throws nothing. */
+export interface Retry {
+  /** What of the body people consent to, where each try spells some of it anew; undefined for all its bytes. */
+  exactBody(operation: Operation): Uint8Array | undefined
+  /** The state that Stint gave its client, and the request without it; undefined where it has none. Attacker-controlled. */
+  split(operation: Operation): { readonly state: string; readonly operation: Operation } | undefined
 }
 
 /** An HTTP answer that says a refusal in the words of the protocol that its client speaks. */
@@ -150,6 +161,8 @@ export interface Connector {
   speakRefusal?(operation: Operation, refusal: RefusalText): SpokenRefusal | undefined
   /** For people who are asked to consent: what a body says that they could not read themselves, in lines. Throws nothing. */
   tellBody?(operation: Operation): readonly string[]
+  /** How a request waits for people, where the protocol has a way. The operation has all of its body. */
+  readonly retry?: Retry
   /** Reads an answer before the caller does; undefined where its bytes pass as they are. Throws `upstream_failed` for one of no clear type. */
   readAnswer?(start: AnswerStart, target: Target, verbs: AnswerVerbs): AnswerReader | undefined
   /**

@@ -4,7 +4,11 @@ import { authorityOf } from './arrival.ts'
 import { maskText, previewOf } from './preview.ts'
 import { printable } from './refusal.ts'
 import { pairsOf } from './trailers.ts'
+import type { Prefix } from './upload.ts'
 import type { WholeBody } from './whole-body.ts'
+
+/** What of a body a consent and people need. */
+export type BodyOf = Pick<WholeBody, 'digest' | 'size' | 'beginning'>
 
 /** Between the client and Stint alone, new with every try, or said by the body itself: not part of what is consented to. */
 const PASSING = new Set([
@@ -26,7 +30,7 @@ const NO_BODY = hash('sha256', '', 'hex')
  */
 export function exactOf(
   operation: Operation,
-  body: WholeBody | undefined,
+  body: BodyOf | undefined,
   trailers: readonly string[],
   told: readonly string[] = [],
 ): Exact {
@@ -41,6 +45,17 @@ export function exactOf(
     ...(body !== undefined &&
       body.size > 0 && { body: previewOf(body, told), anyBodyDigest: digestWithoutBody(operation, fields, trailers) }),
   }
+}
+
+/** A body that was read to its end, and is in memory. */
+export function bodyOf({ chunks }: Prefix): BodyOf {
+  const all = Buffer.concat(chunks)
+  return { digest: hash('sha256', all, 'hex'), size: all.length, beginning: all }
+}
+
+/** The body as a consent covers it: all its bytes, or what its protocol has in their place. */
+export function coveredOf(body: BodyOf, inPlace: Uint8Array | undefined): BodyOf {
+  return inPlace === undefined ? body : { ...body, digest: hash('sha256', inPlace, 'hex') }
 }
 
 type Field = readonly [string, string]

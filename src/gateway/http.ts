@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import type { Attempt, Refusal, Served } from '../broker.ts'
 import type { Connector, SpokenRefusal, Undo } from '../credentials/connector.ts'
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
-import type { Action, Decided, Effect, HostRule, Operation, Scheme, Target, Task } from '../model.ts'
+import type { Action, Decided, Effect, Exact, HostRule, Operation, Scheme, Target, Task } from '../model.ts'
 import { type ApprovalStatusVerbs, isForApproval, tellApproval } from './approval-status.ts'
 import { type Arrival, authorityOf, readOperation } from './arrival.ts'
 import { createBoundSessions } from './bound-sessions.ts'
 import type { TakesSlash } from './canonical.ts'
 import { createChangedTools } from './changed-tools.ts'
-import { exactOf } from './exact.ts'
+import { type BodyOf, bodyOf, coveredOf, exactOf } from './exact.ts'
 import type { Forward, Order } from './forward.ts'
 import { type HandOutVerbs, handOut } from './hand-out.ts'
 import { createMany, type ManyVerbs } from './many.ts'
@@ -30,11 +30,26 @@ export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs, Appro
   connectorOf(target: Target): Connector
   /** policy/: what it would say to another action of who was permitted this one. Nothing is recorded, since nothing is done. */
   foresee(decided: Decided, action: Action): Effect
+  /** approvals/: what a client gives back while people are asked. */
+  sealRetry(retried: Retried): string
+  /** The question that it is given for. Throws `invalid_argument` where it is not of this very request, or not in time. */
+  openRetry(state: string, by: Pick<Retried, 'taskId' | 'digest'>): string
   /** The operator's log: what an answer held that its caller is not given. */
   noteHeldBack(correlationId: string, what: string): void
   /** The log: how what was done is undone, at the place that it was done at. */
   noteUndo(decided: Decided, place: HostRule, undo: Undo): void
 }
+
+/** What a state is given for. `digest` is that of the exact request. */
+interface Retried {
+  readonly approvalId: string
+  readonly taskId: string
+  readonly digest: string
+  readonly expiresAt: number
+}
+
+/** So long a request that gives a state back is held where it does not say: clients give up after some tries. */
+const RETRY_HOLD_SECONDS = 20
 
 /** Handles one request to its end. Never rejects. */
 export type Handle = (arrival: Arrival) => Promise<void>
@@ -93,31 +108,32 @@ export function createHandle(
     if (isOwn && isForTaskTools(operation)) return serveTaskTools(verbs, { arrival, operation, correlationId })
     if (isOwn && isForApproval(operation)) return tellApproval(verbs, { arrival, operation, correlationId })
     if (isOwn && many.has(operation)) return many.serve({ arrival, operation, correlationId })
-    const { served, seen } = isOwn
+    const { served, seen, state } = isOwn
       ? {
           served: await handOut(verbs, { arrival, operation, proof: proofOf(arrival, operation), correlationId }),
           seen: operation,
+          state: undefined,
         }
       : await attempt(arrival, operation, target, correlationId)
     if (!('refusal' in served)) return
     const { refusal } = served
-    const spoken = target === undefined ? undefined : speak(refusal, seen, target)
+    const spoken = target === undefined ? undefined : speak(refusal, seen, target, state)
     await refuse(arrival, refusal, { headers: operation.headers, hasRest: hasBody(arrival, operation), spoken })
   }
 
   /** A challenge is always HTTP's own. */
-  function speak(refusal: Refusal, operation: Operation, target: Target): SpokenRefusal | undefined {
+  function speak(refusal: Refusal, operation: Operation, target: Target, state?: string): SpokenRefusal | undefined {
     if (CATALOGUE[refusal.code][0] === 401) return undefined
-    return verbs.connectorOf(target).speakRefusal?.(operation, refusalText(refusal))
+    return verbs.connectorOf(target).speakRefusal?.(operation, refusalText(refusal, state))
   }
 
-  /** Also answers the operation with what was read of its body. */
+  /** Also answers the operation with what was read of its body, and the state to give back where people are asked. */
   async function attempt(
     arrival: Arrival,
     bare: Operation,
     target: Target | undefined,
     correlationId: string,
-  ): Promise<{ served: Served; seen: Operation }> {
+  ): Promise<{ served: Served; seen: Operation; state?: string | undefined }> {
     const proof = proofOf(arrival, bare)
     const bytes =
       target === undefined || !isShown(proof) || !hasBody(arrival, bare)
@@ -129,25 +145,29 @@ export function createHandle(
     } catch (thrown) {
       return { served: { refusal: refusalOf(asStintError(thrown), correlationId) }, seen: bare }
     }
-    const seen = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
+    const read = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
+    const retry = target && verbs.connectorOf(target).retry
+    const retried = prefix.ended ? retry?.split(read) : undefined
+    const seen = retried?.operation ?? read
+    if (retried !== undefined) prefix = { chunks: [Buffer.from(seen.body ?? [])], ended: true }
     let sent = seen
     let taskId = ''
+    let again: string | undefined
+    let exact: Exact | undefined
     let whole: WholeBody | undefined
-    const seconds = Math.min(readWait(bare.headers), approvalWaitSeconds)
+    const seconds = Math.min(readWait(bare.headers) || (retried === undefined ? 0 : RETRY_HOLD_SECONDS), approvalWaitSeconds)
     const served = await verbs.serve({
       correlationId,
       proof,
       describe(task) {
         taskId = task.id
+        if (retried !== undefined) again = verbs.openRetry(retried.state, { taskId, digest: exactly().digest })
         return describe(seen, target, task)
       },
       async exact() {
         sent = { ...seen, headers: withoutWait(seen.headers) }
-        if (!hasBody(arrival, bare)) return exactOf(sent, undefined, arrival.trailers())
-        const said = Number(bare.headers['content-length'] ?? 0)
-        whole = await readWhole(arrival, prefix, { said, most: approvalBodyBytes, openSpool: () => spools.open(taskId) })
-        const told = target && verbs.connectorOf(target).tellBody?.(sent)
-        return exactOf(sent, whole, arrival.trailers(), told)
+        exact = { ...exactly(await readBody()), ...(again !== undefined && { again }) }
+        return exact
       },
       ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
       carryOut: ({ decided }, lease, flow) =>
@@ -161,7 +181,29 @@ export function createHandle(
         ),
     })
     await whole?.close()
-    return { served, seen }
+    return { served, seen, state: retry && exact && stateFor(served, exact) }
+
+    async function readBody(): Promise<WholeBody | undefined> {
+      if (!hasBody(arrival, bare)) return undefined
+      const said = Number(seen.headers['content-length'] ?? 0)
+      whole = await readWhole(arrival, prefix, { said, most: approvalBodyBytes, openSpool: () => spools.open(taskId) })
+      return whole
+    }
+
+    /** What people consent to, as far as the body is known: all of it where it gives a state back. */
+    function exactly(body: BodyOf | undefined = bodyOf(prefix)): Exact {
+      const operation = { ...seen, headers: withoutWait(seen.headers) }
+      const told = target && verbs.connectorOf(target).tellBody?.(operation)
+      return exactOf(operation, body && coveredOf(body, retry?.exactBody(operation)), arrival.trailers(), told)
+    }
+  }
+
+  function stateFor(served: Served, { digest }: Exact): string | undefined {
+    if (!('refusal' in served)) return undefined
+    const { code, approval, isOwn } = served.refusal
+    if (code !== 'needs_approval' || approval === undefined || !isOwn) return undefined
+    const { id: approvalId, taskId, expiresAt } = approval
+    return verbs.sealRetry({ approvalId, taskId, digest, expiresAt })
   }
 
   function describe(operation: Operation, target: Target | undefined, task: Task): { target: Target; action: Action } {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Refusal } from '../broker.ts'
 import type { RefusalText, SpokenRefusal } from '../credentials/connector.ts'
 import { CATALOGUE, type ErrorCode, problem, StintError } from '../errors.ts'
+import type { ApprovalAsked } from '../model.ts'
 import { APPROVALS_PATH, ownUrl } from './own-host.ts'
 import { challengeOf } from './proof.ts'
 
@@ -109,14 +110,16 @@ export function isGit(request: Readonly<Record<string, string>>): boolean {
   return /^git\//.test(request['user-agent'] ?? '')
 }
 
-/** A refusal for people at a terminal, whatever is in its words: why and what to do in one line, and everything in several. */
-export function refusalText(refusal: Refusal): RefusalText {
+/** A refusal for people at a terminal, whatever is in its words: why and what to do in one line, and everything in several. `state` is for who sends it again. */
+export function refusalText(refusal: Refusal, state?: string): RefusalText {
+  const { approval } = refusal
   const why = printable(refusal.detail, MAX_LINE / 2)
   return {
     status: CATALOGUE[refusal.code][0],
     code: refusal.code,
     line: [`Stint: ${why}${/[.!?]$/.test(why) ? '' : '.'} ${CATALOGUE[refusal.code][2]}`, ...tellWhere(refusal)].join(' '),
     text: textOf(refusal),
+    ...(approval !== undefined && state !== undefined && { retry: { state, told: taskOf(approval) } }),
   }
 }
 
@@ -142,9 +145,12 @@ export function printable(text: string, most: number): string {
 function consentOf({ approver, approval, isOwn }: Refusal): Record<string, unknown> {
   if (approval === undefined) return approver === undefined ? {} : { approver }
   const { id, taskId, expiresAt } = approval
-  const task = { id, status: 'pending', status_endpoint: placeOf(id), expires_at: new Date(expiresAt).toISOString() }
   const told = { approver, approval: { id, status: `/v1/tasks/${taskId}/approvals/${id}`, expiresAt } }
-  return isOwn ? { ...told, task } : told
+  return isOwn ? { ...told, task: taskOf(approval) } : told
+}
+
+function taskOf({ id, expiresAt }: ApprovalAsked) {
+  return { id, status: 'pending', status_endpoint: placeOf(id), expires_at: new Date(expiresAt).toISOString() }
 }
 
 function tellWhere({ approval, isOwn }: Refusal): string[] {

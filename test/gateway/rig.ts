@@ -4,8 +4,9 @@ import { connect, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TlsOptions } from 'node:tls'
+import { createRetryStates } from '../../src/approvals/retry-state.ts'
 import { Permit } from '../../src/audit/permit.ts'
-import { createBroker } from '../../src/broker.ts'
+import { type BrokerVerbs, createBroker } from '../../src/broker.ts'
 import type { Connector, Injection } from '../../src/credentials/connector.ts'
 import type { Lease } from '../../src/credentials/lease.ts'
 import { manyMcp } from '../../src/credentials/protocols/many-mcp.ts'
@@ -41,6 +42,11 @@ interface RigOptions {
   /** Instead of one that calls every request by its method. */
   readonly connector?: Connector
   readonly speakRefusal?: Connector['speakRefusal']
+  readonly liveTask?: () => Task
+  /** Answers needs-approval for what it names. */
+  readonly asks?: (action: Action) => boolean
+  readonly consent?: BrokerVerbs<GatewayProof>['consent']
+  readonly answered?: BrokerVerbs<GatewayProof>['answered']
   readonly approvalStatus?: ApprovalStatusVerbs['approvalStatus']
   readonly describeHandOut?: HandOutVerbs['describeHandOut']
   /** The task of everyone who attaches is over. */
@@ -144,7 +150,7 @@ export async function startRig(options: RigOptions) {
   }
   const broker = createBroker<GatewayProof>({
     verify,
-    liveTask: () => (options.isOver ? undefined : task),
+    liveTask: options.liveTask ?? (() => (options.isOver ? undefined : task)),
     open: (about) => flows.open(about),
     charge: () => undefined,
     refund: () => undefined,
@@ -158,7 +164,17 @@ export async function startRig(options: RigOptions) {
     decide: (request, { target }): Decision => {
       const resource = String(request.context.path)
       events.push({ kind: 'decide', action: request.action, resource: `${target.id} ${resource}` })
-      const denied = options.denies?.({ id: request.action, access: 'read', resource, parameters: {} }) ?? false
+      const act: Action = { id: request.action, access: 'read', resource, parameters: {} }
+      const denied = options.denies?.(act) ?? false
+      if (options.asks?.(act))
+        return {
+          effect: 'needs-approval',
+          policies: [],
+          policySetHash: 'h',
+          approver: 'owner',
+          code: 'needs_approval',
+          reasons: ['Ask.'],
+        }
       return {
         effect: denied ? 'deny' : 'allow',
         policies: [],
@@ -167,8 +183,8 @@ export async function startRig(options: RigOptions) {
         reasons: denied ? ['no policy permits it'] : [],
       }
     },
-    consent: async ({ decision }) => decision,
-    answered: async () => false,
+    consent: options.consent ?? (async ({ decision }) => decision),
+    answered: options.answered ?? (async () => false),
     touch: () => undefined,
     keepTouched: () => undefined,
     record: async (decided) => {
@@ -185,6 +201,7 @@ export async function startRig(options: RigOptions) {
     await options.resolving?.()
     return options.names?.[host] ?? ['127.0.0.1']
   }
+  const retryStates = createRetryStates(Buffer.alloc(32, 7), Date.now)
   const gateway = createGateway(
     {
       ...broker,
@@ -202,6 +219,8 @@ export async function startRig(options: RigOptions) {
       foresee: (_decided, action) => (options.denies?.(action) ? 'deny' : 'allow'),
       ...{ manyServers: manyMcp, issuer: 'https://stint.example.com' },
       serveTaskTools: async () => ({ status: 404 }),
+      sealRetry: retryStates.seal,
+      openRetry: retryStates.open,
       approvalStatus:
         options.approvalStatus ??
         (async () => {

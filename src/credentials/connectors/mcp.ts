@@ -8,6 +8,7 @@ import { bodyPrefix, LIMIT_SETTINGS } from '../protocols/mcp-limits.ts'
 import { changeOf, pinOf, spellPin } from '../protocols/mcp-pins.ts'
 import { PROGRAM_SETTINGS, programOf } from '../protocols/mcp-program.ts'
 import { speakMcpRefusal } from '../protocols/mcp-refusal.ts'
+import { mcpRetry } from '../protocols/mcp-retry.ts'
 import { fetchTools } from '../protocols/mcp-tools.ts'
 import { obtainPlaced } from '../protocols/placement.ts'
 import { settingOf } from '../protocols/setting.ts'
@@ -70,6 +71,7 @@ export const mcp: Connector = {
   bodyPrefix,
   describe,
   speakRefusal: speakMcpRefusal,
+  retry: mcpRetry,
   readAnswer: readMcpAnswer,
   sessionField: 'mcp-session-id',
   stateParameter: STATE,
