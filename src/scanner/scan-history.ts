@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs'
+import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StintError } from '../errors.ts'
 import { placeAt } from './attribute.ts'
@@ -6,6 +7,7 @@ import { createCollection } from './collection.ts'
 import type { Finding } from './finding.ts'
 import type { GitWork, Work } from './job.ts'
 import { digestRules } from './past/digest-rules.ts'
+import { forgetUnused } from './past/forget.ts'
 import { isWhole, type Location } from './past/locate.ts'
 import { idsAfter, type Resumed, resume } from './past/resume.ts'
 import { nameOfState, readState, type State, writeState } from './past/state.ts'
@@ -36,7 +38,8 @@ export async function scanHistory(files: readonly Work[], options: HistoryOption
   const found = createCollection(past.earlier?.findings)
   const looked = await lookInto([past.work], found, options)
   const state = await stateAfter(past, found.findings(), { looked, rules, options })
-  if (found.leftOut === 0 && looked.givenUp.length === 0 && !isSame(read, past, state)) await keep(state, options)
+  if (isSame(read, past, state)) await keep(undefined, options)
+  else if (found.leftOut === 0 && looked.givenUp.length === 0) await keep(state, options)
   if (past.earlier !== undefined) await tellSecrets(past.earlier, past.work, options)
   const rest = await lookInto(files, found, goOn(options, looked))
   const report = reportOf(placeAt(found.findings(), state.origins), found, {
@@ -61,13 +64,17 @@ async function readEarlier(
   return undefined
 }
 
-async function keep(state: State, { key, location, directory, onRemark }: HistoryOptions): Promise<void> {
+/** Undefined for what is kept already. */
+async function keep(state: State | undefined, { key, location, directory, onRemark }: HistoryOptions): Promise<void> {
+  const name = nameOfState(key, location.directory)
+  const file = join(directory, name)
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const name = nameOfState(key, location.directory)
-    if (!(await writeState(join(directory, name), name, key, state))) onRemark('Too much was found to be kept for the next scan.')
+    if (state === undefined) await utimes(file, new Date(), new Date())
+    else if (!(await writeState(file, name, key, state))) onRemark('Too much was found to be kept for the next scan.')
+    await forgetUnused(directory)
   } catch (thrown) {
-    onRemark(`Nothing is kept for the next scan, which looks into everything: ${whyOf(thrown)}.`)
+    onRemark(`What is kept for the next scan could not be written, so that it may look into everything: ${whyOf(thrown)}.`)
   }
 }
 

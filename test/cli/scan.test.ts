@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
@@ -79,6 +89,27 @@ describe('stint scan', () => {
     git('add', 'd')
     git('commit', '-q', '-m', 'two', 'd')
     assert.throws(() => git('commit', '-q', '-m', 'three', 'a'), /1 secret found/)
+  })
+
+  test('goes on from the scan before, unless it is told not to', async (t) => {
+    const { home, root } = prepare(t)
+    execFileSync('git', ['init', '-q', root])
+    execFileSync('git', ['-C', root, 'hash-object', '-w', '--stdin'], { input: token(1) })
+    const looked = async (...args: readonly string[]): Promise<unknown> => {
+      const { findings, items, earlier } = JSON.parse((await runCli(home, 'scan', root, '--json', ...args)).out)
+      return [findings.length, items, earlier?.items]
+    }
+    assert.deepEqual(await looked('--no-state'), [1, 1, undefined])
+    assert.equal(existsSync(join(home, 'scans')), false)
+    for (const args of [[], ['--fresh']]) assert.deepEqual(await looked(...args), [1, 1, undefined])
+    assert.deepEqual(await looked(), [1, 0, 1])
+    assert.equal(statSync(join(home, 'scans')).mode & 0o777, 0o700)
+    const [file = ''] = readdirSync(join(home, 'scans'))
+    writeFileSync(join(home, 'scans', file), 'other')
+    const { out, err } = await runCli(home, 'scan', root)
+    assert.match(err, /^What an earlier scan kept is not used, so that everything is looked into: it is damaged/)
+    assert.match(out, /1 secret found in 1 objects/)
+    assert.match((await runCli(home, 'scan', root)).out, /found in 0 objects, 0 kB\.\n1 object was looked into before\.$/m)
   })
 
   test('puts a file in the place of a link, and writes nothing through it', async (t) => {

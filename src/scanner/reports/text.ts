@@ -21,7 +21,7 @@ function earlierLines(earlier: Report['earlier']): string[] {
   if (earlier === undefined) return []
   const { items, gone } = earlier
   const lost = gone === 0 ? '' : `; ${gone} ${gone === 1 ? 'secret is' : 'secrets are'} left out that only objects of before had`
-  return [`${items} objects were looked into before${lost}.`]
+  return [`${items} ${items === 1 ? 'object was' : 'objects were'} looked into before${lost}.`]
 }
 
 function findingText({

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
+import { forgetUnused } from '../../../src/scanner/past/forget.ts'
 import { nameOfState, readState, type State, writeState } from '../../../src/scanner/past/state.ts'
 import { directory } from '../repository.ts'
 
@@ -67,5 +69,38 @@ describe('the state of a scan', () => {
     assert.match(String(await readState(`${file}-link`, name, key, 'r')), /symbolic link/)
     chmodSync(file, 0o666)
     assert.match(String(await readState(file, name, key, 'r')), /0600/)
+  })
+
+  test('is one or the other whole where two scans keep theirs at once', async (t) => {
+    const { file } = await kept(t)
+    const others = Array.from({ length: 4 }, (_, i): State => ({ ...state, tips: new Set([String(i)]) }))
+    await Promise.all(others.map((other) => writeState(file, name, key, other)))
+    const read = await readState(file, name, key, 'r')
+    assert.ok(
+      others.some((other) => isDeepStrictEqual(other, read)),
+      'one of them',
+    )
+    assert.deepEqual(readdirSync(dirname(file)), [name])
+  })
+
+  test('is not kept where it would take longer to read than it saves', async (t) => {
+    const file = join(directory(t), name)
+    const [finding] = state.findings
+    assert.ok(finding)
+    const places = Array.from({ length: 200_001 }, (_, line) => ({ object, line, column: 1 }))
+    assert.equal(await writeState(file, name, key, { ...state, findings: [{ ...finding, places }] }), false)
+    assert.equal(await readState(file, name, key, 'r'), undefined)
+  })
+
+  test('is forgotten when no scan has used it for a season', async (t) => {
+    const { file } = await kept(t)
+    const [old, left] = [`${file}-old`, `${file}.draft`]
+    const ago = new Date(Date.now() - 91 * 24 * 3600 * 1000)
+    for (const one of [old, left]) {
+      writeFileSync(one, '')
+      utimesSync(one, ago, ago)
+    }
+    await forgetUnused(dirname(file))
+    assert.deepEqual(readdirSync(dirname(file)), [name])
   })
 })
