@@ -32,8 +32,9 @@ export const NOT_COPIED: ReadonlySet<string> = new Set([
 /** Makes the data directory (0700) or checks the one that is there; what this process makes from now on is for its owner. Throws `state_unsafe`. */
 export function prepareHome(home: string): void {
   process.umask(0o077)
-  mkdirSync(home, { recursive: true, mode: 0o700 })
-  const found = lstatSync(home)
+  const there = lstatSync(home, { throwIfNoEntry: false })
+  if (there === undefined) mkdirSync(home, { recursive: true, mode: 0o700 })
+  const found = there ?? lstatSync(home)
   if (!found.isDirectory()) throw unsafe(home, 'must be a directory')
   if (process.getuid !== undefined && found.uid !== process.getuid()) throw unsafe(home, 'belongs to another user')
   if ((found.mode & 0o077) !== 0) throw unsafe(home, `must have mode 0700; run: chmod 700 ${home}`)

@@ -23,8 +23,8 @@ export interface GitWork {
   /** Object ids as bytes, `width` each. Shared. */
   readonly ids: SharedArrayBuffer
   readonly width: number
-  /** They are all that the repository has. */
-  readonly isWhole?: boolean
+  /** They are all that the repository has: in the order of its packs, in which git is quick, or by their ids. */
+  readonly all?: 'by-pack' | 'by-id'
   /** Where objects that no commit has yet are to be. */
   readonly paths?: ReadonlyMap<string, readonly string[]>
   /** One Int32: the first slice that nobody has taken. Shared. */

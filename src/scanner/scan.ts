@@ -12,6 +12,7 @@ import type { OwnRule } from './own/own-rules.ts'
 import { openPacks, withoutSkimmed } from './packs/packs.ts'
 import { sureness } from './rule.ts'
 import { SLICE } from './scan-objects.ts'
+import { listObjects } from './sources/git.ts'
 
 /** What a scan found, and what it looked into. */
 export interface Report {
@@ -94,9 +95,9 @@ export async function lookInto(
   }
   /** The work without what is skimmed, which is looked into by then. Users' rules can want anything: with them all is read. */
   async function skim(work: Work): Promise<Work> {
-    if (work.kind !== 'git' || !work.isWhole || own.length > 0) return work
-    const packs = await openPacks(work.repository)
-    if (packs.length === 0) return work
+    if (work.kind !== 'git' || work.all === undefined) return work
+    const packs = own.length > 0 ? [] : await openPacks(work.repository)
+    if (packs.length === 0) return work.all === 'by-id' ? listObjects(work.repository) : work
     const before = total.items
     for (const pack of packs) await run(pack.work)
     const left = withoutSkimmed(work, packs)

@@ -1,3 +1,4 @@
+import { compareIds } from '../object-id.ts'
 import { PackError } from './pack-error.ts'
 
 /** Where the objects of a pack are: by `at`, the order of their ids. */
@@ -41,7 +42,7 @@ export function readPackIndex(file: Buffer): PackIndex {
     while (low < high) {
       const middle = (low + high) >> 1
       const start = ids + middle * ID_BYTES
-      const order = file.compare(wanted, from, from + ID_BYTES, start, start + ID_BYTES)
+      const order = compareIds(file, start, wanted, from, ID_BYTES)
       if (order === 0) return middle
       if (order < 0) low = middle + 1
       else high = middle

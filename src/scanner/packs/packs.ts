@@ -53,27 +53,32 @@ async function openPack(indexPath: string): Promise<Pack | undefined> {
   }
 }
 
-/** The work without the objects in which there is nothing to be found in any of the packs that have them. */
+/** The work without the objects in which there is nothing to be found in any of the packs that have them; what is left in the order of the packs. */
 export function withoutSkimmed(work: GitWork, packs: readonly Pack[]): GitWork {
   const ids = Buffer.from(work.ids)
-  const open = new SharedArrayBuffer(ids.length)
-  const kept = Buffer.from(open)
-  let length = 0
+  const left: { readonly at: number; readonly place: number }[] = []
   for (let at = 0; at < ids.length; at += ID_BYTES) {
-    if (!isSkimmed(ids, at, packs)) length += ids.copy(kept, length, at, at + ID_BYTES)
+    const place = placeOf(ids, at, packs)
+    if (place !== SKIMMED) left.push({ at, place })
   }
-  return { ...work, ids: open.slice(0, length) }
+  left.sort((one, other) => one.place - other.place)
+  const kept = new SharedArrayBuffer(left.length * ID_BYTES)
+  for (const [index, { at }] of left.entries()) ids.copy(Buffer.from(kept), index * ID_BYTES, at, at + ID_BYTES)
+  return { ...work, ids: kept }
 }
 
-function isSkimmed(ids: Buffer, from: number, packs: readonly Pack[]): boolean {
+const SKIMMED = -1
+
+/** SKIMMED, or else where the object is in the first pack that has it, far behind all for one that is in none. */
+function placeOf(ids: Buffer, from: number, packs: readonly Pack[]): number {
   let isKnown = false
-  for (const { index, work } of packs) {
+  for (const [number, { index, work }] of packs.entries()) {
     const at = index.find(ids, from)
     if (at < 0) continue
     const { layout } = work
     const entry = findEntry(layout.offsets, layout.count, index.offsetOf(at))
-    if (layout.verdicts[entry] === VERDICT.open) return false
+    if (layout.verdicts[entry] === VERDICT.open) return number * 2 ** 40 + entry
     isKnown = true
   }
-  return isKnown
+  return isKnown ? SKIMMED : 2 ** 50
 }

@@ -1,6 +1,6 @@
 import type { Finding } from '../finding.ts'
 import type { GitWork, Skipped } from '../job.ts'
-import { listObjects, workOf } from '../sources/git.ts'
+import { workOf } from '../sources/git.ts'
 import { listTips } from '../sources/origins.ts'
 import { type Comparison, compareObjects } from './compare.ts'
 import { countIds, createLookup, type Ids, mergeIds, sortIds } from './ids.ts'
@@ -25,7 +25,10 @@ export interface Resumed {
 export async function resume(repository: string, location: Location, state: State | undefined): Promise<Resumed> {
   const { width } = location
   const tips = await listTips(repository)
-  const whole = async (): Promise<Resumed> => ({ work: await listObjects(repository), known: 0, gone: 0, tips })
+  const whole = async (): Promise<Resumed> => {
+    const { fresh } = await compareObjects(repository, location, { bytes: Buffer.alloc(0), width })
+    return { work: { ...workOf(repository, fresh.bytes, width), all: 'by-id' }, known: 0, gone: 0, tips }
+  }
   if (state === undefined || state.ids.width !== width) return whole()
   const compared = await compareObjects(repository, location, state.ids)
   if (compared.gone === 0) {

@@ -4,7 +4,7 @@ import type { GitWork } from '../job.ts'
 /** The ids of all objects of a repository, also of those that nothing refers to any more. Rejects with GitError. */
 export async function listObjects(repository: string): Promise<GitWork> {
   const work = await collect(repository, ['cat-file', '--batch-all-objects', '--unordered', '--batch-check=%(objectname)'])
-  return { ...work, isWhole: true }
+  return { ...work, all: 'by-pack' }
 }
 
 /** The ids of what HEAD has and `revision` has not. Rejects with GitError, also where there is no such revision. */
