@@ -201,6 +201,7 @@ describe('each library has one room', () => {
     '@clack/prompts': ['cli'],
     zod: ['api', 'identity', 'targets', 'policy', 'cli', 'scanner'],
     yaml: ['cli', 'policy', 'main.ts', 'scanner'],
+    'smol-toml': ['scanner'],
     pg: ['store', 'credentials'],
     mysql2: ['credentials'],
     oauth4webapi: ['credentials'],

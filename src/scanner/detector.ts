@@ -1,6 +1,7 @@
 import { createAutomaton, type Hits } from './automaton.ts'
 import { entropyOf, isStandIn } from './likeness.ts'
 import { type Reach, type Rule, sureness } from './rule.ts'
+import type { Spot, Structure } from './structures/structure.ts'
 
 /** One match of a rule. It holds the secret: it stays where it was made. */
 export interface Match {
@@ -15,7 +16,7 @@ export interface Match {
 /** Finds what the rules know in `bytes[from … to)`, in the order of the places. */
 export type Detect = (bytes: Buffer, from: number, to: number) => Match[]
 
-/** What is seen at a glance: a match, or the keyword of a rule that reaches far, or neither. */
+/** What is seen at a glance: a match, or the keyword of a rule that reaches far or of a structure, or neither. */
 export type Seen = 'found' | 'far' | 'nothing'
 
 /** Says what is in `bytes[from … to)`. */
@@ -56,21 +57,25 @@ function reachOfOne({ reach = REACH }: Rule): number {
 }
 
 /**
- * A detector by these rules. Of matches that overlap one is kept: of the rule that is surer, else the longer one, else that of the earlier
- * rule. Throws RangeError for a keyword that is none.
+ * A detector by these rules, and by structures that are read where a keyword of theirs stands. Of matches that overlap one is kept: of the
+ * rule that is surer, else a rule's before a structure's, else the longer one, else that of the earlier rule. Throws RangeError for a keyword that is none.
  */
-export function createDetector(rules: readonly Rule[]): Detect {
-  return createDetection(rules).detect
+export function createDetector(rules: readonly Rule[], structures: readonly Structure[] = []): Detect {
+  return createDetection(rules, structures).detect
 }
 
 /** A detector, and what sees at a glance what it would find. Throws RangeError for a keyword that is none. */
-export function createDetection(rules: readonly Rule[]): Detection {
-  const keywords = [...new Set(rules.flatMap((rule) => rule.keywords))]
+export function createDetection(rules: readonly Rule[], structures: readonly Structure[] = []): Detection {
+  const keywords = [...new Set([...rules, ...structures].flatMap((one) => one.keywords))]
   const trials = rules.map((rule): Trial => {
     return { rule, pattern: new RegExp(rule.pattern.source, 'dg'), reach: rule.reach ?? REACH, knownTo: 0 }
   })
   const trialsOf = keywords.map((keyword) => trials.filter(({ rule }) => rule.keywords.includes(keyword)))
-  const reachesOf = keywords.map((keyword, at) => keyword.length + reachOf((trialsOf[at] ?? []).map(({ rule }) => rule)))
+  const structuresOf = keywords.map((keyword) => structures.filter((one) => one.keywords.includes(keyword)))
+  /** A structure is the whole text. */
+  const reachesOf = keywords.map((keyword, at) =>
+    structuresOf[at]?.length ? Number.POSITIVE_INFINITY : keyword.length + reachOf((trialsOf[at] ?? []).map(({ rule }) => rule)),
+  )
   const findKeywords = createAutomaton(keywords)
 
   function tryAll(hits: Hits, bytes: Buffer, from: number, to: number): Match[] {
@@ -85,10 +90,18 @@ export function createDetection(rules: readonly Rule[]): Detection {
     return found
   }
 
+  function readStructures(hits: Hits, bytes: Buffer, from: number, to: number): Match[] {
+    const known = new Set<Structure>()
+    for (let i = 0; i < hits.count; i += 1) for (const one of structuresOf[hits.keywords[i] as number] ?? []) known.add(one)
+    if (known.size === 0) return []
+    const text = bytes.toString('latin1', from, to)
+    return [...known].flatMap((rule) => Array.from(rule.find(text), (one) => matchOf(rule, one, from)))
+  }
+
   return {
     detect(bytes, from, to) {
       const hits = findKeywords(bytes, from, to)
-      return hits.count === 0 ? [] : withoutOverlaps(tryAll(hits, bytes, from, to))
+      return hits.count === 0 ? [] : withoutOverlaps([...tryAll(hits, bytes, from, to), ...readStructures(hits, bytes, from, to)])
     },
     glance(bytes, from, to) {
       const hits = findKeywords(bytes, from, to)
@@ -147,7 +160,15 @@ function withoutOverlaps(found: Match[]): Match[] {
   return kept
 }
 
+function matchOf(rule: Structure, { start, secret }: Spot, from: number): Match {
+  return { rule, start: from + start, end: from + start + secret.length, secret }
+}
+
+function rankOf({ rule }: Match): number {
+  return sureness(rule.confidence) + ('find' in rule ? 0 : 0.5)
+}
+
 function isBetter(one: Match, other: Match): boolean {
-  const [mine, theirs] = [sureness(one.rule.confidence), sureness(other.rule.confidence)]
+  const [mine, theirs] = [rankOf(one), rankOf(other)]
   return mine === theirs ? one.end - one.start > other.end - other.start : mine > theirs
 }

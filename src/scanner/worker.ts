@@ -13,12 +13,13 @@ import { scanFiles } from './scan-files.ts'
 import { scanInput } from './scan-input.ts'
 import { scanObjects } from './scan-objects.ts'
 import { scanTexts } from './scan-texts.ts'
+import { STRUCTURES } from './structures/index.ts'
 
 /** One worker of a scan: it sees secrets, and tells their fingerprints. */
 const { key, work, tellsSecrets, own } = workerData as WorkerSetup
 const rules = Object.values(RULES).flat()
 const giveUp: GiveUp = ({ id, provider }, why) => say({ kind: 'given-up', skipped: { what: `rule ${id} of ${provider}`, why } })
-const { detect: detectKnown, glance, nearBytes } = createDetection(rules)
+const { detect: detectKnown, glance, nearBytes } = createDetection(rules, STRUCTURES)
 const detect = own.length === 0 ? detectKnown : detectBoth(detectKnown, createOwnDetector(own, giveUp))
 const open = createOpener(detect, Math.max(reachOf(rules), own.length === 0 ? 0 : OWN_REACH))
 const fingerprint = createFingerprint(Buffer.from(key))

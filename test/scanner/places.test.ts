@@ -80,6 +80,16 @@ test('a worker of a scan is fed the stream, and a place of it is found; without 
   assert.deepEqual((await scan([work], { key })).findings, [])
 })
 
+test('a worker knows the settings of an MCP server by their shape', async () => {
+  const settings = `{ "mcpServers": { "a": { "command": "acme", "env": { "ACME_KEY": "${alnum(20)}" } } } }`
+  const text = { path: 'object', lead: '', text: settings }
+  const { findings } = await scan([{ kind: 'texts', texts: [text], next: new SharedArrayBuffer(4) }], { key })
+  assert.deepEqual(
+    findings.map(({ rule, places }) => [rule, places]),
+    [['mcp-config-secret', [{ path: 'object', line: 1, column: settings.indexOf(alnum(20)) + 1 }]]],
+  )
+})
+
 test('a variable is known by its name, and its place is in its value', async () => {
   const random = `${alnum(12)}!${alnum(12, 2)}4`
   const env = {

@@ -92,8 +92,8 @@ function countUp(path: string[]): void {
   if (last !== undefined && /^\d{1,9}$/.test(last)) path[path.length - 1] = String(Number(last) + 1)
 }
 
-/** Where the text that begins at `from` has its closing quotation mark. */
-function endOfText(text: string, from: number): number {
+/** Where the text that begins at `from` has its closing quotation mark. Throws FormatError where it has none. */
+export function endOfText(text: string, from: number): number {
   for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
     let slashes = 0
     while (end - slashes > from && text[end - slashes - 1] === '\\') slashes += 1
