@@ -9,6 +9,7 @@ import { LATEST } from '../../src/audit/search.ts'
 import { TERM_FIELDS } from '../../src/audit/summary.ts'
 import { createClient } from '../../src/cli/client.ts'
 import { createProgram } from '../../src/cli/program.ts'
+import { runCli } from '../cli/run-cli.ts'
 import { type Installation, startStint } from '../fakes/stint.ts'
 
 const FILTERS = [...TERM_FIELDS, 'since', 'until', 'text'].sort()
@@ -69,9 +70,9 @@ describe('stint audit, over the real API', () => {
       `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
       name === 'since' || name === 'until' ? new Date(Number(value)).toISOString() : value,
     ])
-    const { code, stdout, stderr } = await stint.cli(['audit', 'search', '--json', '--limit', '500', ...options])
-    assert.equal(code, 0, stderr)
-    assert.deepEqual(indexes(JSON.parse(stdout).items), indexes(items), JSON.stringify(filters))
+    const { code, out, err } = await runCli(stint.home, 'audit', 'search', '--json', '--limit', '500', ...options)
+    assert.equal(code, 0, err)
+    assert.deepEqual(indexes(JSON.parse(out).items), indexes(items), JSON.stringify(filters))
     return indexes(items)
   }
 
