@@ -132,11 +132,12 @@ function prepare(verbs: PlanVerbs, way: Undoable, did: UndoStep['did']): Omit<Pr
   }
 }
 
-function whyNot({ action }: Decision, outcome: EntryOf<'outcome'> | undefined): string {
+function whyNot({ action, access }: Decision, outcome: EntryOf<'outcome'> | undefined): string {
   if (outcome === undefined) return 'it has not ended, or how it ended is not known'
   const { status, result } = outcome
   if (status !== null && status >= 400) return `nothing to undo: the target answered ${status}`
   if (result !== 'completed') return `it did not complete (${outcome.code ?? result}), so what it did is not known`
+  if (access === 'destructive') return `no way back from ${action}: what it took away is not kept`
   return `no way back from ${action} is known from what the target answered`
 }
 

@@ -9,13 +9,18 @@ import type { Undoing, UndoPlan } from '../../src/api/verbs.ts'
 import type { Approval } from '../../src/approvals/approval.ts'
 import type { FoundEntry } from '../../src/audit/search.ts'
 import type { Task } from '../../src/model.ts'
+import { startHolder } from '../fakes/holder.ts'
 import { startUpstream, type Upstream } from '../fakes/upstream.ts'
 import { declared, openWorld, succeed, type World } from '../fakes/world.ts'
+import { type Kubernetes, startKubernetes } from '../providers/kubernetes.ts'
 
 const COMMIT = 'git -c user.name=demo -c user.email=demo@example.com commit --quiet --allow-empty'
 const DELETES = `
 @id("lab-deletes")
 permit (principal is Workload, action == Action::"git:delete-ref", resource == Target::"lab");
+
+@id("cluster-deletes")
+permit (principal is Workload, action in Action::"destructive", resource == Target::"cluster");
 `
 const ASK = `
 @id("ask-closing")
@@ -32,6 +37,7 @@ let world: World
 let lab: Upstream
 let hub: Upstream
 let forge: Upstream
+let cluster: Kubernetes
 const directory = mkdtempSync(join(tmpdir(), 'stint-undo-'))
 /** Issues of the hub by number. */
 const issues: { title: string; state: string }[] = []
@@ -45,7 +51,10 @@ before(async () => {
   const starter = readFileSync(forbid, 'utf8')
   writeFileSync(
     forbid,
-    starter.replace(/("destructive",\s+resource is Target\s*\))/, '$1 unless { action == Action::"git:delete-ref" }'),
+    starter.replace(
+      /("destructive",\s+resource is Target\s*\))/,
+      '$1 unless { action == Action::"git:delete-ref" || resource == Target::"cluster" }',
+    ),
   )
   writeFileSync(join(world.stint.home, 'policies', 'deletes.cedar'), DELETES)
   await world.call('POST', '/v1/policy/reload')
@@ -53,12 +62,17 @@ before(async () => {
   await succeed(world.stint.cli(['target', 'add', 'lab', '--connector', 'git', ...asDevelopment, ...declared(lab)]))
   await succeed(world.stint.cli(['target', 'add', 'hub', '--connector', 'github', ...asDevelopment, ...declared(hub)]))
   await succeed(world.stint.cli(['target', 'add', 'forge', '--connector', 'git-rest', ...asDevelopment, ...declared(forge)]))
+  cluster = await startKubernetes()
+  await succeed(world.stint.cli(['credential', 'add', 'minter'], cluster.standing.reveal()))
+  const at = ['--host', cluster.origin, '--private-network', '127.0.0.0/8', '--credential', 'minter', '--set', 'namespace=stint']
+  await succeed(world.stint.cli(['target', 'add', 'cluster', '--connector', 'kubernetes', ...asDevelopment, ...at]))
 })
 after(async () => {
   await world.close()
   await lab.close()
   await hub.close()
   await forge.close()
+  await cluster.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -318,6 +332,57 @@ describe('what a task made on GitLab', () => {
     )
     const { code, stopped } = await apply(id, digest)
     assert.deepEqual([stopped, code, issues.at(-1)], [undefined, 0, { title: 'lab', state: 'closed' }])
+  })
+})
+
+describe('what a task made in Kubernetes', () => {
+  const PODS = '/api/v1/namespaces/web/pods'
+  const pods = (): string[] => [...cluster.objects.keys()].filter((path) => path.startsWith(PODS))
+  /** Makes pods of these names under one task, and deletes the one that is named so; answers the task's id. */
+  async function making(...names: readonly string[]): Promise<string> {
+    const { ask, task } = await startHolder(world.stint, { targets: ['cluster'], actions: ['*'] })
+    for (const name of names) {
+      const pod = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name } })
+      assert.match(await ask(`${cluster.origin}${PODS}`, 'POST', pod), /^HTTP\/1.1 201/)
+    }
+    assert.match(await ask(`${cluster.origin}${PODS}/gone`, 'DELETE'), /^HTTP\/1.1 (?:200|404)/)
+    return task.id
+  }
+
+  test('is deleted as the very object that it made; what the task deleted is not brought back, and the plan says why', async () => {
+    const id = await making('one', 'two', 'gone')
+    const { digest, steps, others } = await plan(id)
+    assert.deepEqual(
+      steps.map(({ did, undoes }) => [did.id, undoes.id, undoes.resource]),
+      ['gone', 'two', 'one'].map((name) => ['kubernetes:pods::create', 'kubernetes:pods::delete', `${PODS}/${name}`]),
+    )
+    assert.deepEqual(
+      others.map(({ why }) => why),
+      ['no way back from kubernetes:pods::delete: what it took away is not kept'],
+    )
+    const stopped = await apply(id, digest)
+    assert.deepEqual([stopped.code, stopped.stopped?.why, stopped.left], [1, 'the target answered 404', 3])
+    assert.deepEqual(pods(), [`${PODS}/one`, `${PODS}/two`])
+    cluster.objects.clear()
+  })
+
+  test('is left where another object has its name by now, and a step at a time is decided, recorded and with its own role', async () => {
+    const id = await making('early', 'late')
+    const { digest, steps } = await plan(id)
+    const made = cluster.objects.get(`${PODS}/early`) ?? assert.fail()
+    cluster.objects.set(`${PODS}/early`, { ...made, metadata: { ...made.metadata, uid: 'of-somebody-else' } })
+    const { done, stopped, left, undoTaskId = '' } = await apply(id, digest)
+    assert.deepEqual([done, stopped, left], [[steps[0]?.entry], { entry: steps[1]?.entry, why: 'the target answered 409' }, 1])
+    assert.deepEqual(pods(), [`${PODS}/early`])
+    const undone = await entriesOf(undoTaskId)
+    const decided = undone.flatMap((one) => (one.kind === 'decision' ? [`${one.effect} ${one.action} ${one.resource}`] : []))
+    assert.deepEqual(
+      decided,
+      ['early', 'late'].map((name) => `allow kubernetes:pods::delete ${PODS}/${name}`),
+    )
+    cluster.objects.set(`${PODS}/early`, made)
+    assert.equal((await apply(id, digest)).code, 0, 'the same plan goes on')
+    assert.deepEqual(pods(), [])
   })
 })
 

@@ -19,12 +19,13 @@ const COLLECTIONS: readonly (readonly [path: string, members: readonly string[]]
   ['/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', ['roleRef', 'subjects']],
 ]
 
+const DELETE_OPTIONS = ['apiVersion', 'kind', 'preconditions', 'propagationPolicy']
 const DESCRIPTION: readonly Described[] = [
   ...COLLECTIONS.flatMap(([path, optional]): Described[] => [
     { operation: `GET ${path}`, query: ['labelSelector', 'limit', 'continue', 'watch'], statuses: [200, ...REFUSALS] },
     { operation: `POST ${path}`, ...OBJECT, optional, statuses: [200, 201, 202, ...REFUSALS] },
     { operation: `GET ${path}/{name}`, statuses: [200, ...REFUSALS] },
-    { operation: `DELETE ${path}/{name}`, statuses: [200, 202, ...REFUSALS] },
+    { operation: `DELETE ${path}/{name}`, optional: DELETE_OPTIONS, statuses: [200, 202, ...REFUSALS] },
   ]),
   {
     operation: 'POST /api/v1/namespaces/{namespace}/serviceaccounts/{name}/token',
@@ -87,9 +88,9 @@ export async function startKubernetes(): Promise<Kubernetes> {
     if (shown === minter) return administer(call)
     const account = accountOf(shown)
     if (account === undefined) return refused(401, 'Unauthorized')
-    return isAllowed(call, account)
-      ? { status: 200, body: { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: [] } }
-      : refused(403, 'Forbidden')
+    if (!isAllowed(call, account)) return refused(403, 'Forbidden')
+    if (call.method !== 'GET') return administer(call)
+    return { status: 200, body: { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: [] } }
   }
 
   /** The path of the service account that the token is bound to, while that is the same object. */
@@ -107,6 +108,8 @@ export async function startKubernetes(): Promise<Kubernetes> {
     if (parameters.name === undefined) return list(path, query)
     const kept = objects.get(path)
     if (kept === undefined) return refused(404, 'NotFound')
+    const { preconditions: { uid = kept.metadata.uid } = {} } = body as { preconditions?: { uid?: string } }
+    if (method === 'DELETE' && uid !== kept.metadata.uid) return refused(409, 'Conflict')
     if (method === 'DELETE' && !state.isLying) objects.delete(path)
     return { status: 200, body: method === 'DELETE' ? { kind: 'Status', apiVersion: 'v1', status: 'Success' } : kept }
   }
@@ -117,7 +120,8 @@ export async function startKubernetes(): Promise<Kubernetes> {
     if (objects.has(at)) return refused(409, 'AlreadyExists')
     if (state.isForbidding && path.includes('rbac')) return refused(403, 'Forbidden')
     const made = { uid: randomBytes(8).toString('hex'), creationTimestamp: '2026-01-20T22:11:48Z' }
-    const kept = { ...wish, metadata: { ...wish.metadata, ...made } }
+    const [, namespace] = /\/namespaces\/([^/]+)\//.exec(path) ?? []
+    const kept = { ...wish, metadata: { ...wish.metadata, ...made, ...(namespace !== undefined && { namespace }) } }
     objects.set(at, kept)
     return { status: 201, body: kept }
   }

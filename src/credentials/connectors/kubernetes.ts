@@ -19,6 +19,7 @@ import {
   type Whereabouts,
 } from '../protocols/kubernetes-objects.ts'
 import { describeKubernetes } from '../protocols/kubernetes-path.ts'
+import { undoOfMadeObject } from '../protocols/kubernetes-undo.ts'
 import { failure, isRefusal, readObject, refusal } from '../protocols/provider-answer.ts'
 
 const KUBERNETES = 'Kubernetes'
@@ -191,6 +192,7 @@ export const kubernetes: Connector = {
     refuseDisguise(operation)
     return describeKubernetes(operation)
   },
+  undoOf: undoOfMadeObject,
   minting,
   example: {
     target: {
