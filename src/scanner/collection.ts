@@ -19,16 +19,10 @@ export interface Collection {
   readonly leftOut: number
 }
 
-/** What was collected before, or nothing. Of places that are too many for one secret, the finding says how many there are. */
-export function createCollection(earlier: readonly Finding[] = [], bounds: Bounds = BOUNDS): Collection {
+/** Nothing yet. Of places that are too many for one secret, the finding says how many there are. */
+export function createCollection(bounds: Bounds = BOUNDS): Collection {
   const known = new Map<string, { sighting: Sighting; places: Map<string, Place>; more: number }>()
   let leftOut = 0
-  for (const { places, morePlaces = 0, ...finding } of earlier)
-    for (const [at, place] of places.entries()) {
-      const sighting = { ...finding, place }
-      if (at === 0) known.set(finding.fingerprint, { sighting, places: new Map(), more: morePlaces })
-      known.get(finding.fingerprint)?.places.set(keyOf(place), place)
-    }
   const collection: Collection = {
     add(sighting) {
       const { fingerprint, place } = sighting

@@ -22,7 +22,7 @@ describe('what was sighted', () => {
   })
 
   test('is bounded, and says how much is left out', () => {
-    const collection = createCollection([], { findings: 2, places: 2 })
+    const collection = createCollection({ findings: 2, places: 2 })
     for (const line of [1, 2, 3, 3, 1]) collection.add(sighting('x', line))
     for (const name of ['y', 'z', 'z', 'x']) collection.add(sighting(name, 1))
     assert.deepEqual([collection.findings().map(({ places }) => places.length), collection.leftOut], [[2, 1], 2])

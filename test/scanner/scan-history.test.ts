@@ -140,4 +140,15 @@ describe('a scan after a scan', () => {
       [1, [], ['a']],
     )
   })
+
+  test('says what it found also where nothing can be kept', async (t) => {
+    const { path } = repository(t)
+    const { look, remarks } = scansOf(t, path)
+    const file = join(path, 'file')
+    writeFileSync(file, '')
+    assert.deepEqual((await look({ directory: file, isFresh: true })).findings, [])
+    assert.match(remarks.join(), /^What is kept for the next scan could not be written, .*EEXIST/)
+    assert.deepEqual((await look({ directory: join(path, 'scans') })).earlier, undefined)
+    assert.deepEqual((await look({ directory: join(path, 'scans') })).earlier, { items: 0, gone: 0 })
+  })
 })

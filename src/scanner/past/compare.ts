@@ -12,14 +12,18 @@ export interface Comparison {
   readonly gone: number
 }
 
-/** What is new, and what is not there any more: read from git's files, or else as git lists it. Rejects with GitError. */
+/**
+ * What is new, and what is not there any more: read from git's files, or else as git lists it, which it also is where something seems to be
+ * gone: git may have been at work on its files. Rejects with GitError.
+ */
 export async function compareObjects(repository: string, location: Location, known: Ids): Promise<Comparison> {
   try {
-    return await compare(readObjectStore(location), known)
+    const compared = await compare(readObjectStore(location), known)
+    if (compared.gone === 0) return compared
   } catch (thrown) {
     if (!(thrown instanceof OtherStore)) throw thrown
-    return compare(listAll(repository), known)
   }
+  return compare(listAll(repository), known)
 }
 
 async function* listAll(repository: string): AsyncGenerator<Buffer> {

@@ -22,8 +22,8 @@ export class OtherStore extends Error {
 export async function* readObjectStore({ objects, width }: Location): AsyncGenerator<Buffer> {
   try {
     if (isThere(join(objects, 'info/alternates'))) throw new OtherStore('it has objects of others')
+    yield* readLoose(objects, width) // first: git puts what was loose into a pack before it takes it away
     for (const file of await listIndexes(join(objects, 'pack'))) yield* readIndex(file, width)
-    yield* readLoose(objects, width)
   } catch (thrown) {
     if (thrown instanceof Error && 'code' in thrown) throw new OtherStore(thrown.message, { cause: thrown })
     throw thrown
