@@ -156,7 +156,7 @@ export function createHandle(
     let exact: Exact | undefined
     let whole: WholeBody | undefined
     const seconds = Math.min(readWait(bare.headers) || (retried === undefined ? 0 : RETRY_HOLD_SECONDS), approvalWaitSeconds)
-    const served = await verbs.serve({
+    const serving = verbs.serve({
       correlationId,
       proof,
       describe(task) {
@@ -180,7 +180,7 @@ export function createHandle(
           flow,
         ),
     })
-    await whole?.close()
+    const served = await serving.finally(() => whole?.close())
     return { served, seen, state: retry && exact && stateFor(served, exact) }
 
     async function readBody(): Promise<WholeBody | undefined> {

@@ -92,8 +92,8 @@ function createSpool(file: FileHandle, room: { take(bytes: number): void; releas
     },
     read: () => Readable.from(parts(), { objectMode: false, highWaterMark: 1 }),
     async close() {
-      await file.close()
       room.release()
+      await file.close()
     },
   }
 
