@@ -262,6 +262,12 @@ export const SETTINGS = {
     'How long a request that says `Prefer: wait=N` is held for an answer at most; 0 holds none.',
     whole(0, 3600),
   ),
+  approvalRetentionDays: setting(
+    'STINT_APPROVAL_RETENTION',
+    30,
+    'For how many days a question is kept after it was over: answered, used or expired. Then the log alone has it.',
+    whole(1, 3650),
+  ),
   approvalBodyBytes: setting(
     'STINT_APPROVAL_BODY',
     536_870_912,

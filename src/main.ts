@@ -22,6 +22,7 @@ import { serveTaskTools } from './credentials/task-server.ts'
 import { spellUndo } from './credentials/undo.ts'
 import { asStintError, StintError } from './errors.ts'
 import { escalateApprovals } from './escalate-approvals.ts'
+import { forgetApprovals } from './forget-approvals.ts'
 import { createGateway, type Gateway, type GatewayProof } from './gateway/gateway.ts'
 import type { Passage } from './glass/glass.ts'
 import { holdHome } from './hold-home.ts'
@@ -144,6 +145,7 @@ async function listen(rooms: Rooms, opening: Opening): Promise<{ api: string; ga
   const budgetBounds = { usual: config.taskBudget, most: config.maxTaskBudget }
   const webhooks = joinWebhooks(rooms, opening)
   escalateApprovals(rooms, opening)
+  forgetApprovals(rooms, opening)
   const askGateway: Gateway['ask'] = (request) => gateway.ask(request)
   const more = {
     askGateway,

@@ -69,6 +69,8 @@ export interface Glass {
   list(filter: OpeningFilter): Promise<{ items: Opening[]; next?: string }>
   /** People may have answered these questions. */
   heardAnswers(approvalIds: readonly string[]): void
+  /** The questions that openings wait for. */
+  questions(): readonly string[]
   /** How many are open now. */
   countOpen(): number
   /** Hears of each credential that nothing may use from now on, in the tick in which it is so. */
@@ -125,6 +127,7 @@ export async function openGlass(store: Store, verbs: GlassVerbs): Promise<Glass>
       for (const { id, approvalId } of keeper.underWay())
         if (approvalId !== undefined && approvalIds.includes(approvalId)) void keeper.tend(id)
     },
+    questions: () => keeper.underWay().flatMap(({ approvalId }) => approvalId ?? []),
     countOpen: () => keeper.underWay().filter(({ state }) => state === 'open').length,
     onShut: (listener) => listeners.push(listener),
     start: keeper.start,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { pruneApprovals } from '../../src/approvals/prune.ts'
 import { StintError } from '../../src/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 import { startPostgres } from '../services/postgres.ts'
@@ -43,6 +44,24 @@ for (const { name, skip, open } of STORES)
       await Promise.all(Array.from({ length: 20 }, increment))
       const { value } = await store.db.selectFrom('meta').select('value').where('key', '=', 'n').executeTakeFirstOrThrow()
       assert.equal(value, '20')
+    })
+
+    test('loses questions that were over long ago, and what took them to webhooks, and nothing else', async (t) => {
+      const store = await open(t)
+      const row = { binding: 'b', task_id: 'task_1', state: 'used', uses_left: 0, created_at: 1, record_json: '{}' }
+      const ends = { gone: 99, kept: 99, last: 100, live: 200 }
+      const rows = Object.entries(ends).map(([id, expires_at]) => ({ ...row, id, expires_at }))
+      const deliveries = rows.map(({ id }) => ({ approval_id: id, webhook: 'w', message_id: id, attempts: 1, due_at: null }))
+      await store.write(async (tx) => {
+        await tx.insertInto('approvals').values(rows).execute()
+        await tx.insertInto('approval_deliveries').values(deliveries).execute()
+      })
+      const deleted = await Promise.all([pruneApprovals(store, 100, ['kept']), pruneApprovals(store, 100, ['kept'])])
+      assert.equal(deleted[0] + deleted[1], 1)
+      const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).join(' ')
+      assert.equal(ids(await store.db.selectFrom('approvals').select('id').orderBy('id').execute()), 'kept last live')
+      const messages = store.db.selectFrom('approval_deliveries').select('approval_id as id').orderBy('id')
+      assert.equal(ids(await messages.execute()), 'kept last live')
     })
 
     test('says conflict for a key that is taken, and for nothing else', async (t) => {
