@@ -184,9 +184,15 @@ export function apiVerbs(parts: Parts): ApiVerbs {
       throw new StintError('invalid_argument', `a target of ${target.connector} has no tools to pin`)
     const standing = target.credentialId === undefined ? undefined : vault.open(target.credentialId)
     const pins = await connector.readPins({ target, standing }, ioFor(target, standing))
+    const integers = pins.flatMap((pin) => pin.integers)
+    const { integer_arguments: _, ...settings } = target.settings ?? {}
     await targets.replace(target, {
       ...target,
-      settings: { ...target.settings, pinned_tools: pins.map(({ setting }) => setting) },
+      settings: {
+        ...settings,
+        pinned_tools: pins.map(({ setting }) => setting),
+        ...(integers.length > 0 && { integer_arguments: integers }),
+      },
     })
     return pins.map(({ name, digest, change }) => ({ name, digest, change }))
   }

@@ -77,6 +77,8 @@ export interface ToolPin {
   readonly name: string
   readonly digest: string
   readonly setting: string
+  /** Those of its arguments that are whole numbers, as `integer_arguments` has them. */
+  readonly integers: readonly string[]
   /** Beside what the operator has taken before. */
   readonly change: 'same' | 'changed' | 'new'
 }

@@ -6,8 +6,8 @@ import { type Standing, StandingRequest } from './standing.ts'
 const OF_THE_CLOCK = { time: undefined, risk: undefined }
 /** What moves with each action. All else in a context stands: it follows from the caller, the task and the target. */
 const OF_THE_ACTION = {
-  ...{ access: undefined, action: undefined, inScope: undefined, ownTask: undefined, parameters: undefined },
-  resource: undefined,
+  ...{ access: undefined, action: undefined, inScope: undefined, integers: undefined, ownTask: undefined },
+  ...{ parameters: undefined, resource: undefined },
 }
 
 /**
@@ -15,9 +15,9 @@ const OF_THE_ACTION = {
  * asked is in it but the time and the risk score that depends on it. What stands is in it by a digest of its own, made once.
  */
 export function digestOf(request: AuthzRequest): string {
-  const { access, action, inScope, ownTask, parameters, resource } = request.context
+  const { access, action, inScope, integers, ownTask, parameters, resource } = request.context
   const context: { [name in keyof typeof OF_THE_ACTION]: CedarValue | undefined } = {
-    ...{ access, action, inScope, ownTask, parameters, resource },
+    ...{ access, action, inScope, integers, ownTask, parameters, resource },
   }
   return sha256({ action: request.action, context, standing: digestOfStanding(request) })
 }

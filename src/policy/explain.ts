@@ -2,6 +2,7 @@ import type { AuthzRequest, CedarValue, Decision } from '../model.ts'
 import { ask, type PolicyJson, renderPolicy } from './cedar.ts'
 import type { Decider } from './decide.ts'
 import { entitiesOf } from './entities.ts'
+import { asTags } from './integers.ts'
 import type { Policy } from './policy-set.ts'
 
 export type Finding = 'satisfied' | 'not satisfied' | 'error'
@@ -73,8 +74,10 @@ const EVERYTHING = { principal: { op: 'All' }, action: { op: 'All' }, resource: 
 
 /** A permit of just these conditions is allowed exactly when they hold. */
 function test(conditions: Conditions, request: AuthzRequest): { finding: Finding; message?: string } {
-  const { principal, resource, context } = request
-  const question = { principal, action: { type: 'Action', id: request.action }, resource, context, entities: entitiesOf(request) }
+  const { principal, resource } = request
+  const { context, entities: tags } = asTags(request.context)
+  const entities = [...entitiesOf(request), ...tags]
+  const question = { principal, action: { type: 'Action', id: request.action }, resource, context, entities }
   try {
     const answer = ask([{ effect: 'permit', ...EVERYTHING, conditions }], question)
     const message = answer.errors[0]?.message

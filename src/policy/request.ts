@@ -1,5 +1,6 @@
 import type { Action, AuthzRequest, Caller, CedarValue, Raise, Scope, Target, Task } from '../model.ts'
 import { namesAction } from '../scope.ts'
+import { integersOf } from './integers.ts'
 import { assessRisk } from './risk.ts'
 import { StandingRequest, standingOf } from './standing.ts'
 
@@ -70,6 +71,8 @@ export function requestOnTarget(
     taskId: task.id,
     taskLabels: task.labels,
   }
+  const integers = integersOf(action.parameters)
+  if (integers !== undefined) context.integers = integers
   if (task.ticket !== undefined) context.ticket = task.ticket
   context.time = timeFacts(clock)
   context.touched = touched

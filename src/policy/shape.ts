@@ -108,14 +108,27 @@ function recordOf(attributes: Readonly<Record<string, Type<string> & { required?
   }
 }
 
-/** Only words: the entities that a context may hold are those of enumerated types. */
+/** Words of an enumerated type, or the tags of an entity, which Cedar is given as one. */
 function entityOf(name: string, namespace: Namespace): Check {
   const kind = namespace.entityTypes[name]
+  if (kind !== undefined && 'tags' in kind && kind.tags !== undefined) return tagsOf(compile(kind.tags, namespace))
   const words = new Set<unknown>(kind !== undefined && 'enum' in kind ? kind.enum : [])
   return (value, path) => {
     const entity = isRecord(value) && countKeys(value) === 1 ? value.__entity : undefined
     const fits = isRecord(entity) && countKeys(entity) === 2 && entity.type === name && words.has(entity.id)
     return fits ? undefined : `${path} is not one of ${name}’s words`
+  }
+}
+
+function tagsOf(check: Check): Check {
+  return (value, path, room) => {
+    if (!isRecord(value)) return `${path} is not a record`
+    for (const [name, one] of Object.entries(value)) {
+      room.left -= name.length
+      const problem = check(one, `${path}.${name}`, room)
+      if (problem !== undefined) return problem
+    }
+    return undefined
   }
 }
 

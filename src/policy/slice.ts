@@ -4,6 +4,7 @@ import type { AuthzRequest } from '../model.ts'
 import { askPreparsed, type CedarAnswer, type CedarQuestion, type EntityId, type PolicyJson, renderPolicy } from './cedar.ts'
 import { entitiesOf, groupsOf } from './entities.ts'
 import { indexHeads } from './head.ts'
+import { asTags } from './integers.ts'
 import { fingerprint, joinReads, project, type Reads, readsOf } from './reads.ts'
 import { slotFor } from './slots.ts'
 
@@ -141,12 +142,13 @@ function join<T extends Sliceable>(plain: readonly T[], { allowed, determining, 
 
 function questionOf(request: AuthzRequest, reads: Reads): CedarQuestion {
   const { principal, resource, context } = request
+  const read = asTags(project(context, reads.context) as CedarQuestion['context'])
   return {
     principal,
     action: { type: 'Action', id: request.action },
     resource,
-    context: project(context, reads.context) as CedarQuestion['context'],
-    entities: reads.groups ? entitiesOf(request) : [],
+    context: read.context,
+    entities: reads.groups ? [...entitiesOf(request), ...read.entities] : read.entities,
   }
 }
 

@@ -59,7 +59,10 @@ function answerTo({ id, method, params = {} }: { id?: unknown; method: string; p
       ? say('its own state')
       : { resultType: 'input_required', inputRequests: {}, requestState }
   }
-  if (method === 'tools/list') return { tools: Object.keys(TOOLS).map((name) => ({ name, inputSchema: { type: 'object' } })) }
+  if (method === 'tools/list') {
+    const inputSchema = { type: 'object', properties: { most: { type: 'integer' } } }
+    return { tools: Object.keys(TOOLS).map((name) => ({ name, inputSchema })) }
+  }
   const done = TOOLS[String(params.name)]?.((params.arguments ?? {}) as Record<string, string>, id)
   return done === NOTHING ? NOTHING : say(done)
 }

@@ -66,6 +66,13 @@ function isRunning(mark: string): boolean {
 
 const call = (name: string, args: object = {}): Step => ({ ask: 'tools/call', params: { name, arguments: args } })
 
+const COUNTED = `
+@id("counts-too-far")
+@reason("It counts too far.")
+forbid (principal, action == Action::"mcp:Tool::call", resource == Target::"program")
+when { context has integers && context.integers.hasTag("most") && context.integers.getTag("most") > 100 };
+`
+
 describe('an MCP server that is a program', () => {
   test('is used over HTTP by an unmodified client, each call an action in the log, with progress', async () => {
     const [list, echo, long] = await play(
@@ -100,6 +107,15 @@ describe('an MCP server that is a program', () => {
     const [made, read] = await play('memory', call('create_entities', { entities: [entity] }), call('read_graph'))
     assert.equal(made?.error, undefined, JSON.stringify(made))
     assert.match(JSON.stringify(read?.result), /silent/)
+  })
+
+  test('has arguments that are whole numbers, as it said when it was pinned: policies count them, and one that is a text is refused', async () => {
+    writeFileSync(join(world.stint.home, 'policies', 'own.cedar'), COUNTED)
+    await world.call('POST', '/v1/policy/reload')
+    const [text, large, small] = await play('program', ...['5', 500, 5].map((most) => call('count', { most })))
+    assert.match(JSON.stringify(text?.error), /the argument most is no whole number/)
+    assert.match(JSON.stringify(large?.error), /It counts too far/)
+    assert.match(textIn(small), /^1 in /, 'nothing of the other calls arrived')
   })
 
   test('is another program for another task, and sees neither Stint’s data directory nor its processes', async (t) => {

@@ -4,6 +4,7 @@ import type { Connector, ConnectorSample } from '../connector.ts'
 import { refuseOverride } from '../protocols/disguise.ts'
 import { describeMessage, STATE } from '../protocols/mcp-action.ts'
 import { readMcpAnswer } from '../protocols/mcp-answer.ts'
+import { INTEGER_ARGUMENT, integersIn } from '../protocols/mcp-integers.ts'
 import { bodyPrefix, LIMIT_SETTINGS } from '../protocols/mcp-limits.ts'
 import { changeOf, pinOf, spellPin } from '../protocols/mcp-pins.ts'
 import { PROGRAM_SETTINGS, programOf } from '../protocols/mcp-program.ts'
@@ -64,6 +65,13 @@ export const mcp: Connector = {
       isList: true,
       pattern: /^[\x21-\x7e]{1,200}=[0-9a-f]{64}$/,
     },
+    integer_arguments: {
+      summary:
+        'An argument that is a whole number, as TOOL=NAME or TOOL=OUTER/NAME: a call that gives it as anything else is refused, and policies see it in `context.integers`. `stint mcp pin` sets these.',
+      required: false,
+      isList: true,
+      pattern: INTEGER_ARGUMENT,
+    },
     destructive_tools: { summary: 'A tool that destroys.', required: false, isList: true, pattern: TOOL },
     ...PROGRAM_SETTINGS,
     ...LIMIT_SETTINGS,
@@ -76,8 +84,11 @@ export const mcp: Connector = {
   sessionField: 'mcp-session-id',
   stateParameter: STATE,
   async readPins({ target, standing }, io) {
-    const pins = (await fetchTools(target, standing, io)).flatMap((one) => pinOf(one) ?? [])
-    return pins.map((pin) => ({ ...pin, setting: spellPin(pin), change: changeOf(pin, target) }))
+    return (await fetchTools(target, standing, io)).flatMap((definition) => {
+      const pin = pinOf(definition)
+      const taken = { integers: integersIn(definition) }
+      return pin === undefined ? [] : [{ ...pin, ...taken, setting: spellPin(pin), change: changeOf(pin, target) }]
+    })
   },
   obtain: obtainPlaced,
   programOf,

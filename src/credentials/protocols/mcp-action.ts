@@ -6,6 +6,7 @@ import { bodyType, isCoded } from './body-type.ts'
 import { flattenArguments } from './mcp-arguments.ts'
 import { McpFault, RPC, type RpcId } from './mcp-fault.ts'
 import { checkFields, checkVersion } from './mcp-headers.ts'
+import { readIntegers } from './mcp-integers.ts'
 import { HIGHEST_MESSAGE, messageBytes } from './mcp-limits.ts'
 import { type McpMessage, readMessage } from './mcp-message.ts'
 import { CLIENT_ANSWER, END, LISTEN, type McpMethod, methodNamed } from './mcp-methods.ts'
@@ -73,9 +74,12 @@ export function describeMessage(operation: Operation, target: Target): Action {
     throw new McpFault(RPC.badParams, 'requestState in its params is not a text', idOf(message))
   if (method === 'tools/call' && !hasPin(String(params.name), target))
     throw new StintError('tool_changed', `${resource.slice(0, 200)} is not pinned; an operator can: stint mcp pin ${target.id}`)
+  const badParams = (why: string): McpFault => new McpFault(RPC.badParams, why, idOf(message))
+  const integers = method === 'tools/call' ? readIntegers(String(params.name), params.arguments, target, badParams) : []
   const parameters = {
     method,
     ...flattenArguments(params.arguments ?? params.argument),
+    ...(integers.length > 0 && { integers }),
     ...(requestState !== undefined && { [STATE]: digestState(requestState) }),
     ...(inputResponses !== undefined && { inputResponses: Object.keys(members(inputResponses)) }),
   }
