@@ -32,7 +32,8 @@ export function createCollection(bounds: Bounds = BOUNDS): Collection {
       else if (one === undefined) known.set(fingerprint, { sighting, places: new Map([[key, place]]), more: 0 })
       else {
         if (sureness(sighting.confidence) > sureness(one.sighting.confidence)) one.sighting = sighting
-        if (one.places.has(key) || one.places.size < bounds.places) one.places.set(key, place)
+        if (one.places.has(key) || one.places.size < bounds.places)
+          one.places.set(key, withCommonMarks(place, one.places.get(key)))
         else one.more += 1
       }
     },
@@ -50,6 +51,14 @@ export function createCollection(bounds: Bounds = BOUNDS): Collection {
     },
   }
   return collection
+}
+
+/** Seen there by two rules, a place has the marks that both found: what is allowed to one of them is still found by the other. */
+function withCommonMarks(place: Place, earlier: Place | undefined): Place {
+  if (earlier === undefined || (place.marks === undefined && earlier.marks === undefined)) return place
+  const { marks: _, ...rest } = place
+  const marks = (place.marks ?? []).filter((mark) => earlier.marks?.includes(mark))
+  return marks.length === 0 ? rest : { ...rest, marks }
 }
 
 function keyOf({ object, commit, path, line, column }: Place): string {

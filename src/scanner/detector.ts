@@ -11,6 +11,10 @@ export interface Match {
   readonly end: number
   /** The secret, each byte as one character. */
   readonly secret: string
+  /** Of a user's rule, all that its pattern matched. */
+  readonly whole?: string
+  /** What entries of allow-lists found in it (own/words.ts). */
+  readonly marks?: readonly string[]
 }
 
 /** Finds what the rules know in `bytes[from … to)`, in the order of the places. */

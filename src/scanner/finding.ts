@@ -7,6 +7,8 @@ export interface Place {
   readonly path?: string
   readonly line: number
   readonly column: number
+  /** Entries of allow-lists whose words stand there, until it is settled whether they allow it. Absent in a report. */
+  readonly marks?: readonly string[]
   /** In an export of a chat or of tickets: which message, issue or comment, and whose. */
   readonly where?: string
   /** In git: the object it stands in, and the commits that brought that in. */

@@ -1,5 +1,5 @@
 import type { Sighting } from './finding.ts'
-import type { OwnRule } from './own/own-rules.ts'
+import type { Own } from './own/own-rules.ts'
 import type { PackWork } from './packs/skim.ts'
 
 /** What a worker is given to begin with. Rules are functions and patterns, so that it makes them itself. */
@@ -8,7 +8,7 @@ export interface WorkerSetup {
   /** Whether the secrets themselves are told, to be verified. */
   readonly tellsSecrets: boolean
   /** What to look for besides Stint's own rules. */
-  readonly own: readonly OwnRule[]
+  readonly own: Own
   readonly work: Work
 }
 
@@ -75,7 +75,7 @@ export type WorkerReport =
   | { readonly kind: 'skipped'; readonly skipped: Skipped }
   /** An object of git that could not be read at all. */
   | { readonly kind: 'unread'; readonly object: string; readonly why: string }
-  /** A user's rule that this worker does not try any more. */
+  /** A user's rule, or an entry of an allow-list, that this worker does not try any more. */
   | { readonly kind: 'given-up'; readonly skipped: Skipped }
   /** Since the last time. */
   | { readonly kind: 'progress'; readonly items: number; readonly bytes: number }

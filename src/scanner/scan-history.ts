@@ -113,11 +113,11 @@ function isSame(read: State | undefined, { work, earlier }: Resumed, state: Stat
 
 /** The secrets of earlier findings are not kept: each is read again from one of its objects. */
 async function tellSecrets({ findings }: State, { repository, width }: GitWork, options: HistoryOptions): Promise<void> {
-  const { key, own = [], onSecret } = options
+  const { key, own, onSecret } = options
   if (onSecret === undefined || findings.length === 0) return
   const objects = new Set(findings.map(({ places }) => places[0]?.object ?? ''))
   const ids = Buffer.from([...objects].join(''), 'hex')
-  await lookInto([workOf(repository, ids, width)], createCollection(), { key, own, onSecret })
+  await lookInto([workOf(repository, ids, width)], createCollection(), { key, ...(own !== undefined && { own }), onSecret })
 }
 
 /** Progress goes on where it was. */

@@ -8,7 +8,7 @@ import { attribute } from './attribute.ts'
 import { type Collection, createCollection } from './collection.ts'
 import type { Finding } from './finding.ts'
 import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
-import type { OwnRule } from './own/own-rules.ts'
+import { NOTHING_OWN, type Own } from './own/own-rules.ts'
 import { openPacks, withoutSkimmed } from './packs/packs.ts'
 import { sureness } from './rule.ts'
 import { SLICE } from './scan-objects.ts'
@@ -33,7 +33,7 @@ export interface ScanOptions {
   /** What is looked into where the work is an input; nothing unless given. */
   readonly input?: Readable
   /** What to look for besides Stint's own rules. */
-  readonly own?: readonly OwnRule[]
+  readonly own?: Own
   /** Called with each secret, where they are to be verified. */
   onSecret?(fingerprint: string, secret: Secret): void
   /** Called now and then, with what was looked into of all. */
@@ -69,7 +69,7 @@ export interface Looked {
 export async function lookInto(
   works: readonly Work[],
   found: Collection,
-  { key, input, own = [], onSecret, onProgress }: ScanOptions,
+  { key, input, own = NOTHING_OWN, onSecret, onProgress }: ScanOptions,
 ): Promise<Looked> {
   const skipped: Skipped[] = []
   const unread = new Map<string, string>()
@@ -96,7 +96,7 @@ export async function lookInto(
   /** The work without what is skimmed, which is looked into by then. Users' rules can want anything: with them all is read. */
   async function skim(work: Work): Promise<Work> {
     if (work.kind !== 'git' || work.all === undefined) return work
-    const packs = own.length > 0 ? [] : await openPacks(work.repository)
+    const packs = own.rules.length > 0 ? [] : await openPacks(work.repository)
     if (packs.length === 0) return work.all === 'by-id' ? listObjects(work.repository) : work
     const before = total.items
     for (const pack of packs) await run(pack.work)

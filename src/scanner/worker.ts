@@ -1,11 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Located } from './content.ts'
-import { createDetection, reachOf } from './detector.ts'
+import { createDetection, type Detect, reachOf } from './detector.ts'
 import { createFingerprint, type Place, previewOf, type Sighting } from './finding.ts'
 import type { Skipped, WorkerReport, WorkerSetup } from './job.ts'
 import { createOpener, isPacked } from './look-into.ts'
 import { detectBoth } from './own/beside-known.ts'
 import { createOwnDetector, type GiveUp, OWN_REACH } from './own/own-detector.ts'
+import { type GiveUpWords, markMatches } from './own/words.ts'
 import { skimPack } from './packs/skim.ts'
 import type { PathSink } from './path-sink.ts'
 import { RULES } from './rules/index.ts'
@@ -19,22 +20,28 @@ import { STRUCTURES } from './structures/index.ts'
 const { key, work, tellsSecrets, own } = workerData as WorkerSetup
 const rules = Object.values(RULES).flat()
 const giveUp: GiveUp = ({ id, provider }, why) => say({ kind: 'given-up', skipped: { what: `rule ${id} of ${provider}`, why } })
+const giveUpWords: GiveUpWords = ({ name }, why) => say({ kind: 'given-up', skipped: { what: name, why } })
 const { detect: detectKnown, glance, nearBytes } = createDetection(rules, STRUCTURES)
-const detect = own.length === 0 ? detectKnown : detectBoth(detectKnown, createOwnDetector(own, giveUp))
-const open = createOpener(detect, Math.max(reachOf(rules), own.length === 0 ? 0 : OWN_REACH))
+const detect = withOwn(detectKnown)
+const open = createOpener(detect, Math.max(reachOf(rules), own.rules.length === 0 ? 0 : OWN_REACH))
 const fingerprint = createFingerprint(Buffer.from(key))
 const PROGRESS_MS = 100
+
+function withOwn(known: Detect): Detect {
+  const both = own.rules.length === 0 ? known : detectBoth(known, createOwnDetector(own.rules, giveUp))
+  return own.words.length === 0 ? both : markMatches(both, own.words, giveUpWords)
+}
 
 type Where = Pick<Place, 'path' | 'object' | 'commit'>
 
 let progress = { items: 0, bytes: 0, at: 0 }
 const say = (report: WorkerReport): void => parentPort?.postMessage(report)
 
-function sight({ rule, secret, line, column, member, where }: Located, file: Where): Sighting {
+function sight({ rule, secret, line, column, member, where, marks = [] }: Located, file: Where): Sighting {
   const { id, provider, title, confidence } = rule
   const facts = rule.facts?.(secret) ?? {}
   const path = member === undefined ? {} : { path: `${file.path ?? ''}${member}` }
-  const place = { ...file, ...path, line, column, ...(where !== undefined && { where }) }
+  const place = { ...file, ...path, line, column, ...(where !== undefined && { where }), ...(marks.length > 0 && { marks }) }
   return { rule: id, provider, title, confidence, fingerprint: fingerprint(secret), preview: previewOf(secret), facts, place }
 }
 

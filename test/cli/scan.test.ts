@@ -177,7 +177,8 @@ describe('stint scan', () => {
     const { home, root } = prepare(t)
     const project = join(root, '.stint-scan.yaml')
     writeFileSync(join(root, 'a'), `acme_${alnum(20)} own_${alnum(20)} ${'a'.repeat(60)}b`)
-    writeFileSync(project, 'rules: [{ id: acme, pattern: "acme_\\\\w{20}", keywords: [acme_] }, { id: slow, pattern: "(a+)+$" }]')
+    writeFileSync(project, 'rules: [{ id: acme, pattern: "acme_\\\\w{20}", keywords: [acme_] }]')
+    writeFileSync(join(root, '.gitleaks.toml'), '[[rules]]\nid = "slow"\nregex = "(a+)+$"\n[allowlist]\npaths = ["toml$"]')
     writeFileSync(join(home, 'rules.yaml'), 'rules: [{ id: own, pattern: "own_\\\\w{20}", title: our own, confidence: high }]')
     const { code, out } = await runCli(home, 'scan', root, '--rules', join(home, 'rules.yaml'))
     assert.equal(code, 1)
@@ -185,7 +186,7 @@ describe('stint scan', () => {
       out,
       /^rules\.yaml our own \(high\): own_[\s\S]*\n\.stint-scan\.yaml acme \(medium\): acme[\s\S]*\n2 secrets found/,
     )
-    assert.match(out, /\nSkipped 1: it took longer than it may \(rule slow of \.stint-scan\.yaml\)\n$/)
+    assert.match(out, /\nSkipped 1: it took longer than it may \(rule slow of \.gitleaks\.toml\)\n$/)
     assert.equal((await runCli(home, 'scan', root, '--no-allow-lists')).code, 0)
     assert.equal((await runCli(home, 'scan', root, '--rules', join(home, 'none'))).code, 2)
   })

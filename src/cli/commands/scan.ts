@@ -4,10 +4,12 @@ import { Option } from 'commander'
 import { StintError } from '../../errors.ts'
 import { placesIn } from '../../home.ts'
 import { replacePublic } from '../../private-file.ts'
-import { type Allow, withoutAllowed } from '../../scanner/allow/allow.ts'
+import { withoutAllowed, withoutMarks } from '../../scanner/allow/allow.ts'
 import { loadProjectSettings, loadRules, readProjectFile } from '../../scanner/allow/load.ts'
 import { joinSettings, type Settings } from '../../scanner/allow/settings.ts'
 import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.ts'
+import type { Skipped } from '../../scanner/job.ts'
+import type { Skip } from '../../scanner/own/gitleaks.ts'
 import { locate } from '../../scanner/past/locate.ts'
 import type { Run } from '../../scanner/report-format.ts'
 import { REPORTS } from '../../scanner/reports/index.ts'
@@ -103,8 +105,9 @@ Of a repository all objects are looked into, and the files that differ from its 
 programs are not run. \`.pre-commit-hooks.yaml\` has \`stint scan --staged\` for pre-commit.
 The next scan of the same history looks into what is new only, unless the rules changed: \`scans\` in the data directory has which objects were
 looked into and what was found, never a secret.
-A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\` and \`.gitleaksignore\` of the
-scanned directory allow: docs/scanning.md. \`.stint-scan.yaml\` may have rules of your own too, and so may a file that --rules names.
+A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is what \`.stint-scan.yaml\`, \`.gitleaks.toml\` and
+\`.gitleaksignore\` of the scanned directory allow: docs/scanning.md. The first two may have rules of your own too, and so may files that --rules
+names: YAML as \`.stint-scan.yaml\`, or TOML as gitleaks has it.
 A variable of the environment is a place \`env:NAME\`. Standard input may be of any length.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
 Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message: a place says which, and whose.
@@ -152,14 +155,23 @@ async function scanAndReport(
   const key = await openScannerKey(context, options.fingerprintKey)
   await using remote = await openRemote(path, options, context)
   const directory = path === undefined ? undefined : directoryOf(path)
-  const { allows, rules: own } = await loadSettings(directory, options)
+  const leftOut: Skipped[] = []
+  const settings = await loadSettings(directory, options, (one) => void leftOut.push(one))
   const known = await knownOf(options, key)
   const works = remote ?? (await listWorks(path, options, context.env))
   const secrets = new Map<string, Secret>()
   const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
-  const looking = { key, input: process.stdin, own, onProgress: showProgress(), ...(options.verify && { onSecret }) }
+  const { rules, words } = settings
+  const looking = {
+    key,
+    input: process.stdin,
+    own: { rules, words },
+    onProgress: showProgress(),
+    ...(options.verify && { onSecret }),
+  }
   const found = remote === undefined ? await scanWorks(works, looking, options, context) : await scanEach(remote.each, looking)
-  const kept = passOver({ ...found, skipped: [...works.skipped, ...found.skipped] }, allows, known)
+  const passed = passOver(found, settings, known)
+  const kept = { ...passed, skipped: [...leftOut, ...works.skipped, ...passed.skipped] }
   const report = options.verify ? await verified(kept, secrets) : kept
   if (options.writeBaseline !== undefined)
     await replacePublic(resolve(options.writeBaseline), writeBaseline(report.findings, key))
@@ -192,17 +204,17 @@ async function scanWorks(
 }
 
 /** What the project says, and the files that are named. Throws `invalid_argument`. */
-async function loadSettings(directory: string | undefined, { allowLists, rules }: ScanOptions): Promise<Settings> {
-  const named = await Promise.all(rules.map((file) => loadRules(resolve(file))))
-  const project = allowLists && directory !== undefined ? [await loadProjectSettings(directory)] : []
+async function loadSettings(directory: string | undefined, { allowLists, rules }: ScanOptions, skip: Skip): Promise<Settings> {
+  const named = await Promise.all(rules.map((file) => loadRules(resolve(file), skip)))
+  const project = allowLists && directory !== undefined ? [await loadProjectSettings(directory, skip)] : []
   return joinSettings([...named, ...project])
 }
 
 /** The report without what is allowed, what is known marked. */
-function passOver(report: Report, allows: readonly Allow[], known: ReadonlySet<string>): Report {
-  if (allows.length === 0) return { ...report, findings: markKnown(report.findings, known) }
-  const { findings, allowed } = withoutAllowed(report.findings, allows)
-  return { ...report, findings: markKnown(findings, known), allowed }
+function passOver(report: Report, { allows, outside }: Settings, known: ReadonlySet<string>): Report {
+  const { findings: inside } = withoutAllowed(report.findings, outside)
+  const { findings, allowed } = withoutAllowed(inside, allows)
+  return { ...report, findings: markKnown(withoutMarks(findings), known), ...(allows.length > 0 && { allowed }) }
 }
 
 /** Throws `invalid_argument` for a baseline that cannot be read. */

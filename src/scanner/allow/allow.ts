@@ -6,6 +6,8 @@ export interface Allow {
   readonly fingerprints?: ReadonlySet<string>
   readonly commits?: ReadonlySet<string>
   readonly isPath?: (path: string) => boolean
+  /** What the place is marked with: an entry's words stand there. */
+  readonly mark?: string
   /** Where it stands in the file. */
   readonly line?: number
   /** What holds for a place holds for the same secret anywhere in the same file: the entry names a secret that was looked at there. */
@@ -27,12 +29,22 @@ export function withoutAllowed(findings: readonly Finding[], allows: readonly Al
   return { findings: kept.filter(({ places }) => places.length > 0), allowed: placesOf(findings) - placesOf(kept) }
 }
 
-function holds({ rules, fingerprints, commits, isPath, line }: Allow, { rule, fingerprint }: Finding, place: Place): boolean {
+function holds(
+  { rules, fingerprints, commits, isPath, mark, line }: Allow,
+  { rule, fingerprint }: Finding,
+  place: Place,
+): boolean {
   if (rules !== undefined && !rules.has(rule)) return false
   if (fingerprints !== undefined && !fingerprints.has(fingerprint)) return false
   if (commits !== undefined && !(place.commit !== undefined && commits.has(place.commit))) return false
   if (isPath !== undefined && !(place.path !== undefined && isPath(place.path))) return false
+  if (mark !== undefined && !place.marks?.includes(mark)) return false
   return line === undefined || line === place.line
+}
+
+/** The findings without the marks of their places, which have done their work. */
+export function withoutMarks(findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) => ({ ...finding, places: finding.places.map(({ marks: _, ...place }) => place) }))
 }
 
 function placesOf(findings: readonly Finding[]): number {

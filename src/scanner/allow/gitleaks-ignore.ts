@@ -1,5 +1,5 @@
 import { StintError } from '../../errors.ts'
-import type { Settings } from './settings.ts'
+import { NO_SETTINGS, type Settings } from './settings.ts'
 
 /**
  * The lines of a `.gitleaksignore`: `commit:file:rule:line` or `file:rule:line`. The rule is gitleaks' own and is not compared. Throws
@@ -17,5 +17,5 @@ export function readGitleaksIgnore(text: string, name: string): Settings {
       { isPath, line: Number(number), isOfFile: true, ...(commit !== undefined && { commits: new Set([commit]) }) } as const,
     ]
   })
-  return { allows, rules: [] }
+  return { ...NO_SETTINGS, allows }
 }

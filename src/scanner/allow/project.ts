@@ -5,7 +5,7 @@ import type { OwnRule } from '../own/own-rules.ts'
 import { readStintRule, STINT_RULE } from '../own/stint-rules.ts'
 import type { Allow } from './allow.ts'
 import { createGlob } from './glob.ts'
-import { MOST_RULES, type Settings } from './settings.ts'
+import { MOST_RULES, NO_SETTINGS, type Settings } from './settings.ts'
 
 const TEXTS = z.array(z.string().min(1).max(1000)).min(1).max(10_000).optional()
 
@@ -28,7 +28,7 @@ export function readStintSettings(text: string, name: string): Settings {
     throw new StintError('invalid_argument', `${name}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`)
   }
   const { allow = [], rules = [] } = read.data
-  return { allows: allow.map(readEntry), rules: readRules(rules, name) }
+  return { ...NO_SETTINGS, allows: allow.map(readEntry), rules: readRules(rules, name) }
 }
 
 /** What the samples of one file may take. */

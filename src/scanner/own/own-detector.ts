@@ -125,7 +125,8 @@ function findIn(trial: Trial, { start, end, textStart, text }: Slice): Match[] {
     const [secretStart, secretEnd] = secretOf(rule, match)
     const secret = text.slice(secretStart, secretEnd)
     if (secret === '' || (rule.entropy !== undefined && entropyOf(secret) <= rule.entropy)) continue
-    found.push({ rule: known, start: textStart + secretStart, end: textStart + secretEnd, secret })
+    const marks = rule.mark === undefined ? [] : [rule.mark]
+    found.push({ rule: known, start: textStart + secretStart, end: textStart + secretEnd, secret, whole: match[0], marks })
   }
   trial.knownTo = readTo
   return found

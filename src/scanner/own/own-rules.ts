@@ -17,11 +17,30 @@ export interface OwnRule {
   readonly confidence: Confidence
   /** What else its file says of it. */
   readonly tags?: string
+  /** What its matches are marked with, where it holds at some paths only. */
+  readonly mark?: string
 }
 
-/** What is to be looked for besides Stint's own rules. */
-export interface OwnRules {
+/** What an entry of an allow-list wants to stand in a match. A match in which it does is marked; what else the entry wants is looked at later. */
+export interface OwnWords {
+  readonly mark: string
+  /** Where the entry stands. */
+  readonly name: string
+  /** Rules whose matches it is about; all where absent. */
+  readonly rules?: readonly string[]
+  readonly target: 'secret' | 'match' | 'line'
+  /** Sources of RegExp as in a rule, one of which is to be found. */
+  readonly patterns: readonly string[]
+  /** In small letters, one of which is to stand in the secret in whatever case. */
+  readonly stopwords: readonly string[]
+  /** A pattern and a stopword, where there are both; else one of either. */
+  readonly wantsAll: boolean
+}
+
+/** What to look for besides Stint's own rules, and what to mark. */
+export interface Own {
   readonly rules: readonly OwnRule[]
+  readonly words: readonly OwnWords[]
 }
 
-export const NO_OWN_RULES: OwnRules = { rules: [] }
+export const NOTHING_OWN: Own = { rules: [], words: [] }

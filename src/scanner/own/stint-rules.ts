@@ -8,7 +8,8 @@ import { PatternError, translateRe2 } from './re2.ts'
 
 const TEXT = z.string().min(1).max(1000)
 const SAMPLES = z.array(z.string().min(1).max(10_000)).max(100).optional()
-const KNOWN_IDS: ReadonlySet<string> = new Set(
+/** The names of Stint's own rules. */
+export const KNOWN_IDS: ReadonlySet<string> = new Set(
   Object.values(RULES)
     .flat()
     .map(({ id }) => id),

@@ -89,7 +89,9 @@ test('jobs are done in order, each with its time, and what is ended is named', (
 })
 
 test('what an earlier scan kept is of no use when users’ rules are others', () => {
-  const digests = [[], [rule('a', 'x')], [rule('a', 'y')], [rule('a', 'x', { entropy: 1 })]].map((rules) => digestRules(rules))
+  const digests = [[], [rule('a', 'x')], [rule('a', 'y')], [rule('a', 'x', { entropy: 1 })]].map((rules) =>
+    digestRules({ rules, words: [] }),
+  )
   assert.equal(new Set(digests).size, 4)
-  assert.equal(digestRules([rule('a', 'x')]), digests[1])
+  assert.equal(digestRules({ rules: [rule('a', 'x')], words: [] }), digests[1])
 })
