@@ -64,7 +64,7 @@ async function play(t: TestContext) {
   const url = `http://up.test:${port}/mcp`
   return {
     ...{ calls, approvals, url, act: (id: string) => (acting = { ...task, id }) },
-    send: (text: string, headers: Record<string, string>) => sendTo(rig.port, url, text, headers),
+    send: (text: string, headers: Record<string, string>, at = url) => sendTo(rig.port, at, text, headers),
     /** Whose question waits. */
     async pending() {
       const { items } = await approvals.list({ state: 'pending', limit: 10 })
@@ -98,10 +98,10 @@ const fields = {
 type World = Awaited<ReturnType<typeof play>>
 
 /** One call of `pay` as a client of 2026-07-28 makes it; `more` is further params. */
-async function pay(world: World, more: object = {}, headers: Record<string, string> = fields): Promise<Result> {
+async function pay(world: World, more: object = {}, headers: Record<string, string> = fields, at?: string): Promise<Result> {
   const params = { _meta: { [VERSION]: REVISION }, name: 'pay', arguments: { euros: 5 }, ...more }
   const message = JSON.stringify({ jsonrpc: '2.0', id: ++lastId, method: 'tools/call', params })
-  return (await world.send(message.replace('"euros":5', '"euros":5.00'), headers)).json() as Promise<Result>
+  return (await world.send(message.replace('"euros":5', '"euros":5.00'), headers, at)).json() as Promise<Result>
 }
 
 test('an unmodified client waits for people, and its call passes once they said yes, as it was first made', async (t) => {
@@ -168,6 +168,24 @@ test('nothing but the very request of the very task passes with a state, and it 
   const anew = await pay(world)
   assert.notEqual(anew.result?._meta?.['stint.invalid/access-request']?.id, told?.id)
   assert.equal((await pay(world, { requestState: state })).error?.data.code, 'denied', 'nor does it stand for the new question')
+})
+
+test('the same at the address of all servers', async (t) => {
+  const world = await play(t)
+  const many = (more: object) =>
+    pay(world, { name: 'up__pay', ...more }, { ...fields, 'mcp-name': 'up__pay' }, 'http://stint.invalid/mcp')
+  const { result } = await many({})
+  const { requestState } = result ?? {}
+  assert.equal(result?.resultType, 'input_required')
+  await world.approvals.grant((await world.pending())[0]?.id ?? '', ANN)
+  const other = await many({ requestState, arguments: { euros: 50 } })
+  assert.equal(other.error?.data.code, 'invalid_argument')
+  assert.equal((await many({ requestState })).result?.resultType, 'complete')
+  assert.equal((await many({ requestState })).error?.data.code, 'denied')
+  assert.deepEqual(
+    world.calls.map(({ name, requestState: given }) => [name, given]),
+    [['pay', undefined]],
+  )
 })
 
 test('a no is an error, and a client of 2025-11-25 is told as before', async (t) => {

@@ -1,3 +1,4 @@
+import { StintError } from '../../errors.ts'
 import { isMembers, type Members } from '../../members.ts'
 import type { Operation } from '../../model.ts'
 import type { Retry } from '../connector.ts'
@@ -51,7 +52,7 @@ function askedIn(operation: Operation): Asking | undefined {
     const message = messageIn(operation)
     return message.kind === 'request' && METHODS.has(message.method) ? message : undefined
   } catch (thrown) {
-    if (thrown instanceof McpFault) return undefined
+    if (thrown instanceof StintError) return undefined
     throw thrown
   }
 }
