@@ -1,13 +1,4 @@
-import type {
-  ApiVerbs,
-  Asked,
-  LeaseListing,
-  PinnedTool,
-  RotationListing,
-  SealOrder,
-  ShownTask,
-  StartedTask,
-} from './api/verbs.ts'
+import type { ApiVerbs, Asked, LeaseListing, PinnedTool, RotationListing, ShownTask, StartedTask } from './api/verbs.ts'
 import type { ApprovalWebhooks } from './approval-webhooks.ts'
 import type { Refusal } from './broker.ts'
 import { catalogued } from './catalogued.ts'
@@ -19,13 +10,13 @@ import type { RotationRecord } from './credentials/rotation/rotation-record.ts'
 import { asStintError, StintError } from './errors.ts'
 import { createIo } from './gateway/io.ts'
 import { createProgramIo } from './gateway/program-io.ts'
-import type { Seal } from './glass/seal.ts'
 import { isWorkloadProof } from './identity/tokens.ts'
 import type { Killswitch } from './killswitch.ts'
 import type { Caller, Target, Task } from './model.ts'
 import { probeTarget } from './probe-target.ts'
 import { readBefore } from './read-before.ts'
 import type { Rooms } from './rooms.ts'
+import { sealCredential } from './seal-credential.ts'
 import type { Secret } from './secret.ts'
 import { admit, type BudgetBounds, delegate, type LocalUser, type TaskDraft } from './start-task.ts'
 import { PRESETS, presetVariables } from './targets/presets.ts'
@@ -382,37 +373,6 @@ async function storeState({ tasks, gateways }: Parts): Promise<string> {
   } catch (thrown) {
     return asStintError(thrown).detail
   }
-}
-
-/** Sealed first, then in the vault: there is no moment at which a policy reaches a new one. */
-async function sealCredential({ glass, vault, targets, rotations }: Parts, order: SealOrder, by: string): Promise<Seal> {
-  const { targetId, value, byHand, ...wish } = order
-  const { credentialId } = wish
-  const isThere = vault.list().some(({ id }) => id === credentialId)
-  if (value === undefined && !isThere) throw new StintError('not_found', `there is no credential ${credentialId}; give its value`)
-  if (value !== undefined && isThere)
-    throw new StintError('conflict', `credential ${credentialId} exists; seal it without a value, or remove it first`)
-  const isRotated = isThere && (await rotations.recipe(credentialId).then(() => true, falseWhereMissing))
-  if (!isRotated && byHand !== true)
-    throw new StintError(
-      'invalid_argument',
-      `no recipe rotates ${credentialId}: declare one first with \`stint credential recipe\`, or say --no-rotation and replace it by hand after each opening`,
-    )
-  if (!isThere) await glass.forget(credentialId) // which a crash left behind
-  const sealed = await glass.seal(wish, targets.get(targetId), by)
-  if (value === undefined) return sealed
-  try {
-    await vault.add(credentialId, value)
-  } catch (thrown) {
-    await glass.forget(credentialId)
-    throw thrown
-  }
-  return sealed
-}
-
-function falseWhereMissing(thrown: unknown): false {
-  if (thrown instanceof StintError && thrown.code === 'not_found') return false
-  throw thrown
 }
 
 function listed({ target, grant, coveredBy: _, ...record }: LeaseRecord): LeaseListing {

@@ -125,7 +125,14 @@ const TABLE: Readonly<Record<string, { readonly value: readonly string[]; readon
 /** These join the rooms, so they may see all of them. */
 const JOINERS = [
   ...['main.ts', 'rooms.ts', 'key-sources.ts', 'hold-home.ts', 'api-verbs.ts', 'glass-verbs.ts', 'undo-task.ts', 'undo-plan.ts'],
-  ...['probe-target.ts', 'approval-webhooks.ts', 'read-before.ts', 'escalate-approvals.ts', 'forget-approvals.ts'],
+  ...[
+    'seal-credential.ts',
+    'probe-target.ts',
+    'approval-webhooks.ts',
+    'read-before.ts',
+    'escalate-approvals.ts',
+    'forget-approvals.ts',
+  ],
   ...['take-backup.ts', 'restore-backup.ts', 'move-state.ts', 'cli'],
 ]
 
