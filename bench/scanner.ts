@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createFingerprint } from '../src/scanner/finding.ts'
+import { alnum } from '../src/scanner/sample.ts'
 import { scan } from '../src/scanner/scan.ts'
 import { listFiles } from '../src/scanner/sources/files.ts'
 import { makeCorpus } from '../test/scanner/corpus/corpus.ts'
@@ -23,6 +24,7 @@ export async function bench(): Promise<Row[]> {
     const home = join(folder, 'home')
     return [
       ...(await speed(repository, home)),
+      ...(await longLine(join(folder, 'line'), home)),
       ...(await again(await makeLongHistory(join(folder, 'long'), LONG_COMMITS), home)),
       ...(await quality(join(folder, 'corpus'))),
     ]
@@ -54,6 +56,20 @@ async function speed(repository: string, home: string): Promise<Row[]> {
   ]
 }
 
+/** A file of 1 GB that is one line, with a secret at its end. */
+async function longLine(path: string, home: string): Promise<Row[]> {
+  const text = Buffer.from('const value = await buffer.read(4096); '.repeat(26_000))
+  for (let bytes = 0; bytes < 1e9; bytes += text.length) appendFileSync(path, text)
+  appendFileSync(path, `token = github_pat_${alnum(22)}_${alnum(59)}`)
+  const { seconds, rssMiB, code } = await timed(process.execPath, [STINT, 'scan', '--json', path], home)
+  if (code !== 1) throw new Error('the secret at its end was not found')
+  rmSync(path)
+  return [
+    { name: 'a line of 1 GB, rate', value: 1000 / seconds, unit: 'MB/s', bar: '', holds: true },
+    { name: 'a line of 1 GB, peak RSS', value: rssMiB, unit: 'MiB', bar: '≤ 286 (300 MB)', holds: rssMiB <= 286 },
+  ]
+}
+
 /** The next scan of a long history, after a few commits more, one of which brings in a secret. */
 async function again(repository: string, home: string): Promise<Row[]> {
   const look = () => timed(process.execPath, [STINT, 'scan', '--json', repository], home)
@@ -76,7 +92,7 @@ function timed(
   command: string,
   args: readonly string[],
   home: string,
-): Promise<{ seconds: number; bytes: number; rssMiB: number }> {
+): Promise<{ seconds: number; bytes: number; rssMiB: number; code: number }> {
   const startedAt = performance.now()
   const child = spawn('/usr/bin/time', ['-f', '%M', command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -94,7 +110,8 @@ function timed(
     child.once('error', failed)
     child.once('close', (code) => {
       if (code !== 0 && code !== 1) failed(new Error(`${command} ended with ${code}: ${said}`))
-      done({ seconds: (performance.now() - startedAt) / 1000, bytes, rssMiB: Number(said.trim().split('\n').at(-1)) / 1024 })
+      const rssMiB = Number(said.trim().split('\n').at(-1)) / 1024
+      done({ seconds: (performance.now() - startedAt) / 1000, bytes, rssMiB, code: code ?? 0 })
     })
   })
 }

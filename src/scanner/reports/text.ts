@@ -11,7 +11,7 @@ const SHOWN_PLACES = 3
 export const text: ReportFormat = ({ findings, skipped, allowed = 0, items, bytes, earlier }) => {
   const found = findings.map(findingText).join('\n\n')
   const count = findings.length === 1 ? '1 secret' : `${findings.length} secrets`
-  const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} objects, ${megabytes(bytes)}.`
+  const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} ${items === 1 ? 'object' : 'objects'}, ${megabytes(bytes)}.`
   const passed = allowed === 0 ? [] : [`Passed over ${allowed} ${allowed === 1 ? 'place' : 'places'} that allow-lists name.`]
   return [...(found === '' ? [] : [found, '']), sum, ...earlierLines(earlier), ...passed, ...skippedLines(skipped)].join('\n')
 }
