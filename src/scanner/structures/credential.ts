@@ -31,7 +31,7 @@ const REFERENCE = new RegExp(
   [
     '^\\$[\\w{(]|\\$\\{|^%\\w+%$|\\{\\{|^<[^>]*>$|^\\[[^\\]]*\\]$|^\\{[^}]*\\}$', // ${VAR}, ${env:VAR}, ${input:key}, $VAR, %VAR%, <your-key>
     '^[a-z][a-z0-9+.-]*://|^(?:env|file|vault|keychain|secret|ssm|op):', // op://vault/item/field
-    '^[~./\\\\]+[\\w-]*[/\\\\]|^[A-Za-z]:[/\\\\]', // a path
+    '^(?:~|\\.{1,2})?[/\\\\][a-z._-]+\\d{0,3}(?:[/\\\\]|$)|^[a-z]:[/\\\\]', // a path
     '^(?:your|my|the|some|an?|enter|insert|put|add|paste|set|use|get|fill|replace)(?:[-_ ]|$)|(?:^|[-_ ])(?:here|goes|value|todo|tbd)$',
     '\\.\\.\\.|^x+$|^(?:abc|xyz|foo|test|key|token|secret|api|sk)[-_]?(?:\\d|abc|def|xyz){0,9}$',
     '^(?:true|false|yes|no|on|off|null|none|undefined|auto|default)$|^\\d{1,6}$',

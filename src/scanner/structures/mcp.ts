@@ -1,9 +1,7 @@
 import type { Field } from '../exports/item.ts'
-import { readJsonFields } from '../exports/json.ts'
-import { FormatError } from '../formats/member.ts'
-import { isCredential, secretsInUrl } from './credential.ts'
+import { inValue, spotOf } from './in-value.ts'
 import { readFields, type Signs } from './read-fields.ts'
-import type { Spot, Structure } from './structure.ts'
+import type { Structure } from './structure.ts'
 
 /** What programs call their list of servers, in lower case. */
 const LISTS: ReadonlySet<string> = new Set([
@@ -40,7 +38,7 @@ export const mcp: Structure = {
   confidence: 'medium',
   source: 'https://modelcontextprotocol.io/docs/develop/connect-local-servers',
   *find(text) {
-    for (const parts of serversIn(readFields(text, SIGNS))) {
+    for (const parts of readFields(text, SIGNS).flatMap(serversIn)) {
       const names = namesIn(parts)
       for (const [at, part] of parts.entries())
         for (const secret of secretsOf(part, parts[at - 1], names)) yield spotOf(text, part, secret)
@@ -101,36 +99,4 @@ function* inAssignment(text: string): Generator<string> {
   const [, name, value = ''] = /^(?:-{1,2})?([A-Za-z][\w.-]{0,80})(?:=|: {0,3})([\s\S]*)$/.exec(text) ?? []
   if (name === undefined || text.startsWith(`${name}://`)) yield* inValue('', text)
   else yield* inValue(name, value)
-}
-
-/** What stands before a credential in a header (RFC 9110, section 11.4). */
-const SCHEME = /^(?:bearer|basic|token|apikey|api-key|bot|key)[ :]+/i
-
-function* inValue(name: string, text: string): Generator<string> {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return yield* secretsInUrl(text)
-  if (/^\s*\{/.test(text)) return yield* inJson(text)
-  const value = text.replace(SCHEME, '').trim()
-  if (isCredential(value === text.trim() ? name : 'authorization', value)) yield value
-}
-
-/** JSON within a variable: headers, or the key of a service account. */
-function* inJson(text: string): Generator<string> {
-  for (const { path, text: value, isName } of readInner(text))
-    if (!isName && !/^\s*\{/.test(value)) yield* inValue(path.at(-1) ?? '', value)
-}
-
-function readInner(text: string): readonly Field[] {
-  try {
-    return readJsonFields(text)
-  } catch (thrown) {
-    if (thrown instanceof FormatError) return []
-    throw thrown
-  }
-}
-
-/** Where the secret stands in its field; where escapes keep it from being seen, the field. */
-function spotOf(text: string, { start, text: value, isVerbatim }: Field, secret: string): Spot {
-  if (isVerbatim) return { start: start + value.indexOf(secret), secret }
-  const at = text.indexOf(secret, start)
-  return { start: at >= 0 && at - start <= value.length * 6 ? at : start, secret }
 }

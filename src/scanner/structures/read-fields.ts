@@ -13,12 +13,12 @@ export interface Signs {
   readonly yaml?: RegExp
 }
 
-/** The texts of a file of settings: JSON, with comments and commas as editors allow them, or what it shows to be. None where it is neither, or broken. */
-export function readFields(marked: string, { toml, yaml }: Signs): readonly Field[] {
+/** The texts of each document in a file of settings: JSON, with comments and commas as editors allow them, or what it shows to be. None where it is neither, or broken. */
+export function readFields(marked: string, { toml, yaml }: Signs): readonly (readonly Field[])[] {
   const text = marked.startsWith(MARK_OF_ORDER) ? marked.replace(MARK_OF_ORDER, '   ') : marked
   try {
-    if (beginning(text) === '{') return readJsonFields(withoutComments(text)).filter(({ isName }) => !isName)
-    if (toml?.test(text)) return readTomlFields(text)
+    if (beginning(text) === '{') return [readJsonFields(withoutComments(text)).filter(({ isName }) => !isName)]
+    if (toml?.test(text)) return [readTomlFields(text)]
     return yaml?.test(text) ? readYamlFields(text) : []
   } catch (thrown) {
     if (thrown instanceof FormatError) return []

@@ -5,18 +5,20 @@ import { FormatError } from '../formats/member.ts'
 /** Its parser is thorough, and slow. */
 const MOST_BYTES = 256 << 10
 
-/** The texts of YAML (1.2), in all its documents. Aliases are not followed: what they stand for is where its anchor is. Throws FormatError for what is too large. */
-export function readYamlFields(text: string): Field[] {
+/** The texts of YAML (1.2), of each document by itself. Aliases are not followed: what they stand for is where its anchor is. Throws FormatError for what is too large. */
+export function readYamlFields(text: string): Field[][] {
   if (text.length > MOST_BYTES) throw new FormatError('it is YAML that is too large')
-  const fields: Field[] = []
-  const add = (node: unknown, path: readonly string[]): void => {
-    refuseLarge({ fields: fields.length, depth: path.length })
-    if (isMap(node)) for (const { key, value } of node.items) add(value, [...path, String(isScalar(key) ? key.value : '')])
-    else if (isSeq(node)) for (const [at, item] of node.items.entries()) add(item, [...path, String(at)])
-    else if (isScalar(node) && typeof node.value === 'string') fields.push(fieldOf(text, node, node.value, path))
-  }
-  for (const document of parse(text)) add(document.contents, [])
-  return fields
+  return parse(text).map(({ contents }) => {
+    const fields: Field[] = []
+    const add = (node: unknown, path: readonly string[]): void => {
+      refuseLarge({ fields: fields.length, depth: path.length })
+      if (isMap(node)) for (const { key, value } of node.items) add(value, [...path, String(isScalar(key) ? key.value : '')])
+      else if (isSeq(node)) for (const [at, item] of node.items.entries()) add(item, [...path, String(at)])
+      else if (isScalar(node) && typeof node.value === 'string') fields.push(fieldOf(text, node, node.value, path))
+    }
+    add(contents, [])
+    return fields
+  })
 }
 
 /** What lies nested too deep for the parser is none. */
