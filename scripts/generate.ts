@@ -20,6 +20,7 @@ const OUTPUTS: readonly Output[] = [
   index('src/identity/issuers', 'ISSUERS', 'Issuer', '../issuer.ts', 'Every kind of issuer.'),
   index('src/scanner/rules', 'RULES', 'readonly Rule[]', '../rule.ts', 'Every rule, by the file it stands in.'),
   index('src/scanner/reports', 'REPORTS', 'ReportFormat', '../report-format.ts', 'Every format of a report, by name.'),
+  { path: 'src/policy/schema.json', make: schema },
   { path: 'src/cli/commands/index.ts', make: commands },
   { path: 'docs/reference/errors.md', make: errors },
   { path: 'docs/reference/config.md', make: config },
@@ -74,6 +75,13 @@ function connectorKinds(): string {
     list('export const CONNECTOR_KINDS: readonly string[] = [', kinds, ']', ''),
     '',
   ].join('\n')
+}
+
+/** What Cedar makes of the schema. */
+async function schema(): Promise<string> {
+  const { parseSchema } = await import('../src/policy/cedar.ts')
+  const text = readFileSync(join(root, 'policies', 'schema.cedarschema'), 'utf8')
+  return `${JSON.stringify(parseSchema(text), null, 1)}\n`
 }
 
 function commands(): string {
