@@ -26,8 +26,12 @@ export async function compareObjects(repository: string, location: Location, kno
   return compare(listAll(repository), known)
 }
 
+const PIECE_IDS = 1 << 16
+
 async function* listAll(repository: string): AsyncGenerator<Buffer> {
-  yield Buffer.from((await listObjects(repository)).ids)
+  const { ids, width } = await listObjects(repository)
+  const bytes = Buffer.from(ids)
+  for (let at = 0; at < bytes.length; at += PIECE_IDS * width) yield bytes.subarray(at, at + PIECE_IDS * width)
 }
 
 async function compare(chunks: AsyncIterable<Buffer>, known: Ids): Promise<Comparison> {
@@ -36,15 +40,21 @@ async function compare(chunks: AsyncIterable<Buffer>, known: Ids): Promise<Compa
   const isThere = new Uint8Array(countIds(known))
   const fresh: Buffer[] = []
   for await (const bytes of chunks) {
-    const others = Buffer.allocUnsafe(bytes.length)
-    let length = 0
+    const places: number[] = []
     for (let at = 0; at < bytes.length; at += width) {
       const index = find(bytes, at)
-      if (index < 0) length = copyId(bytes, at, others, length, width)
+      if (index < 0) places.push(at)
       else isThere[index] = 1
     }
-    fresh.push(Buffer.from(others.subarray(0, length)))
+    fresh.push(pick(bytes, places, width))
   }
   const gone = isThere.reduce((sum, is) => sum + 1 - is, 0)
   return { fresh: sortIds({ bytes: Buffer.concat(fresh), width }), isGone: (index) => isThere[index] === 0, gone }
+}
+
+function pick(bytes: Buffer, places: readonly number[], width: number): Buffer {
+  const picked = Buffer.allocUnsafe(places.length * width)
+  let length = 0
+  for (const at of places) length = copyId(bytes, at, picked, length, width)
+  return picked
 }

@@ -23,7 +23,7 @@ export function sortIds({ bytes, width }: Ids): Ids {
     order[next[shelf] as number] = at
     count(next, shelf, 1)
   }
-  const sorted = Buffer.allocUnsafe(bytes.length)
+  const sorted = Buffer.from(new SharedArrayBuffer(bytes.length)) // workers are given it as it is
   let length = 0
   for (let shelf = 0; shelf < SHELVES; shelf += 1) {
     const ones = order.subarray(starts[shelf], starts[shelf + 1])

@@ -15,7 +15,7 @@ export class OtherStore extends Error {
 }
 
 /**
- * The ids of all objects, in pieces, some more than once: what git would list, read from the indexes of its packs and the names of its loose
+ * The ids of all objects, in pieces that hold until the next one, some more than once: what git would list, read from the indexes of its packs and the names of its loose
  * objects. Throws OtherStore where that could be something else. Attacker-controlled: read as numbers and names, and nothing is followed that
  * it names.
  */
@@ -45,21 +45,22 @@ async function listIndexes(directory: string): Promise<string[]> {
 async function* readIndex(path: string, width: number): AsyncGenerator<Buffer> {
   await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   const stats = await file.stat()
-  const head = await read(file, 0, IDS_AT)
+  const head = await read(file, 0, Buffer.allocUnsafe(IDS_AT))
   const count = head.readUInt32BE(IDS_AT - 4)
   // Then of each object a checksum and an offset, some offsets once more in eight bytes, and the checksums of pack and index
   const least = IDS_AT + count * (width + 8) + 2 * width
   const isFitting = stats.isFile() && stats.size >= least && stats.size <= least + count * 8
   if (!isFitting || !head.subarray(0, COUNTS_AT).equals(MAGIC)) throw new OtherStore(`${path} is no index of version 2`)
   const end = IDS_AT + count * width
-  const piece = PIECE_BYTES - (PIECE_BYTES % width)
-  for (let at = IDS_AT; at < end; at += piece) yield await read(file, at, Math.min(piece, end - at))
+  const piece = Buffer.allocUnsafe(Math.min(end - IDS_AT, PIECE_BYTES - (PIECE_BYTES % width)))
+  for (let at = IDS_AT; at < end; at += piece.length) yield await read(file, at, piece.subarray(0, end - at))
 }
 
-async function read(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position)
-  if (bytesRead !== length) throw new OtherStore('a file ended too early')
-  return buffer
+/** Fills the room with what stands at a position. */
+async function read(file: FileHandle, position: number, room: Buffer): Promise<Buffer> {
+  const { bytesRead } = await file.read(room, 0, room.length, position)
+  if (bytesRead !== room.length) throw new OtherStore('a file ended too early')
+  return room
 }
 
 /** `ab/cdef…` (gitrepository-layout.txt). */

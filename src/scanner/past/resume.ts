@@ -9,7 +9,7 @@ import type { State } from './state.ts'
 
 /** What there is to do after an earlier scan. */
 export interface Resumed {
-  /** What is new, and what has to be read again. */
+  /** What is new, and what has to be read again; sorted. */
   readonly work: GitWork
   /** What of the earlier scan still holds; undefined where all is to be looked into. */
   readonly earlier?: State
@@ -78,9 +78,8 @@ function objectIn({ what }: Skipped): string {
 /** What is looked into after this scan: without objects that could not be read, which are tried again. */
 export function idsAfter({ work, earlier }: Resumed, unread: readonly string[]): Ids {
   const { width } = work
-  const fresh = sortIds({ bytes: Buffer.from(work.ids), width })
   const before = earlier?.ids ?? { bytes: Buffer.alloc(0), width }
-  const ids = mergeIds(before, () => false, fresh)
+  const ids = mergeIds(before, () => false, { bytes: Buffer.from(work.ids), width })
   if (unread.length === 0) return ids
   const find = createLookup(ids)
   const left = new Set(unread.map((id) => find(Buffer.from(id, 'hex'), 0)))

@@ -35,9 +35,15 @@ async function collect(repository: string, args: readonly string[]): Promise<Git
 
 /** The objects with these ids, `width` bytes each. */
 export function workOf(repository: string, ids: Buffer, width: number): GitWork {
-  const shared = new SharedArrayBuffer(ids.length)
-  ids.copy(Buffer.from(shared))
-  return { kind: 'git', repository, ids: shared, width: Math.max(1, width), next: new SharedArrayBuffer(4) }
+  return { kind: 'git', repository, ids: share(ids), width: Math.max(1, width), next: new SharedArrayBuffer(4) }
+}
+
+/** The bytes where all threads see them: as they are, or a copy. */
+function share(bytes: Buffer): SharedArrayBuffer {
+  if (bytes.buffer instanceof SharedArrayBuffer && bytes.length === bytes.buffer.byteLength) return bytes.buffer
+  const shared = new SharedArrayBuffer(bytes.length)
+  bytes.copy(Buffer.from(shared))
+  return shared
 }
 
 /** The ids of what the next commit would bring in: files that the index has and HEAD has not so. `index` is given to a hook for a commit of some files. Rejects with GitError. */

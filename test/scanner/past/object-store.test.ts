@@ -17,7 +17,9 @@ const located = async (path: string): Promise<Location> => {
 }
 const readAll = async (path: string): Promise<string> => {
   const location = await located(path)
-  const bytes = Buffer.concat(await Array.fromAsync(readObjectStore(location)))
+  const pieces: Buffer[] = []
+  for await (const piece of readObjectStore(location)) pieces.push(Buffer.from(piece))
+  const bytes = Buffer.concat(pieces)
   return sortIds({ bytes, width: location.width }).bytes.toString('hex')
 }
 const listed = async (path: string): Promise<string> => {
