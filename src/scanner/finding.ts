@@ -59,6 +59,11 @@ export function previewOf(secret: string): string {
   return `${shown}${'*'.repeat(8)} (${secret.length} characters)`
 }
 
+/** The findings with nothing of what their secrets look like, for reports that go to others. */
+export function withoutPreviews(findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) => ({ ...finding, preview: 'redacted' }))
+}
+
 /** Without what would move a terminal's cursor or colour. */
 function printable(text: string): string {
   return text.replace(/[^ -~]/g, '·')

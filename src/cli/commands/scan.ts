@@ -8,6 +8,7 @@ import { withoutAllowed, withoutMarks } from '../../scanner/allow/allow.ts'
 import { loadProjectSettings, loadRules, readProjectFile } from '../../scanner/allow/load.ts'
 import { joinSettings, type Settings } from '../../scanner/allow/settings.ts'
 import { markKnown, readBaseline, writeBaseline } from '../../scanner/baseline.ts'
+import { withoutPreviews } from '../../scanner/finding.ts'
 import type { Skipped } from '../../scanner/job.ts'
 import type { Skip } from '../../scanner/own/gitleaks.ts'
 import { locate } from '../../scanner/past/locate.ts'
@@ -38,6 +39,7 @@ interface ScanOptions extends PartOptions {
   readonly writeBaseline?: string
   readonly format?: string
   readonly output?: string
+  readonly redact?: true
   readonly fingerprintKey?: string
   readonly server?: string
 }
@@ -84,6 +86,7 @@ export const register: Register = (program, context) => {
         Object.keys(REPORTS),
       ),
     )
+    .option('--redact', 'say nothing of what a secret looks like, not even its first characters and its length')
     .option('--output <file>', 'write that to a file rather than to standard output')
     .option('--fresh', 'of a repository, look into what an earlier scan looked into too, and keep that anew')
     .option('--no-state', 'of a repository, use nothing of an earlier scan, and keep nothing for the next')
@@ -126,6 +129,7 @@ Examples:
   $ stint scan --env --user-home
   $ stint scan --format sarif --output stint.sarif
   $ stint run --task "scan acme" --target github -- stint scan github:acme
+  $ stint scan --redact --format csv --output for-others.csv
   $ stint scan --write-baseline known.json
   $ stint scan --baseline known.json
   $ stint scan --json /srv/git/project.git | jq '.findings[].rule'`,
@@ -172,7 +176,8 @@ async function scanAndReport(
   const found = remote === undefined ? await scanWorks(works, looking, options, context) : await scanEach(remote.each, looking)
   const passed = passOver(found, settings, known)
   const kept = { ...passed, skipped: [...leftOut, ...works.skipped, ...passed.skipped] }
-  const report = options.verify ? await verified(kept, secrets) : kept
+  const checked = options.verify ? await verified(kept, secrets) : kept
+  const report = options.redact ? { ...checked, findings: withoutPreviews(checked.findings) } : checked
   if (options.writeBaseline !== undefined)
     await replacePublic(resolve(options.writeBaseline), writeBaseline(report.findings, key))
   const repository = works.history ?? works.works.find((work) => work.kind === 'git')?.repository

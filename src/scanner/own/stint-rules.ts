@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { StintError } from '../../errors.ts'
 import { CONFIDENCES } from '../rule.ts'
 import { RULES } from '../rules/index.ts'
+import { STRUCTURES } from '../structures/index.ts'
 import { createOwnDetector } from './own-detector.ts'
 import type { OwnRule } from './own-rules.ts'
 import { PatternError, translateRe2 } from './re2.ts'
@@ -9,11 +10,7 @@ import { PatternError, translateRe2 } from './re2.ts'
 const TEXT = z.string().min(1).max(1000)
 const SAMPLES = z.array(z.string().min(1).max(10_000)).max(100).optional()
 /** The names of Stint's own rules. */
-export const KNOWN_IDS: ReadonlySet<string> = new Set(
-  Object.values(RULES)
-    .flat()
-    .map(({ id }) => id),
-)
+export const KNOWN_IDS: ReadonlySet<string> = new Set([...Object.values(RULES).flat(), ...STRUCTURES].map(({ id }) => id))
 
 /** A rule as `.stint-scan.yaml` has it. */
 export const STINT_RULE = z.strictObject({
