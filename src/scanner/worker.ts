@@ -15,6 +15,8 @@ import { scanInput } from './scan-input.ts'
 import { scanObjects } from './scan-objects.ts'
 import { scanTexts } from './scan-texts.ts'
 import { STRUCTURES } from './structures/index.ts'
+import { CHECKS } from './verify/checks.ts'
+import { MOST_TOLD } from './verify/told-secrets.ts'
 
 /** One worker of a scan: it sees secrets, and tells their fingerprints. */
 const { key, work, tellsSecrets, own } = workerData as WorkerSetup
@@ -66,7 +68,9 @@ function tell(now: number): void {
 /** Fingerprints whose secrets were told. */
 const told = new Set<string>()
 
-function tellSecret(secret: string): void {
+/** Tells a secret that somebody can be asked about. */
+function tellSecret({ rule, secret }: Located): void {
+  if (told.size >= MOST_TOLD || !Object.hasOwn(CHECKS, rule.id)) return
   const name = fingerprint(secret)
   if (told.has(name)) return
   told.add(name)
@@ -74,7 +78,7 @@ function tellSecret(secret: string): void {
 }
 
 function found(located: readonly Located[], file: Where): void {
-  if (tellsSecrets) for (const { secret } of located) tellSecret(secret)
+  if (tellsSecrets) for (const one of located) tellSecret(one)
   if (located.length > 0) say({ kind: 'found', sightings: located.map((one) => sight(one, file)) })
 }
 

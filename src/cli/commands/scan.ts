@@ -20,7 +20,7 @@ import { scanEach } from '../../scanner/scan-each.ts'
 import { scanHistory } from '../../scanner/scan-history.ts'
 import { listObjects } from '../../scanner/sources/git.ts'
 import { provenanceOf } from '../../scanner/sources/provenance.ts'
-import type { Secret } from '../../secret.ts'
+import { createToldSecrets, type ToldSecrets } from '../../scanner/verify/told-secrets.ts'
 import { collect } from '../collect.ts'
 import type { CommandContext, Output, Register } from '../command.ts'
 import { report as reportFailure } from '../failure.ts'
@@ -163,15 +163,14 @@ async function scanAndReport(
   const settings = await loadSettings(directory, options, (one) => void leftOut.push(one))
   const known = await knownOf(options, key)
   const works = remote ?? (await listWorks(path, options, context.env))
-  const secrets = new Map<string, Secret>()
-  const onSecret = (fingerprint: string, secret: Secret): void => void secrets.set(fingerprint, secret)
+  const secrets = createToldSecrets()
   const { rules, words } = settings
   const looking = {
     key,
     input: process.stdin,
     own: { rules, words },
     onProgress: showProgress(),
-    ...(options.verify && { onSecret }),
+    ...(options.verify && { onSecret: secrets.tell }),
   }
   const found = remote === undefined ? await scanWorks(works, looking, options, context) : await scanEach(remote.each, looking)
   const passed = passOver(found, settings, known)
@@ -188,9 +187,10 @@ async function scanAndReport(
 }
 
 /** What asks the providers is loaded where they are asked. */
-async function verified(report: Report, secrets: ReadonlyMap<string, Secret>): Promise<Report> {
+async function verified(report: Report, secrets: ToldSecrets): Promise<Report> {
   const { verifyFindings } = await import('../verify-findings.ts')
-  return { ...report, findings: await verifyFindings(report.findings, secrets) }
+  const { findings, skipped } = await verifyFindings(report.findings, secrets)
+  return { ...report, findings, skipped: [...report.skipped, ...skipped] }
 }
 
 /** Of a whole history, what an earlier scan looked into is not looked into again. */

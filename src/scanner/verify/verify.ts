@@ -26,6 +26,8 @@ export interface VerifyOptions {
 }
 
 const PAUSE_MS = 250
+/** Why there is no verdict where the value was not kept. */
+export const NOT_ASKED = 'it was not asked about: there are more secrets than are kept for that'
 const KEYWORDS = new Map(Object.values(RULES).flatMap((rules) => rules.map(({ id, keywords }) => [id, keywords] as const)))
 
 /**
@@ -45,7 +47,8 @@ export async function verify(findings: readonly Finding[], options: VerifyOption
 
   async function verdictOn(rule: string, found: Secret | undefined): Promise<Verdict> {
     const check = Object.hasOwn(CHECKS, rule) ? CHECKS[rule] : undefined
-    if (check === undefined || found === undefined) return { is: 'unknown', why: 'no question is known that would tell' }
+    if (check === undefined) return { is: 'unknown', why: 'no question is known that would tell' }
+    if (found === undefined) return { is: 'unknown', why: NOT_ASKED }
     const value = found.reveal()
     const control = controls.get(rule) ?? tryControl(check, alike(value, KEYWORDS.get(rule) ?? []))
     controls.set(rule, control)

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { verifyFindings } from '../../../src/cli/verify-findings.ts'
 import type { Finding } from '../../../src/scanner/finding.ts'
 import { RULES } from '../../../src/scanner/rules/index.ts'
 import { alnum } from '../../../src/scanner/sample.ts'
 import { type Ask, CHECKS } from '../../../src/scanner/verify/checks.ts'
-import { alike, verify } from '../../../src/scanner/verify/verify.ts'
+import { createToldSecrets } from '../../../src/scanner/verify/told-secrets.ts'
+import { alike, NOT_ASKED, verify } from '../../../src/scanner/verify/verify.ts'
 import { Secret } from '../../../src/secret.ts'
 
 const real = `hf_${alnum(34)}`
@@ -88,7 +90,48 @@ describe('a secret is verified', () => {
   })
 })
 
+describe('of too many secrets', () => {
+  test('so many values are kept as may be, and the others are not asked about, which is said', async () => {
+    const secrets = createToldSecrets(1)
+    for (const name of ['a', 'b', 'a']) secrets.tell(name, new Secret(`hf_${name}${alnum(33)}`))
+    let asked = 0
+    const verdicts = await verify([finding('huggingface-user', 'a'), finding('huggingface-user', 'b')], {
+      pauseMs: 0,
+      secret: secrets.get,
+      async send() {
+        asked += 1
+        return { status: 401, body: new Uint8Array() }
+      },
+    })
+    assert.deepEqual([verdicts.get('a')?.is, verdicts.get('b'), asked], ['dead', { is: 'unknown', why: NOT_ASKED }, 2])
+    const { findings, skipped } = await verifyFindings([finding('npm-access', 'c'), finding('no-such-rule', 'd')], secrets)
+    assert.deepEqual(skipped, [{ what: 'verifying 1 of 2 secrets', why: NOT_ASKED }])
+    assert.deepEqual(
+      findings.map(({ verdict }) => verdict?.is),
+      ['unknown', 'unknown'],
+    )
+  })
+})
+
 describe('the checks', () => {
+  /** A server of each provider, which takes one secret alone, wherever in a request it stands. */
+  test('say live of the secret that a provider takes, dead of another, and nothing where all is forbidden', async () => {
+    const rules = new Map(Object.values(RULES).flatMap((ones) => ones.map((rule) => [rule.id, rule] as const)))
+    for (const [id, check] of Object.entries(CHECKS)) {
+      if (check.saysLive !== undefined) continue
+      const [hit = ''] = rules.get(id)?.samples().hits ?? []
+      const secret = typeof hit === 'string' ? hit : hit[1]
+      const holds = ({ url, headers }: Ask): boolean =>
+        [url, ...Object.values(headers)].some(
+          (text) => text.includes(secret) || text.includes(Buffer.from(`${secret}:`).toString('base64')),
+        )
+      assert.ok(holds(check.ask(secret)), id)
+      const said = async (answer: (ask: Ask) => number) => (await verdictWhere(answer, id, secret)).verdict?.is
+      assert.deepEqual([await said((ask) => (holds(ask) ? 200 : 401)), await said(() => 401)], ['live', 'dead'], id)
+      assert.deepEqual([await said(() => 200), await said((ask) => (holds(ask) ? 418 : 401))], ['unknown', 'unknown'], id)
+    }
+  })
+
   test('are of rules that there are, go to a fixed host over TLS and change nothing', () => {
     const ids = new Set(Object.values(RULES).flatMap((rules) => rules.map(({ id }) => id)))
     for (const [rule, check] of Object.entries(CHECKS)) {
