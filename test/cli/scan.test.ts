@@ -37,7 +37,7 @@ describe('stint scan', () => {
     writeFileSync(join(root, 'a'), token(1))
     const { code, out } = await runCli(home, 'scan', root)
     assert.equal(code, 1)
-    assert.match(out, /^GitHub .* \(high\): gith\*{8} .*\n {2}rule github-.*\n {2}a:1:1\n\n1 secret found in 1 objects/)
+    assert.match(out, /^GitHub .* \(high\): gith\*{8} .*\n {2}rule github-.*\n {2}a:1:1\n\n1 secret found in 1 object,/)
     assert.equal((await runCli(home, 'scan', join(root, 'none'))).code, 2)
   })
 
@@ -110,7 +110,7 @@ describe('stint scan', () => {
     writeFileSync(join(home, 'scans', file), 'other')
     const { out, err } = await runCli(home, 'scan', root)
     assert.match(err, /^What an earlier scan kept is not used, so that everything is looked into: it is damaged/)
-    assert.match(out, /1 secret found in 1 objects/)
+    assert.match(out, /1 secret found in 1 object,/)
     assert.match((await runCli(home, 'scan', root)).out, /found in 0 objects, 0 kB\.\n1 object was looked into before\.$/m)
   })
 
