@@ -143,8 +143,8 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     const opening = await rows.load(id)
     if (isUnderWay(opening) && shut.has(id)) return void (await end(id, shut.get(id) ?? ''))
     if (opening.state === 'asked') return tendAsked(opening)
-    if (opening.unrecorded === true) await tell(opening)
-    if (opening.renewal === 'due') return renew(opening)
+    if (opening.renewal === 'due') await renew(opening)
+    if (opening.unrecorded === true) return tell(opening)
     if (!isUnderWay(opening)) return
     if (nextLook(opening) > now()) return due.set(id, nextLook(opening))
     await end(id, opening.state === 'open' ? 'its time is over' : 'the gateway that was to open it is gone')

@@ -27,7 +27,7 @@ for (const [what, minimum, live] of [
     })
   })
 
-test('G14: an end that the log cannot take is told when it can, and nothing passes meanwhile', async (t) => {
+test('G14: an end that the log cannot take is told when it can; nothing passes meanwhile, and the value is replaced', async (t) => {
   let isDown = false
   const rig = await openRig(await temporaryDirectory(t), undefined, (act) => isDown && act === 'closed')
   t.after(() => rig.close())
@@ -38,6 +38,7 @@ test('G14: an end that the log cannot take is told when it can, and nothing pass
   assert.equal(rig.glass.look(LIVE)?.isOpen, false)
   while (rig.reported.length < 2) await turn()
   assert.equal((await rig.glass.get(asked.id)).unrecorded, true)
+  assert.equal((await rig.glass.get(asked.id)).renewal, 'begun', 'its new value does not wait for the log')
   isDown = false
   await settled(rig)
   assert.equal(rig.told().filter((line) => line.startsWith('closed ')).length, 1)
