@@ -28,7 +28,11 @@ export function recognize(first: Buffer): Recognized | undefined {
   return recognizeTable(first)
 }
 
+/** Settings have members called so too, and are known by their whole shape (src/scanner/structures). */
+const SETTINGS = /(?<!\\)"(?:(?:mcpServers|mcp_servers|context_servers|terraform_version)"\s*:|kind"\s*:\s*"(?:Secret|List)")/
+
 function recognizeJson(text: string): Recognized | undefined {
+  if (SETTINGS.test(text)) return undefined
   const shapes = SHAPES.filter(({ members }) => members?.every((one) => one.test(text)))
   return shapes.length === 0 ? undefined : { shapes }
 }

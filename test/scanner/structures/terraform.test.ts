@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createDetector } from '../../../src/scanner/detector.ts'
+import { recognize } from '../../../src/scanner/exports/index.ts'
 import { alnum } from '../../../src/scanner/sample.ts'
 import { terraform } from '../../../src/scanner/structures/terraform.ts'
 
@@ -62,4 +63,12 @@ describe('a state of Terraform', () => {
     assert.deepEqual(look({ ...state, terraform_version: undefined }), [])
     assert.deepEqual(look({ ...state, outputs: { dsn: { value: '$' + '{var.dsn}', sensitive: true } }, resources: [] }), [])
   })
+})
+
+test('settings with members as records of an export have are no export, and a record that quotes settings is one', () => {
+  const record = { id: '1', description: 'x', user: 'ada' }
+  const recognized = (value: unknown): boolean => recognize(Buffer.from(JSON.stringify(value, null, 2))) !== undefined
+  for (const settings of [{ terraform_version: '1.9.5' }, { mcpServers: {} }, { kind: 'Secret' }, { kind: 'List' }])
+    assert.equal(recognized({ ...settings, resources: [record] }), false)
+  assert.ok(recognized([{ ...record, text: JSON.stringify({ mcpServers: {}, kind: 'Secret' }) }]))
 })
