@@ -8,6 +8,8 @@ export interface Request {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Sends it without saying its length before. */
+  readonly isChunked?: boolean
 }
 
 /** What came back. */
@@ -25,7 +27,8 @@ export interface Agent {
 const PROGRAM = `
   const { createInterface } = await import('node:readline')
   for await (const line of createInterface({ input: process.stdin })) {
-    const { url, ...init } = JSON.parse(line)
+    const { url, isChunked, ...init } = JSON.parse(line)
+    if (isChunked) Object.assign(init, { body: new Blob([init.body]).stream(), duplex: 'half' })
     const answer = await fetch(url, init).catch((failed) => ({ status: 0, text: async () => String(failed.cause ?? failed) }))
     console.log(JSON.stringify({ status: answer.status, text: await answer.text() }))
   }`

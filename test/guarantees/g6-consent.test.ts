@@ -35,10 +35,15 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: directory,
     })
-  const order = (body: string, more: { path?: string; headers?: Record<string, string> } = {}) =>
+  const order = (body: string, more: { path?: string; headers?: Record<string, string>; isChunked?: boolean } = {}) =>
     agent.ask({
       url: `https://localhost:${shop.port}${more.path ?? '/orders'}`,
-      ...{ method: 'POST', body, headers: { 'content-type': 'application/json', ...more.headers } },
+      ...{
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...more.headers },
+        isChunked: more.isChunked === true,
+      },
     })
   const pending = async () => (await call<Page<Approval>>('GET', '/v1/approvals?state=pending')).items
   /** The one question about this body. */
@@ -305,7 +310,7 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
 
   test('what is longer than a person can be asked about is refused, and asks nobody', async () => {
     const before = (await pending()).length
-    const { status, text } = await order('x'.repeat(2_000_001))
+    const { status, text } = await order('x'.repeat(2_000_001), { isChunked: true })
     assert.equal(status, 413)
     assert.equal(JSON.parse(text).code, 'body_too_large')
     assert.equal((await pending()).length, before)
