@@ -67,22 +67,22 @@ function authorOf(get: Get, comment: string): string | undefined {
 function sectionOf(where: string, fields: readonly Field[], toTyped: (text: string) => string): Section {
   const placed: Placed[] = []
   const starts: number[] = []
-  let text = ''
-  let line = 1
-  let lineStart = 0
+  const pieces: string[] = []
+  let [length, line, lineStart] = [0, 1, 0]
   for (const field of fields) {
     const typed = toTyped(field.text)
-    placed.push({
-      field: { ...field, isVerbatim: field.isVerbatim && typed === field.text },
-      line,
-      column: text.length - lineStart + 2,
-    })
+    const column = length - lineStart + 2 // behind the quotation mark
+    placed.push({ field: { ...field, isVerbatim: field.isVerbatim && typed === field.text }, line, column })
     starts.push(line)
-    text += field.isName ? `"${typed}": ` : `"${typed}"\n`
-    const breaks = typed.split('\n').length - 1 + (field.isName ? 0 : 1)
-    if (breaks > 0) lineStart = text.lastIndexOf('\n') + 1
-    line += breaks
+    const piece = field.isName ? `"${typed}": ` : `"${typed}"\n`
+    for (let at = piece.indexOf('\n'); at >= 0; at = piece.indexOf('\n', at + 1)) {
+      line += 1
+      lineStart = length + at + 1
+    }
+    length += piece.length
+    pieces.push(piece)
   }
+  const text = pieces.join('')
   return { where, text, fieldAt: (of) => placed[lastBefore(starts, of)] ?? { field: NOTHING, line: 1, column: 1 } }
 }
 
