@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { Confidence } from './rule.ts'
+import { type Confidence, sureness } from './rule.ts'
 
 /** Where a secret was seen. What does not apply is absent. */
 export interface Place {
@@ -67,4 +67,13 @@ export function withoutPreviews(findings: readonly Finding[]): Finding[] {
 /** Without what would move a terminal's cursor or colour. */
 function printable(text: string): string {
   return text.replace(/[^ -~]/g, '·')
+}
+
+/** The order of a report: what is surer first, then what lies in more places. */
+export function byWorth(one: Finding, other: Finding): number {
+  return (
+    sureness(other.confidence) - sureness(one.confidence) ||
+    other.places.length - one.places.length ||
+    (one.fingerprint < other.fingerprint ? -1 : 1)
+  )
 }

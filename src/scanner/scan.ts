@@ -6,11 +6,10 @@ import { compileCacheEnv } from '../compile-cache.ts'
 import { Secret } from '../secret.ts'
 import { attribute } from './attribute.ts'
 import { type Collection, createCollection } from './collection.ts'
-import type { Finding } from './finding.ts'
+import { byWorth, type Finding } from './finding.ts'
 import type { Skipped, Work, WorkerReport, WorkerSetup } from './job.ts'
 import { NOTHING_OWN, type Own } from './own/own-rules.ts'
 import { openPacks, withoutSkimmed } from './packs/packs.ts'
-import { sureness } from './rule.ts'
 import { SLICE } from './scan-objects.ts'
 import { listObjects } from './sources/git.ts'
 
@@ -144,12 +143,4 @@ function endOf(worker: Worker): Promise<void> {
     worker.once('error', failed)
     worker.once('exit', (code) => (code === 0 ? done() : failed(new Error(`a worker ended with ${code}`))))
   })
-}
-
-function byWorth(one: Finding, other: Finding): number {
-  return (
-    sureness(other.confidence) - sureness(one.confidence) ||
-    other.places.length - one.places.length ||
-    (one.fingerprint < other.fingerprint ? -1 : 1)
-  )
 }

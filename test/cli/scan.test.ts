@@ -193,6 +193,17 @@ describe('stint scan', () => {
     assert.equal((await runCli(home, 'scan', root, '--rules', join(home, 'none'))).code, 2)
   })
 
+  test('joins what another scanner found, and reads its report alone where no path is named', async (t) => {
+    const { home, root } = prepare(t)
+    writeFileSync(join(root, 'a'), token(1))
+    const report = join(home, 'gitleaks.json')
+    writeFileSync(report, JSON.stringify([1, 2].map((seed) => ({ RuleID: 'pat', Secret: token(seed), File: 'b', StartLine: 2 }))))
+    const both = await runCli(home, 'scan', root, '--import', report)
+    assert.match(both.out, /seen by stint, gitleaks\n {2}a:1:1\n {2}b:2:1\n[\s\S]*seen by gitleaks\n[\s\S]*\n2 secrets found/)
+    assert.equal((await runCli(home, 'scan', '--import', report, '--json', '--fail-on', 'high')).code, 0)
+    assert.equal((await runCli(home, 'scan', '--import', root)).code, 2)
+  })
+
   test('follows no link in the place of an allow-list', async (t) => {
     const { home, root } = prepare(t)
     symlinkSync('/etc/passwd', join(root, '.gitleaksignore'))

@@ -35,6 +35,7 @@ interface ScanOptions extends PartOptions {
   readonly state: boolean
   readonly fresh?: true
   readonly rules: readonly string[]
+  readonly import: readonly string[]
   readonly baseline?: string
   readonly writeBaseline?: string
   readonly format?: string
@@ -92,6 +93,12 @@ export const register: Register = (program, context) => {
     .option('--no-state', 'of a repository, use nothing of an earlier scan, and keep nothing for the next')
     .option('--rules <file>', 'look for what the rules of this file know too; may be given again', collect, [])
     .option('--no-allow-lists', 'take neither allow-lists nor rules from files of the project, as when it is somebody else’s')
+    .option(
+      '--import <file>',
+      'join what is found with what another scanner found, by a report of it; without a path only such reports are read; may be given again',
+      collect,
+      [],
+    )
     .option('--baseline <file>', 'what stands in this file is known: it is marked, and no reason to end with 1')
     .option('--write-baseline <file>', 'write what was found to a file, as known from now on')
     .option(
@@ -117,6 +124,8 @@ Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message: a
 
 Of github: and gitlab: all repositories are looked into, with issues, requests to merge, comments, gists and snippets, under a task whose
 gateway has the credential.
+Reports of gitleaks, trufflehog and kingfisher (JSON, JSON Lines) and SARIF are joined with --import: one secret is one finding, which says
+who saw it. The secrets that a report holds are neither kept nor said.
 
 Ends with 0 when nothing was found, 1 for findings, 2 when it could not look.
 
@@ -130,6 +139,7 @@ Examples:
   $ stint scan --format sarif --output stint.sarif
   $ stint run --task "scan acme" --target github -- stint scan github:acme
   $ stint scan --redact --format csv --output for-others.csv
+  $ stint scan . --import gitleaks.json --import trufflehog.jsonl
   $ stint scan --write-baseline known.json
   $ stint scan --baseline known.json
   $ stint scan --json /srv/git/project.git | jq '.findings[].rule'`,
@@ -144,8 +154,8 @@ Examples:
 }
 
 /** Absolute; undefined where something else than a path is meant. */
-function pathOf(path: string | undefined, { env, userHome }: ScanOptions): string | undefined {
-  if (path === INPUT || isRemote(path) || (path === undefined && (env || userHome))) return path
+function pathOf(path: string | undefined, { env, userHome, import: imports }: ScanOptions): string | undefined {
+  if (path === INPUT || isRemote(path) || (path === undefined && (env || userHome || imports.length > 0))) return path
   return resolve(path ?? '.')
 }
 
@@ -173,7 +183,7 @@ async function scanAndReport(
     ...(options.verify && { onSecret: secrets.tell }),
   }
   const found = remote === undefined ? await scanWorks(works, looking, options, context) : await scanEach(remote.each, looking)
-  const passed = passOver(found, settings, known)
+  const passed = passOver(await joinReports(found, options.import, key), settings, known)
   const kept = { ...passed, skipped: [...leftOut, ...works.skipped, ...passed.skipped] }
   const checked = options.verify ? await verified(kept, secrets) : kept
   const report = options.redact ? { ...checked, findings: withoutPreviews(checked.findings) } : checked
@@ -213,6 +223,13 @@ async function loadSettings(directory: string | undefined, { allowLists, rules }
   const named = await Promise.all(rules.map((file) => loadRules(resolve(file), skip)))
   const project = allowLists && directory !== undefined ? [await loadProjectSettings(directory, skip)] : []
   return joinSettings([...named, ...project])
+}
+
+/** The report with what other scanners' reports tell. What reads them is loaded where there are some. Throws `invalid_argument`. */
+async function joinReports(report: Report, files: readonly string[], key: Buffer): Promise<Report> {
+  if (files.length === 0) return report
+  const { loadReports } = await import('../../scanner/imports/load-reports.ts')
+  return { ...report, findings: await loadReports(report.findings, files, key) }
 }
 
 /** The report without what is allowed, what is known marked. */
