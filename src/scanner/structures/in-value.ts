@@ -30,9 +30,16 @@ function readInner(text: string): readonly Field[] {
   }
 }
 
-/** Where the secret stands in its field; where an escape or an encoding keeps it from being seen, the field. */
-export function spotOf(text: string, { start, text: value, isVerbatim }: Field, secret: string): Spot {
-  if (isVerbatim) return { start: start + Math.max(0, value.indexOf(secret)), secret }
-  const at = text.indexOf(secret, start)
-  return { start: at >= 0 && at - start <= value.length * 6 ? at : start, secret }
+/** Of one field, as many are named: each is looked for in it. */
+const MOST_SECRETS = 1000
+
+/** Where the secrets of a field stand; where an escape or an encoding keeps one from being seen, the field. */
+export function* spotsOf(text: string, { start, text: value, isVerbatim }: Field, secrets: Iterable<string>): Generator<Spot> {
+  const there = isVerbatim ? value : text.slice(start, start + value.length * 6)
+  let left = MOST_SECRETS
+  for (const secret of secrets) {
+    if (left === 0) return
+    left -= 1
+    yield { start: start + Math.max(0, there.indexOf(secret)), secret }
+  }
 }

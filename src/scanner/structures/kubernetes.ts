@@ -1,5 +1,5 @@
 import type { Field } from '../exports/item.ts'
-import { inValue, spotOf } from './in-value.ts'
+import { inValue, spotsOf } from './in-value.ts'
 import { readFields } from './read-fields.ts'
 import type { Structure } from './structure.ts'
 
@@ -14,7 +14,7 @@ export const kubernetes: Structure = {
   *find(text) {
     for (const fields of readFields(text, { yaml: /^[ -]{0,12}kind:[ \t]*["']?Secret["']?[ \t]*\r?$/m })) {
       for (const field of valuesIn(fields)) {
-        for (const secret of inText(field.path.at(-1) ?? '', decode(field))) yield spotOf(text, field, secret)
+        yield* spotsOf(text, field, inText(field.path.at(-1) ?? '', decode(field)))
       }
     }
   },

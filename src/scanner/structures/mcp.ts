@@ -1,5 +1,5 @@
 import type { Field } from '../exports/item.ts'
-import { inValue, spotOf } from './in-value.ts'
+import { inValue, spotsOf } from './in-value.ts'
 import { readFields, type Signs } from './read-fields.ts'
 import type { Structure } from './structure.ts'
 
@@ -40,8 +40,7 @@ export const mcp: Structure = {
   *find(text) {
     for (const parts of readFields(text, SIGNS).flatMap(serversIn)) {
       const names = namesIn(parts)
-      for (const [at, part] of parts.entries())
-        for (const secret of secretsOf(part, parts[at - 1], names)) yield spotOf(text, part, secret)
+      for (const [at, part] of parts.entries()) yield* spotsOf(text, part, secretsOf(part, parts[at - 1], names))
     }
   },
 }

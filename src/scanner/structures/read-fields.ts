@@ -14,7 +14,11 @@ export interface Signs {
 }
 
 /** The texts of each document in a file of settings: JSON, with comments and commas as editors allow them, or what it shows to be. None where it is neither, or broken. */
-export function readFields(marked: string, { toml, yaml }: Signs): readonly (readonly Field[])[] {
+export function readFields(marked: string, signs: Signs): readonly (readonly Field[])[] {
+  return readDocuments(marked, signs).map((fields) => fields.filter(isNamed))
+}
+
+function readDocuments(marked: string, { toml, yaml }: Signs): readonly (readonly Field[])[] {
   const text = marked.startsWith(MARK_OF_ORDER) ? marked.replace(MARK_OF_ORDER, '   ') : marked
   try {
     if (beginning(text) === '{') return [readJsonFields(withoutComments(text)).filter(({ isName }) => !isName)]
@@ -24,6 +28,15 @@ export function readFields(marked: string, { toml, yaml }: Signs): readonly (rea
     if (thrown instanceof FormatError) return []
     throw thrown
   }
+}
+
+/** Names that lead to a text are compared as a whole, again and again: longer ones than people give are not looked at. */
+const MOST_NAMES = 500
+
+function isNamed({ path }: Field): boolean {
+  let length = 0
+  for (const name of path) length += name.length
+  return length <= MOST_NAMES
 }
 
 /** The first character that is neither space nor in a comment. */

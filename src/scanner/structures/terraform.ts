@@ -1,5 +1,5 @@
 import type { Field } from '../exports/item.ts'
-import { inValue, spotOf } from './in-value.ts'
+import { inValue, spotsOf } from './in-value.ts'
 import { readFields } from './read-fields.ts'
 import type { Structure } from './structure.ts'
 
@@ -16,8 +16,7 @@ export const terraform: Structure = {
       if (!fields.some(({ path }) => path.length === 1 && path[0] === 'terraform_version')) continue
       const sensitive = new Set([...attributesIn(fields), ...outputsIn(fields)])
       for (const field of fields) {
-        if (isBelow(field.path, sensitive))
-          for (const secret of inValue('password', field.text)) yield spotOf(text, field, secret)
+        if (isBelow(field.path, sensitive)) yield* spotsOf(text, field, inValue('password', field.text))
       }
     }
   },

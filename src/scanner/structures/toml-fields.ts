@@ -2,7 +2,8 @@ import { parse, TomlError } from 'smol-toml'
 import { type Field, refuseLarge } from '../exports/item.ts'
 import { FormatError } from '../formats/member.ts'
 
-const MOST_BYTES = 1 << 20
+/** Each name and value is looked for. */
+const MOST_BYTES = 256 << 10
 
 /**
  * The texts of TOML (1.0). Its parser does not say where they stand: each is the first of its kind behind the names that lead to it. Throws

@@ -191,6 +191,10 @@ describe('the settings of an MCP server', () => {
   test('come to an end however they are made', () => {
     const args = JSON.stringify(Array.from({ length: 50_000 }, (_, at) => `--a${at}`))
     for (const text of [
+      JSON.stringify({
+        mcpServers: { ['a'.repeat(1_000_000)]: Object.fromEntries(Array.from({ length: 60_000 }, (_, at) => [`env${at}`, 'x'])) },
+      }),
+
       `{"mcpServers":{"a":{"command":"x","args":${args}}}}`,
       `{"mcpServers":{"a":{"url":"${'?a=b'.repeat(400_000)}"}}}`,
       `{"mcpServers":{"a":{"env":{"A":"${'\\"'.repeat(900_000)}"}}}}`,
