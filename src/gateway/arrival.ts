@@ -101,3 +101,9 @@ function checkInside(inside: Inside, scheme: string, host: string, port: number)
   const isSame = inside.host === host && inside.port === port && inside.scheme === scheme
   if (!isSame) throw malformed('the request is for another place than the CONNECT it came through')
 }
+
+/** Whether a body follows, however long. */
+export function hasBody({ httpVersion, endsAfterHeaders }: Arrival, { headers }: Operation): boolean {
+  if (httpVersion === '2.0') return !endsAfterHeaders
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}

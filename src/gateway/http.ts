@@ -4,23 +4,21 @@ import type { Connector, SpokenRefusal, Undo } from '../credentials/connector.ts
 import { asStintError, CATALOGUE, StintError } from '../errors.ts'
 import type { Action, Decided, Effect, Exact, HostRule, Operation, Scheme, Target, Task } from '../model.ts'
 import { type ApprovalStatusVerbs, isForApproval, tellApproval } from './approval-status.ts'
-import { type Arrival, authorityOf, readOperation } from './arrival.ts'
+import { type Arrival, authorityOf, hasBody, readOperation } from './arrival.ts'
 import { createBoundSessions } from './bound-sessions.ts'
 import type { TakesSlash } from './canonical.ts'
 import { createChangedTools } from './changed-tools.ts'
-import { type BodyOf, bodyOf, coveredOf, exactOf } from './exact.ts'
+import { type Beginning, createCovered, readBeginning } from './covered.ts'
 import type { Forward, Order } from './forward.ts'
 import { type HandOutVerbs, handOut } from './hand-out.ts'
 import { createMany, type ManyVerbs } from './many.ts'
 import { OWN_HOST } from './own-host.ts'
-import { readWait, withoutWait } from './prefer.ts'
+import { readWait } from './prefer.ts'
 import { type GatewayProof, readDpop } from './proof.ts'
 import { refusalOf, refusalText } from './refusal.ts'
 import { refuse } from './refuse.ts'
 import type { Spools } from './spool.ts'
 import { isForTaskTools, serveTaskTools, type TaskToolVerbs } from './task-tools.ts'
-import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
-import { readWhole, type WholeBody } from './whole-body.ts'
 
 /** What handling a request needs of the rest of the product. */
 export interface HttpVerbs extends HandOutVerbs, ManyVerbs, TaskToolVerbs, ApprovalStatusVerbs {
@@ -135,75 +133,41 @@ export function createHandle(
     correlationId: string,
   ): Promise<{ served: Served; seen: Operation; state?: string | undefined }> {
     const proof = proofOf(arrival, bare)
-    const bytes =
-      target === undefined || !isShown(proof) || !hasBody(arrival, bare)
-        ? 0
-        : bytesToRead(verbs.connectorOf(target), bare, target)
-    let prefix = NO_PREFIX
+    const connector = target && verbs.connectorOf(target)
+    let beginning: Beginning
     try {
-      if (bytes > 0) prefix = await readFirst(arrival, bytes)
+      beginning = await readBeginning(arrival, bare, isShown(proof) ? target : undefined, connector)
     } catch (thrown) {
       return { served: { refusal: refusalOf(asStintError(thrown), correlationId) }, seen: bare }
     }
-    const read = bytes === 0 ? bare : { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
-    const retry = target && verbs.connectorOf(target).retry
-    const retried = prefix.ended ? retry?.split(read) : undefined
-    const seen = retried?.operation ?? read
-    if (retried !== undefined) prefix = { chunks: [Buffer.from(seen.body ?? [])], ended: true }
-    let sent = seen
-    let taskId = ''
+    const { seen, state } = beginning
+    const covered = createCovered({ arrival, beginning, connector, spools, most: approvalBodyBytes })
+    const seconds = Math.min(readWait(bare.headers) || (state === undefined ? 0 : RETRY_HOLD_SECONDS), approvalWaitSeconds)
     let again: string | undefined
-    let exact: Exact | undefined
-    let whole: WholeBody | undefined
-    const seconds = Math.min(readWait(bare.headers) || (retried === undefined ? 0 : RETRY_HOLD_SECONDS), approvalWaitSeconds)
     const serving = verbs.serve({
-      correlationId,
-      proof,
+      ...{ correlationId, proof },
       describe(task) {
-        taskId = task.id
-        if (retried !== undefined) again = verbs.openRetry(retried.state, { taskId, digest: exactly().digest })
+        if (state !== undefined) again = verbs.openRetry(state, { taskId: task.id, digest: covered.exactSoFar().digest })
         return describe(seen, target, task)
       },
-      async exact() {
-        sent = { ...seen, headers: withoutWait(seen.headers) }
-        exact = { ...exactly(await readBody()), ...(again !== undefined && { again }) }
-        return exact
-      },
+      exact: async ({ id }) => ({ ...(await covered.readExact(id)), ...(again !== undefined && { again }) }),
       ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
-      carryOut: ({ decided }, lease, flow) =>
-        forward(
-          {
-            ...{ operation: sent, arrival, hasBody: hasBody(arrival, bare), readAnswer: readerFor(sent, decided) },
-            ...{ prefix: whole?.prefix ?? prefix, body: whole?.source ?? arrival.body },
-          },
-          lease,
-          flow,
-        ),
+      carryOut({ decided }, lease, flow) {
+        const { operation, prefix, body } = covered.toSend()
+        const readAnswer = readerFor(operation, decided)
+        return forward({ operation, arrival, hasBody: hasBody(arrival, bare), prefix, body, readAnswer }, lease, flow)
+      },
     })
-    const served = await serving.finally(() => whole?.close())
-    return { served, seen, state: retry && exact && stateFor(served, exact) }
-
-    async function readBody(): Promise<WholeBody | undefined> {
-      if (!hasBody(arrival, bare)) return undefined
-      const said = Number(seen.headers['content-length'] ?? 0)
-      whole = await readWhole(arrival, prefix, { said, most: approvalBodyBytes, openSpool: () => spools.open(taskId) })
-      return whole
-    }
-
-    /** What people consent to, as far as the body is known: all of it where it gives a state back. */
-    function exactly(body: BodyOf | undefined = bodyOf(prefix)): Exact {
-      const operation = { ...seen, headers: withoutWait(seen.headers) }
-      const told = target && verbs.connectorOf(target).tellBody?.(operation)
-      return exactOf(operation, body && coveredOf(body, retry?.exactBody(operation)), arrival.trailers(), told)
-    }
+    const served = await serving.finally(covered.close)
+    return { served, seen, state: connector?.retry && stateFor(served, covered.asked()) }
   }
 
-  function stateFor(served: Served, { digest }: Exact): string | undefined {
-    if (!('refusal' in served)) return undefined
+  function stateFor(served: Served, asked: Exact | undefined): string | undefined {
+    if (asked === undefined || !('refusal' in served)) return undefined
     const { code, approval, isOwn } = served.refusal
     if (code !== 'needs_approval' || approval === undefined || !isOwn) return undefined
     const { id: approvalId, taskId, expiresAt } = approval
-    return verbs.sealRetry({ approvalId, taskId, digest, expiresAt })
+    return verbs.sealRetry({ approvalId, taskId, digest: asked.digest, expiresAt })
   }
 
   function describe(operation: Operation, target: Target | undefined, task: Task): { target: Target; action: Action } {
@@ -254,24 +218,4 @@ function proofOf(arrival: Arrival, operation: Operation): GatewayProof {
 /** Nothing of a body is read for those who show nothing. */
 function isShown(proof: GatewayProof): boolean {
   return proof.kind === 'attached' || (proof.token !== '' && proof.dpop !== '')
-}
-
-/** A connector that cannot say refuses in `describe`. */
-function bytesToRead(connector: Connector, operation: Operation, target: Target): number {
-  try {
-    return connector.bodyPrefix(operation, target)
-  } catch {
-    return 0
-  }
-}
-
-/** The client is told to go on only here where the decision itself needs the body; otherwise after the decision. */
-function readFirst(arrival: Arrival, bytes: number): Promise<Prefix> {
-  if (arrival.expectsContinue) arrival.reply.sendContinue()
-  return readPrefix(arrival.body, bytes)
-}
-
-function hasBody(arrival: Arrival, { headers }: Operation): boolean {
-  if (arrival.httpVersion === '2.0') return !arrival.endsAfterHeaders
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
