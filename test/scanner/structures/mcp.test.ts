@@ -192,7 +192,7 @@ describe('the settings of an MCP server', () => {
     const args = JSON.stringify(Array.from({ length: 50_000 }, (_, at) => `--a${at}`))
     for (const text of [
       JSON.stringify({
-        mcpServers: { ['a'.repeat(1_000_000)]: Object.fromEntries(Array.from({ length: 60_000 }, (_, at) => [`env${at}`, 'x'])) },
+        mcpServers: { ['a'.repeat(1_000_000)]: Object.fromEntries(Array.from({ length: 40_000 }, (_, at) => [`env${at}`, 'x'])) },
       }),
 
       `{"mcpServers":{"a":{"command":"x","args":${args}}}}`,
