@@ -97,6 +97,20 @@ describe('tickets', () => {
     assert.deepEqual(said([{ iid: 3, web_url, author: { username: 'ada' }, description: token(1) }]), ['acme/sub/app#3, ada'])
   })
 
+  test('of a notebook say the cell, whether it is what was typed or what was put out', () => {
+    const cell = (source: string[], text: string[]): object => {
+      return { cell_type: 'code', metadata: {}, source, outputs: [{ output_type: 'stream', name: 'stdout', text }] }
+    }
+    const text = { cell_type: 'markdown', metadata: {}, source: ['# Orders'] }
+    const cells = [text, cell(['import os\n', `key = "${token(1)}"\n`], []), cell(['print(key)'], ['id\n', `${token(2)}\n`])]
+    const file = JSON.stringify({ cells, metadata: { kernelspec: { name: 'python3' } }, nbformat: 4, nbformat_minor: 5 }, null, 1)
+    const lineOf = (part: string): number => file.split('\n').findIndex((line) => line.includes(part)) + 1
+    assert.deepEqual(places(file, 'orders.ipynb'), [
+      [`:${lineOf(token(1))}:6`, 'cell 2, code'],
+      [`:${lineOf(token(2))}:8`, 'cell 3, code'],
+    ])
+  })
+
   test('of anything else are records', () => {
     const list = [
       { id: 'a', author: 'ada', text: 'x' },

@@ -120,7 +120,7 @@ A line that says \`gitleaks:allow\` or \`stint:allow\` is passed over, and so is
 names: YAML as \`.stint-scan.yaml\`, or TOML as gitleaks has it.
 A variable of the environment is a place \`env:NAME\`. Standard input may be of any length.
 Archives (zip, jar, tar, gzip, zstd) are opened: what is in one is named \`archive!path\`. What is not looked into is counted, with the reason.
-Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message: a place says which, and whose.
+Exports of Slack, Jira, Linear, GitHub and GitLab are read message by message, notebooks cell by cell: a place says which, and whose.
 
 Of github: and gitlab: all repositories are looked into, with issues, requests to merge, comments, gists and snippets, under a task whose
 gateway has the credential.

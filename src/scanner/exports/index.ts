@@ -1,12 +1,13 @@
 import { forge } from './forge.ts'
 import { jira } from './jira.ts'
 import { linear } from './linear.ts'
+import { notebook } from './notebook.ts'
 import { records } from './records.ts'
 import type { Shape } from './shape.ts'
 import { slack } from './slack.ts'
 
 /** The surer before those that more could be. */
-const SHAPES: readonly Shape[] = [slack, jira, linear, forge, records]
+const SHAPES: readonly Shape[] = [slack, jira, linear, forge, notebook, records]
 /** By so much of its beginning an export is known. */
 const BEGINNING_BYTES = 16 << 10
 const HEADER = /^(?:\ufeff|\xef\xbb\xbf)?(?:[A-Za-z]|"[A-Za-z])[^\r\n]{4,4000}?(?=\r?\n)/

@@ -4,7 +4,7 @@ import { createSplitter, type Field, refuseLarge, type Splitter } from './item.t
 const [QUOTE, BACKSLASH, COMMA, OPEN_LIST, CLOSE_LIST, OPEN, CLOSE] = [0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
 
 /** What lists of records are called where they are not the whole of an answer. */
-const LISTS = /"(?:issues|nodes|items|messages|data|values|results|records|rows|entries|tickets|posts)"\s*:\s*$/i
+const LISTS = /"(?:issues|nodes|items|messages|data|values|results|records|rows|entries|tickets|posts|cells)"\s*:\s*$/i
 const NAME_BYTES = 80
 
 /** Cuts JSON (RFC 8259), one value or one after the other, into its records: the elements of a list that is all of it or called so, else whole values. */
