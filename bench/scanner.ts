@@ -34,19 +34,17 @@ export async function bench(): Promise<Row[]> {
 }
 
 async function speed(repository: string, home: string): Promise<Row[]> {
+  const reading = ['-C', repository, 'cat-file', '--batch-all-objects', '--batch', '--unordered', '--buffer']
+  const { bytes } = await timed('git', reading, home)
   const ratios: number[] = []
   let peak = 0
   let rate = 0
   for (let round = 0; round < ROUNDS; round += 1) {
-    const git = await timed(
-      'git',
-      ['-C', repository, 'cat-file', '--batch-all-objects', '--batch', '--unordered', '--buffer'],
-      home,
-    )
+    const git = await timed('git', reading, home, 'ignore')
     const ours = await timed(process.execPath, [STINT, 'scan', '--json', '--fresh', repository], home)
     ratios.push(ours.seconds / git.seconds)
     peak = Math.max(peak, ours.rssMiB)
-    rate = Math.max(rate, git.bytes / 1e6 / ours.seconds)
+    rate = Math.max(rate, bytes / 1e6 / ours.seconds)
   }
   const ratio = quantile(ratios, 0.5)
   return [
@@ -87,23 +85,24 @@ async function again(repository: string, home: string): Promise<Row[]> {
   ]
 }
 
-/** A process to its end: wall clock, what it wrote, and the most memory it and its children had at once by the kernel's account. */
+/** A process to its end: wall clock, how much it wrote where that is not thrown away, and the most memory it and its children had at once by the kernel's account. */
 function timed(
   command: string,
   args: readonly string[],
   home: string,
+  output: 'pipe' | 'ignore' = 'pipe',
 ): Promise<{ seconds: number; bytes: number; rssMiB: number; code: number }> {
   const startedAt = performance.now()
   const child = spawn('/usr/bin/time', ['-f', '%M', command, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, 'pipe'],
     env: { PATH: process.env.PATH, STINT_HOME: home },
   })
   let bytes = 0
   let said = ''
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     bytes += chunk.length
   })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said += text
   })
   return new Promise((done, failed) => {
