@@ -15,7 +15,7 @@ export function toJson(value: unknown): string {
 /** `path:line:column`, the message or issue, and the commit it came in with, for people. */
 export function placeText({ path, line, column, where, object, commit, author, date }: Place): string {
   const place = `${path ?? `object ${object}`}:${line}:${column}${where === undefined ? '' : ` (${where})`}`
-  return commit === undefined ? place : `${place} in ${commit.slice(0, 12)}, ${author}, ${date}`
+  return commit === undefined ? place : [`${place} in ${commit.slice(0, 12)}`, author, date].filter(Boolean).join(', ')
 }
 
 /** `, live: why`, for where a finding was verified; else nothing. */

@@ -1,7 +1,6 @@
 import type { Finding } from '../finding.ts'
 import type { Skipped } from '../job.ts'
 import type { ReportFormat } from '../report-format.ts'
-import type { Report } from '../scan.ts'
 import { placeText, visible } from '../spelling.ts'
 
 /** Of a secret's places, as many are shown. */
@@ -11,17 +10,17 @@ const SHOWN_PLACES = 3
 export const text: ReportFormat = ({ findings, skipped, allowed = 0, items, bytes, earlier }) => {
   const found = findings.map(findingText).join('\n\n')
   const count = findings.length === 1 ? '1 secret' : `${findings.length} secrets`
-  const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${items} ${items === 1 ? 'object' : 'objects'}, ${megabytes(bytes)}.`
+  const objects = `${items} ${earlier === undefined ? '' : 'new '}${items === 1 ? 'object' : 'objects'}, ${megabytes(bytes)}`
+  const before =
+    earlier === undefined ? '' : `, and in ${earlier.items} that ${earlier.items === 1 ? 'was' : 'were'} looked into before`
+  const sum = `${findings.length === 0 ? 'Nothing found' : `${count} found`} in ${objects}${before}.`
   const passed = allowed === 0 ? [] : [`Passed over ${allowed} ${allowed === 1 ? 'place' : 'places'} that allow-lists name.`]
-  return [...(found === '' ? [] : [found, '']), sum, ...earlierLines(earlier), ...passed, ...skippedLines(skipped)].join('\n')
+  return [...(found === '' ? [] : [found, '']), sum, ...goneLines(earlier?.gone), ...passed, ...skippedLines(skipped)].join('\n')
 }
 
-/** What was not looked into, since an earlier scan did. */
-function earlierLines(earlier: Report['earlier']): string[] {
-  if (earlier === undefined) return []
-  const { items, gone } = earlier
-  const lost = gone === 0 ? '' : `; ${gone} ${gone === 1 ? 'secret is' : 'secrets are'} left out that only objects of before had`
-  return [`${items} ${items === 1 ? 'object was' : 'objects were'} looked into before${lost}.`]
+/** Of what an earlier scan found, what is not there any more. */
+function goneLines(gone = 0): string[] {
+  return gone === 0 ? [] : [`Left out ${gone} ${gone === 1 ? 'secret' : 'secrets'} that only objects had which are gone.`]
 }
 
 function findingText({
