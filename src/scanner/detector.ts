@@ -110,7 +110,7 @@ export function createDetection(rules: readonly Rule[], structures: readonly Str
     glance(bytes, from, to) {
       const hits = findKeywords(bytes, from, to)
       if (hits.count === 0) return 'nothing'
-      if (tryAll(hits, bytes, from, to).length > 0) return 'found'
+      if (tryAll(hits, bytes, from, to).length > 0 || readStructures(hits, bytes, from, to).length > 0) return 'found'
       return hits.keywords.subarray(0, hits.count).some((keyword) => (reachesOf[keyword] ?? 0) > NEAR_BYTES) ? 'far' : 'nothing'
     },
     nearBytes: NEAR_BYTES,

@@ -2,12 +2,12 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 /**
  * Of a repository that may be hostile, git reads objects and refs and nothing else: no hook, filter, pager, signature program or monitor that its
- * configuration names is run, nothing is fetched, no object stands in for another.
+ * configuration names is run, nothing is fetched, no object stands in for another, and where one lies only a pack's own index says.
  */
 const SETTINGS: readonly string[] = [
   ...['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.pager=cat', 'core.quotePath=false', 'core.commitGraph=false'],
   ...['core.alternateRefsCommand=', 'log.showSignature=false', 'log.mailmap=false', 'diff.external=', 'protocol.allow=never'],
-  ...['safe.directory=*', 'core.bigFileThreshold=512m'],
+  ...['safe.directory=*', 'core.bigFileThreshold=512m', 'core.multiPackIndex=false'],
 ]
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {

@@ -96,9 +96,10 @@ export async function lookInto(
   async function skim(work: Work): Promise<Work> {
     if (work.kind !== 'git' || work.all === undefined) return work
     const packs = own.rules.length > 0 ? [] : await openPacks(work.repository)
-    if (packs.length === 0) return work.all === 'by-id' ? listObjects(work.repository) : work
+    const works = packs.flatMap((pack) => pack.work ?? [])
+    if (works.length === 0) return work.all === 'by-id' ? listObjects(work.repository) : work
     const before = total.items
-    for (const pack of packs) await run(pack.work)
+    for (const pack of works) await run(pack)
     const left = withoutSkimmed(work, packs)
     total.items = before + countOf(work) - countOf(left) // an object can be in two packs, and trees were passed over
     return left

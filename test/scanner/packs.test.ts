@@ -18,9 +18,10 @@ import { RULES } from '../../src/scanner/rules/index.ts'
 import { alnum } from '../../src/scanner/sample.ts'
 import { scan } from '../../src/scanner/scan.ts'
 import { listObjects } from '../../src/scanner/sources/git.ts'
+import { STRUCTURES } from '../../src/scanner/structures/index.ts'
 
 const key = Buffer.alloc(32, 7)
-const detection = createDetection(Object.values(RULES).flat())
+const detection = createDetection(Object.values(RULES).flat(), STRUCTURES)
 const token = (seed: number): string => `github_pat_${alnum(22, seed)}_${alnum(59, seed)}`
 /** A private key, a SEQUENCE of 1,500 bytes (RFC 5958, section 2); or what is one but for a `*` far behind its first line. */
 const privateKey = (isWhole: boolean): string => {
@@ -28,6 +29,13 @@ const privateKey = (isWhole: boolean): string => {
   const lines = bytes.toString('base64').match(/.{1,64}/g) ?? []
   if (!isWhole) lines[20] = `*${lines[20]?.slice(1)}`
   return ['-----BEGIN RSA PRIVATE KEY-----', ...lines, '-----END RSA PRIVATE KEY-----'].join('\n')
+}
+
+/** Known by the shape of the whole file alone. */
+const ownToken = alnum(32, 9)
+const settings = (value: string, note: string): string => {
+  const env = { NOTE: note, ...Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`PATH_${at}`, `/opt/${at}`])) }
+  return JSON.stringify({ mcpServers: { acme: { command: 'acme-mcp', env, args: ['--api-key', value] } } }, null, 1)
 }
 
 const FILES = 8
@@ -48,6 +56,12 @@ function* makeVersions(): Generator<{ readonly file: number; readonly text: stri
     [60, privateKey(true), true], // a change far from the keyword
     [60, 'no more', false],
   ]
+  for (const [value, isHit] of [
+    ['<your-key>', false],
+    [ownToken, true],
+    ['<your-key>', false],
+  ] as const)
+    for (const note of ['one', 'two', 'three']) yield { file: FILES, text: settings(value, note), isHit }
   for (let version = 0; version < 60; version += 1) {
     for (const [file, lines] of files.entries()) {
       const special = file === 3 ? specials[version - 20] : undefined
@@ -104,7 +118,7 @@ describe('a pack', () => {
   async function skim(): Promise<{ left: Set<string>; looked: number; bytes: number }> {
     let [looked, bytes] = [0, 0]
     const packs = await openPacks(folder)
-    for (const { work } of packs)
+    for (const work of packs.flatMap((pack) => pack.work ?? []))
       skimPack(work, {
         isPacked,
         around: detection.nearBytes,
@@ -120,7 +134,7 @@ describe('a pack', () => {
   }
 
   test('leaves exactly what holds something, by looking at what changed', async () => {
-    assert.ok(hits.size === 4, `${hits.size} versions hold something`)
+    assert.ok(hits.size === 4 + 3, `${hits.size} versions hold something`)
     assert.ok(Number(git(['count-objects', '-v']).match(/in-pack: (\d+)/)?.[1]) > 1000)
     const { left, looked, bytes } = await skim()
     assert.deepEqual([...left].sort(), [...hits].sort())
@@ -136,7 +150,7 @@ describe('a pack', () => {
     ]
     assert.deepEqual(skimmed.findings, read.findings)
     assert.equal(skimmed.items, read.items)
-    const names = [token(1), token(2), privateKey(true)].map(createFingerprint(key))
+    const names = [token(1), token(2), privateKey(true), ownToken].map(createFingerprint(key))
     assert.deepEqual(skimmed.findings.map(({ fingerprint }) => fingerprint).sort(), names.sort())
   })
 
@@ -157,6 +171,28 @@ describe('a pack', () => {
       rmSync(path)
       writeFileSync(path, intact)
     }
+  })
+
+  test('is not believed about what another pack or repository has too', async () => {
+    const clean = git(['rev-parse', 'HEAD:file0'])
+    assert.ok(!(await skim()).left.has(clean))
+    const secret = git(['hash-object', '-w', '--stdin'], token(3))
+    const name = git(['pack-objects', '-q', '.git/objects/pack/pack'], `${secret}\n`)
+    const path = join(folder, `.git/objects/pack/pack-${name}.idx`)
+    const index = readFileSync(path)
+    index.fill(0, 8, 8 + 1024)
+    for (let first = Number.parseInt(clean.slice(0, 2), 16); first < 256; first += 1) index.writeUInt32BE(1, 8 + first * 4)
+    Buffer.from(clean, 'hex').copy(index, 8 + 1024)
+    rmSync(path)
+    writeFileSync(path, index)
+    assert.ok((await skim()).left.has(clean), 'another pack has something else under its id')
+    writeFileSync(path, index.subarray(0, 500))
+    assert.deepEqual(await openPacks(folder), [], 'a pack is not read')
+    rmSync(path)
+    rmSync(path.replace(/idx$/, 'pack'))
+    writeFileSync(join(folder, '.git/objects/info/alternates'), '/nowhere\n')
+    assert.deepEqual(await openPacks(folder), [], 'objects are borrowed')
+    rmSync(join(folder, '.git/objects/info/alternates'))
   })
 
   test('is not skimmed by an index that is none', () => {

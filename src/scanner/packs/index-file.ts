@@ -1,3 +1,4 @@
+import { IDS_AT, readIndexHead } from '../index-head.ts'
 import { compareIds } from '../object-id.ts'
 import { PackError } from './pack-error.ts'
 
@@ -10,22 +11,17 @@ export interface PackIndex {
   find(ids: Uint8Array, from: number): number
 }
 
-const MAGIC = 0xff744f63
-const FANOUT_BYTES = 256 * 4
 const ID_BYTES = 20
 const LARGE = 0x80000000
 
 /** Reads a pack index of version 2 (git's gitformat-pack, "Version 2 pack-*.idx files"). Throws PackError for what is none. Attacker-controlled. */
 export function readPackIndex(file: Buffer): PackIndex {
-  if (file.length < 8 + FANOUT_BYTES + 2 * ID_BYTES || file.readUInt32BE(0) !== MAGIC || file.readUInt32BE(4) !== 2)
-    throw new PackError('not a pack index of version 2')
-  const upTo = Uint32Array.from({ length: 256 }, (_, first) => file.readUInt32BE(8 + first * 4))
+  const head = readIndexHead(file.subarray(0, IDS_AT), file.length, ID_BYTES)
+  if (head === undefined) throw new PackError('not a pack index of version 2')
+  const upTo = head
   const count = upTo[255] as number
-  const ids = 8 + FANOUT_BYTES
-  const offsets = ids + count * (ID_BYTES + 4)
+  const offsets = IDS_AT + count * (ID_BYTES + 4)
   const large = offsets + count * 4
-  if (file.length < large + 2 * ID_BYTES || upTo.some((value, first) => first > 0 && value < (upTo[first - 1] as number)))
-    throw new PackError('its pack index is broken')
 
   function offsetOf(at: number): number {
     const small = file.readUInt32BE(offsets + at * 4)
@@ -41,7 +37,7 @@ export function readPackIndex(file: Buffer): PackIndex {
     let high = upTo[first] as number
     while (low < high) {
       const middle = (low + high) >> 1
-      const start = ids + middle * ID_BYTES
+      const start = IDS_AT + middle * ID_BYTES
       const order = compareIds(file, start, wanted, from, ID_BYTES)
       if (order === 0) return middle
       if (order < 0) low = middle + 1

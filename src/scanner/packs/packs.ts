@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync } from 'node:fs'
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { readGit } from '../git-command.ts'
@@ -8,10 +8,10 @@ import { findEntry, readLayout, VERDICT } from './layout.ts'
 import { PackError } from './pack-error.ts'
 import type { PackWork } from './skim.ts'
 
-/** A pack that can be skimmed, and how its objects are found in it. */
+/** What is in a pack; its work, where it is skimmed. */
 interface Pack {
-  readonly work: PackWork
   readonly index: PackIndex
+  readonly work?: PackWork
 }
 
 /** Smaller packs are read as quickly as they are skimmed. */
@@ -21,36 +21,48 @@ const MOST_PACKS = 50
 const MOST_INDEX_BYTES = 512 << 20
 const ID_BYTES = 20
 
-/** The packs of a repository that are worth a skim, the largest first. What is none, or broken, or borrowed from elsewhere is left to git. */
+/**
+ * The packs of a repository, the largest first. None where git could read an object from somewhere else: a pack that is not read here, or
+ * another repository's. Whoever made it may have put something else there under the same id.
+ */
 export async function openPacks(repository: string): Promise<Pack[]> {
   let said = ''
-  for await (const chunk of readGit(repository, ['rev-parse', '--git-path', 'objects/pack'])) said += chunk
-  const folder = resolve(repository, said.replace(/\n$/, ''))
-  const names = (await readdir(folder).catch(() => [])).filter((name) => /^pack-[0-9a-f]{40}\.idx$/.test(name))
-  const packs = await Promise.all(names.map((name) => openPack(join(folder, name))))
-  return packs
-    .filter((pack) => pack !== undefined)
-    .sort((one, other) => other.index.count - one.index.count)
-    .slice(0, MOST_PACKS)
-}
-
-async function openPack(indexPath: string): Promise<Pack | undefined> {
-  const path = indexPath.replace(/idx$/, 'pack')
+  for await (const chunk of readGit(repository, ['rev-parse', '--git-path', 'objects'])) said += chunk
+  const objects = resolve(repository, said.replace(/\n$/, ''))
   try {
-    const [indexFile, packFile] = [await lstat(indexPath), await lstat(path)]
-    if (!indexFile.isFile() || !packFile.isFile() || indexFile.size > MOST_INDEX_BYTES) return undefined
-    const index = readPackIndex(await readFile(indexPath))
-    if (index.count < LEAST_OBJECTS) return undefined
-    const pack = openSync(path, 'r')
-    try {
-      return { index, work: { kind: 'pack', path, layout: readLayout(pack, index), next: new SharedArrayBuffer(4) } }
-    } finally {
-      closeSync(pack)
-    }
+    if (existsSync(join(objects, 'info/alternates'))) return []
+    const names = (await readdir(join(objects, 'pack'))).filter((name) => name.endsWith('.idx'))
+    const indexes = await Promise.all(names.map((name) => openIndex(join(objects, 'pack', name))))
+    indexes.sort((one, other) => other.index.count - one.index.count)
+    return indexes.map(({ index, path }, at) => (at < MOST_PACKS ? withWork(index, path) : { index }))
   } catch (thrown) {
-    if (thrown instanceof PackError || (thrown instanceof Error && 'code' in thrown)) return undefined // git says what is wrong with it
+    if (isUnreadable(thrown)) return [] // git says what is wrong with it
     throw thrown
   }
+}
+
+/** Throws PackError for what is none. */
+async function openIndex(indexPath: string): Promise<{ readonly index: PackIndex; readonly path: string }> {
+  const file = await lstat(indexPath)
+  if (!file.isFile() || file.size > MOST_INDEX_BYTES) throw new PackError('its pack index is no file, or too large')
+  return { index: readPackIndex(await readFile(indexPath)), path: indexPath.replace(/idx$/, 'pack') }
+}
+
+function withWork(index: PackIndex, path: string): Pack {
+  if (index.count < LEAST_OBJECTS || !lstatSync(path).isFile()) return { index }
+  const pack = openSync(path, 'r')
+  try {
+    return { index, work: { kind: 'pack', path, layout: readLayout(pack, index), next: new SharedArrayBuffer(4) } }
+  } catch (thrown) {
+    if (isUnreadable(thrown)) return { index }
+    throw thrown
+  } finally {
+    closeSync(pack)
+  }
+}
+
+function isUnreadable(thrown: unknown): boolean {
+  return thrown instanceof PackError || (thrown instanceof Error && 'code' in thrown)
 }
 
 /** The work without the objects in which there is nothing to be found in any of the packs that have them; what is left in the order of the packs. */
@@ -75,6 +87,7 @@ function placeOf(ids: Buffer, from: number, packs: readonly Pack[]): number {
   for (const [number, { index, work }] of packs.entries()) {
     const at = index.find(ids, from)
     if (at < 0) continue
+    if (work === undefined) return number * 2 ** 40 + at
     const { layout } = work
     const entry = findEntry(layout.offsets, layout.count, index.offsetOf(at))
     if (layout.verdicts[entry] === VERDICT.open) return number * 2 ** 40 + entry

@@ -1,12 +1,9 @@
 import { constants, lstatSync } from 'node:fs'
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { IDS_AT, readIndexHead } from '../index-head.ts'
 import type { Location } from './locate.ts'
 
-/** Of a pack's index (gitformat-pack.txt, "Version 2 pack-*.idx files"): magic and version, then 256 counts, then the ids. */
-const MAGIC = Buffer.from('ff744f6300000002', 'hex')
-const COUNTS_AT = 8
-const IDS_AT = COUNTS_AT + 256 * 4
 const PIECE_BYTES = 1 << 20
 
 /** Git has to be asked what there is: its files are not as they are known here. */
@@ -46,12 +43,9 @@ async function* readIndex(path: string, width: number): AsyncGenerator<Buffer> {
   await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   const stats = await file.stat()
   const head = await read(file, 0, Buffer.allocUnsafe(IDS_AT))
-  const count = head.readUInt32BE(IDS_AT - 4)
-  // Then of each object a checksum and an offset, some offsets once more in eight bytes, and the checksums of pack and index
-  const least = IDS_AT + count * (width + 8) + 2 * width
-  const isFitting = stats.isFile() && stats.size >= least && stats.size <= least + count * 8
-  if (!isFitting || !head.subarray(0, COUNTS_AT).equals(MAGIC)) throw new OtherStore(`${path} is no index of version 2`)
-  const end = IDS_AT + count * width
+  const upTo = stats.isFile() ? readIndexHead(head, stats.size, width) : undefined
+  if (upTo === undefined) throw new OtherStore(`${path} is no index of version 2`)
+  const end = IDS_AT + (upTo[255] as number) * width
   const piece = Buffer.allocUnsafe(Math.min(end - IDS_AT, PIECE_BYTES - (PIECE_BYTES % width)))
   for (let at = IDS_AT; at < end; at += piece.length) yield await read(file, at, piece.subarray(0, end - at))
 }
