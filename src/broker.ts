@@ -28,7 +28,7 @@ export interface Attempt<Proof> {
    * Reads all that would be sent, which is then what `carryOut` sends. Asked for only where a person must consent; without it a consent
    * covers what `describe` says. Throws StintError `body_too_large`.
    */
-  exact?(task: Task): Promise<Exact>
+  exact?(task: Task, flow: Pick<Flow, 'isCut'>): Promise<Exact>
   /** Present where the caller would rather wait for people than be refused at once. */
   readonly hold?: { readonly seconds: number; onGone(gone: () => void): void }
   /**
@@ -172,9 +172,11 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     return resolve({ ...attempt, hold: { ...hold, seconds } }, again, charging, flow)
   }
 
-  /** After people have answered it is decided anew; what was revoked meanwhile uses no consent up. */
-  async function ask(attempt: Attempt<Proof>, decided: OnTarget, flow: Flow): Promise<Decision> {
-    const exact = await attempt.exact?.(decided.task)
+  /** After its body was read, and after people have answered, it is decided anew; what was revoked meanwhile uses no consent up. */
+  async function ask(attempt: Attempt<Proof>, asked: OnTarget, flow: Flow): Promise<Decision> {
+    const exact = await attempt.exact?.(asked.task, flow)
+    const decided = exact === undefined ? asked : decideAgain(asked)
+    if (decided.decision.effect !== 'needs-approval') return decided.decision
     const decision = await consent(decided, exact, flow)
     const { hold } = attempt
     if (hold === undefined || !(await isAnswered(decision, hold, flow))) return decision

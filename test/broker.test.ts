@@ -175,8 +175,23 @@ describe('the request', () => {
     )
     assert.ok('outcome' in (await served))
     assert.equal(asked, exact)
-    const between = ['decide', 'charge', 'consent', 'touch', 'record', 'keepTouched']
+    const between = ['decide', 'charge', 'request', 'decide', 'consent', 'touch', 'record', 'keepTouched']
     assert.deepEqual(steps.slice(steps.indexOf('decide'), steps.indexOf('obtain')), between)
+  })
+
+  test('what is denied by the time that all of it was read uses no consent up', async () => {
+    let isRead = false
+    const { served, steps } = play(
+      { decide: () => (isRead ? { ...allow, effect: 'deny' } : needed) },
+      {
+        exact: async () => {
+          isRead = true
+          return exact
+        },
+      },
+    )
+    assert.equal(codeOf(await served), 'denied')
+    assert.ok(!['consent', 'obtain'].some((one) => steps.includes(one)))
   })
 
   test('what a budget has too little left for is refused as such, and no consent is used up', async () => {

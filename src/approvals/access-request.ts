@@ -60,6 +60,7 @@ function sayNext(approval: Approval, status: Status): string {
       return 'Look here again after Retry-After. When they have said yes, send exactly the same request again.'
     case 'approved':
       if (approval.usesLeft === 0) return 'The request was let through already. Sending it again asks again.'
+      if (approval.anyBody === 'granted') return 'Send the same request again before approved_until, with whatever body.'
       return 'Send exactly the same request again before approved_until; a changed byte is another question.'
     case 'denied':
       return `${sayNo(approval)}. The same request is refused until expires_at.`

@@ -169,9 +169,9 @@ export async function openApprovals(store: Store, rules: ApprovalRules): Promise
 
   /** In the one transaction that writes now, whichever process makes it: what memory said may be over. */
   async function settle(tx: Tx, changed: Changed, question: Question): Promise<Standing> {
-    const { binding, anyBodyBinding = binding, again } = question
+    const { binding, anyBodyBinding, again } = question
     const row = await latest(tx, binding)
-    const any = row?.state === 'granted' ? undefined : await latest(tx, anyBodyBinding)
+    const any = row?.state === 'granted' || anyBodyBinding === undefined ? undefined : await latest(tx, anyBodyBinding)
     if (again !== undefined && row?.id !== again && any?.id !== again) return OVER
     if (row?.state === 'denied') return { is: 'denied', approval: approvalOf(row, now()) }
     for (const one of [row, any])

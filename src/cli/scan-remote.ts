@@ -67,6 +67,9 @@ function originOf(server: string): string {
   throw new StintError('invalid_argument', `--server ${server} is not an address like https://github.acme.com`)
 }
 
+/** What ends this process from outside. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+
 /** A directory that is gone when it is removed, also when a signal ends this process. */
 function makeDirectory(): { readonly directory: string; readonly remove: () => void } {
   const directory = mkdtempSync(join(tmpdir(), 'stint-scan-'))
@@ -77,8 +80,8 @@ function makeDirectory(): { readonly directory: string; readonly remove: () => v
   }
   const remove = (): void => {
     clear()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end)
+    for (const signal of ENDS) process.off(signal, end)
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, end)
+  for (const signal of ENDS) process.on(signal, end)
   return { directory, remove }
 }

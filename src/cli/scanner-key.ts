@@ -17,10 +17,13 @@ export async function openScannerKey({ env, home, output }: CommandContext, file
   const own = join(home, 'scanner.key')
   if (env.STINT_TASK === undefined) {
     prepareHome(home)
-    return Buffer.from(await readOrCreatePrivate(own, () => `${randomBytes(KEY_BYTES).toString('base64')}\n`), 'base64')
+    return keyIn(await readOrCreatePrivate(own, () => `${randomBytes(KEY_BYTES).toString('base64')}\n`), own)
   }
-  const text = await readFile(own, 'utf8').catch(() => undefined)
-  if (text !== undefined) return Buffer.from(text, 'base64')
+  const text = await readFile(own, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT' || thrown.code === 'EACCES') return undefined
+    throw thrown
+  })
+  if (text !== undefined) return keyIn(text, own)
   output.say(
     'The fingerprints are of this scan only: a task does not see the data directory. --fingerprint-key takes a copy of its scanner.key.',
   )
@@ -31,7 +34,12 @@ async function readKey(file: string): Promise<Buffer> {
   const text = await readFile(file, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
     throw new StintError('invalid_argument', `--fingerprint-key: ${file} cannot be read (${thrown.code})`)
   })
+  return keyIn(text, file)
+}
+
+/** With less of a key fingerprints could be guessed. Throws `invalid_argument`. */
+function keyIn(text: string, file: string): Buffer {
   const key = Buffer.from(text, 'base64')
   if (key.length === KEY_BYTES) return key
-  throw new StintError('invalid_argument', `--fingerprint-key: ${file} is not a scanner.key of a data directory`)
+  throw new StintError('invalid_argument', `${file} is not a scanner.key of a data directory`)
 }

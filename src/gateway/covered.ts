@@ -6,7 +6,7 @@ import { type BodyOf, bodyOf, coveredOf, exactOf } from './exact.ts'
 import { withoutWait } from './prefer.ts'
 import type { Spools } from './spool.ts'
 import { NO_PREFIX, type Prefix, readPrefix } from './upload.ts'
-import { readWhole, type WholeBody } from './whole-body.ts'
+import { type Room, readWhole, type WholeBody } from './whole-body.ts'
 
 /** A request as far as it was read to decide. */
 export interface Beginning {
@@ -55,7 +55,7 @@ export interface Covered {
   /** What people would consent to, if what was read of the body is all of it. */
   exactSoFar(): Exact
   /** What they are asked to consent to: reads the body to its end. Throws what `readWhole` does. */
-  readExact(taskId: string): Promise<Exact>
+  readExact(taskId: string, flow: Room['flow']): Promise<Exact>
   /** What they were asked about; undefined where nobody was. */
   asked(): Exact | undefined
   toSend(): { readonly operation: Operation; readonly prefix: Prefix; readonly body: Readable }
@@ -84,16 +84,16 @@ export function createCovered({ arrival, beginning: { seen, prefix }, connector,
     return exactOf(operation, covered, arrival.trailers(), connector?.tellBody?.(operation))
   }
 
-  async function readBody(taskId: string): Promise<WholeBody | undefined> {
+  async function readBody(taskId: string, flow: Room['flow']): Promise<WholeBody | undefined> {
     if (!hasBody(arrival, seen)) return undefined
     const said = Number(seen.headers['content-length'] ?? 0)
-    return readWhole(arrival, prefix, { said, most, openSpool: () => spools.open(taskId) })
+    return readWhole(arrival, prefix, { said, most, flow, openSpool: () => spools.open(taskId) })
   }
 
   return {
     exactSoFar: () => exactly(bodyOf(prefix)),
-    async readExact(taskId) {
-      whole = await readBody(taskId)
+    async readExact(taskId, flow) {
+      whole = await readBody(taskId, flow)
       sent = { ...seen, headers: withoutWait(seen.headers) }
       exact = exactly(whole)
       return exact

@@ -22,6 +22,8 @@ const OF_THE_BODY =
   /^(?:content-md5|content-digest|repr-digest|digest|x-amz-content-sha256|x-amz-checksum-.*|x-amz-decoded-content-length|x-goog-hash|idempotency-key)$/
 /** UTF-16 code units. */
 const LONGEST_LINE = 1000
+/** Of what a connector tells of a body. */
+const LONGEST_TOLD = 400
 const NO_BODY = hash('sha256', '', 'hex')
 
 /**
@@ -43,7 +45,13 @@ export function exactOf(
     digest: hash('sha256', JSON.stringify(whole), 'hex'),
     line: printable(maskText(`${method} ${url}`.slice(0, 2 * LONGEST_LINE)), LONGEST_LINE),
     ...(body !== undefined &&
-      body.size > 0 && { body: previewOf(body, told), anyBodyDigest: digestWithoutBody(operation, fields, trailers) }),
+      body.size > 0 && {
+        body: previewOf(
+          body,
+          told.map((line) => printable(maskText(line), LONGEST_TOLD)),
+        ),
+        anyBodyDigest: digestWithoutBody(operation, fields, trailers),
+      }),
   }
 }
 

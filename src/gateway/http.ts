@@ -150,7 +150,7 @@ export function createHandle(
         if (state !== undefined) again = verbs.openRetry(state, { taskId: task.id, digest: covered.exactSoFar().digest })
         return describe(seen, target, task)
       },
-      exact: async ({ id }) => ({ ...(await covered.readExact(id)), ...(again !== undefined && { again }) }),
+      exact: async ({ id }, flow) => ({ ...(await covered.readExact(id, flow)), ...(again !== undefined && { again }) }),
       ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
       carryOut({ decided }, lease, flow) {
         const { operation, prefix, body } = covered.toSend()

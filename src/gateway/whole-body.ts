@@ -25,6 +25,8 @@ export interface Room {
   /** What its header section says of it, in bytes; 0 where it does not. */
   readonly said: number
   readonly most: number
+  /** A revocation ends the reading, as it ends all else of the request. */
+  readonly flow: { readonly isCut: boolean }
   openSpool(): Promise<Spool>
 }
 
@@ -32,6 +34,8 @@ export interface Room {
 const MOST_IN_MEMORY = 1 << 20
 /** Bytes that are read, hashed and written before more is taken in. A client that takes more than 30 seconds for as many is refused. */
 const PART = 1 << 16
+/** What takes longer than this in all is refused, since it keeps others from the disk. */
+const LONGEST_MS = 30 * 60_000
 /** More than people are shown. */
 const BEGINNING = 8192
 
@@ -39,7 +43,7 @@ const BEGINNING = 8192
  * Reads a body to its end, from what was read of it. Throws `body_too_large` where it has more bytes than `most`, `malformed_request`
  * when it breaks off, `store_unavailable` when it is too long for memory and the disk does not take it.
  */
-export async function readWhole(arrival: Arrival, read: Prefix, { said, most, openSpool }: Room): Promise<WholeBody> {
+export async function readWhole(arrival: Arrival, read: Prefix, { said, most, flow, openSpool }: Room): Promise<WholeBody> {
   refuseLarger(said, most)
   const first = await readOn(arrival, read, Math.min(MOST_IN_MEMORY, most) + 1)
   const tally = createTally(most)
@@ -47,10 +51,13 @@ export async function readWhole(arrival: Arrival, read: Prefix, { said, most, op
   const beginning = Buffer.concat(first.chunks, Math.min(tally.size, BEGINNING))
   const close = async (): Promise<void> => undefined
   if (first.ended) return { ...tally.sum(), beginning, prefix: first, source: arrival.body, close }
+  const endsAt = performance.now() + LONGEST_MS
   const spool = await openSpool()
   try {
     await spool.append(Buffer.concat(first.chunks))
     for (let ended = false; !ended; ) {
+      if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
+      if (performance.now() > endsAt) throw new StintError('malformed_request', 'the body took too long to come')
       const part = await readPrefix(arrival.body, PART)
       tally.count(part.chunks)
       if (part.chunks.length > 0) await spool.append(Buffer.concat(part.chunks))

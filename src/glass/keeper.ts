@@ -143,7 +143,7 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     const opening = await rows.load(id)
     if (isUnderWay(opening) && shut.has(id)) return void (await end(id, shut.get(id) ?? ''))
     if (opening.state === 'asked') return tendAsked(opening)
-    if (opening.renewal === 'due') await renew(opening)
+    await renewIfDue(id)
     if (opening.unrecorded === true) return tell(opening)
     if (!isUnderWay(opening)) return
     if (nextLook(opening) > now()) return due.set(id, nextLook(opening))
@@ -217,6 +217,7 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     if (ended === undefined) return write(id, why)
     const told = tell(ended).catch(report)
     await verbs.everyoneHas()
+    if (wasOpen) void inTurn(() => renewIfDue(id)).catch(report)
     void told.then(() => tend(id))
     return ended
   }
@@ -227,6 +228,12 @@ export function createKeeper(rows: GlassRows, verbs: KeeperVerbs, sealOf: (id: s
     if (state !== 'closed' && state !== 'lapsed') return
     await verbs.record(state, ended)
     await rows.move(id, state, state, () => ({ unrecorded: undefined }))
+  }
+
+  /** It waits for no log either. */
+  async function renewIfDue(id: string): Promise<void> {
+    const opening = await rows.load(id)
+    if (opening.renewal === 'due') await renew(opening)
   }
 
   /** Where a rotation is under way already, another begins after it: what it puts there may have been in use. */

@@ -88,6 +88,13 @@ export async function* readGit(
   if (code !== 0) throw new GitError(message)
 }
 
+/** The lines that git prints. Rejects with GitError. */
+export async function readLines(path: string, args: readonly string[]): Promise<string[]> {
+  const chunks: Buffer[] = []
+  for await (const chunk of readGit(path, args)) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8').split('\n').filter(Boolean)
+}
+
 /** git ended with a failure; the message is its own last line. */
 export class GitError extends Error {
   override readonly name = 'GitError'

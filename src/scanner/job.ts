@@ -63,6 +63,8 @@ export interface InputWork {
 
 /** What was not looked into, and why. */
 export interface Skipped {
+  /** Of git, that it is in. */
+  readonly object?: string
   readonly what: string
   readonly why: string
 }

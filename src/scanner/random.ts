@@ -1,5 +1,7 @@
 import { entropyOf, isStandIn } from './likeness.ts'
 
+export const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
 /** A key of letters and digits as a machine makes it, or a password as a person thinks it up: not a word, a path, an address or an identifier. */
 export function isRandom(text: string): boolean {
   if (
@@ -8,7 +10,7 @@ export function isRandom(text: string): boolean {
     /^urn:|^[$%<{[:@/.]|:\/\/|\.(?:js|ts|json|pem|key|txt|ya?ml|env|crt|go|py)$/i.test(text)
   )
     return false
-  if (!/\d/.test(text) || !/[A-Za-z]/.test(text) || /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return false
+  if (!/\d/.test(text) || !/[A-Za-z]/.test(text) || UUID.test(text)) return false
   return new Set(text).size >= 8 && entropyOf(text) >= (text.length < 20 ? 2.9 : 3.2) && turnsOf(text) >= 0.3
 }
 

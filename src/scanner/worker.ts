@@ -92,7 +92,7 @@ if (work.kind === 'git')
   await scanObjects(work, {
     ...sink,
     unread: (object, why) => say({ kind: 'unread', object, why }),
-    open: (id) => open((member, why) => skipped({ what: `object ${id}${member}`, why })),
+    open: (id) => open((member, why) => skipped({ object: id, what: `object ${id}${member}`, why })),
     found: ({ id, type }, located) => found(located, { object: id, ...(type === 'commit' && { commit: id }) }),
   })
 else if (work.kind === 'pack') skimPack(work, { ...sink, isPacked, glance, around: nearBytes })

@@ -12,6 +12,7 @@ import { readWhole } from '../../src/gateway/whole-body.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
 const MIB = 1 << 20
+const flow = { isCut: false }
 const BOUNDS = { mostOfTask: 100 * MIB, mostOfAll: 200 * MIB }
 
 async function play(t: TestContext, bounds: Partial<typeof BOUNDS> = {}) {
@@ -65,7 +66,7 @@ describe('a body that is too long for memory', () => {
         },
       }
     }
-    const whole = await readWhole(arrival, NO_PREFIX, { said: 0, most: 64 * MIB, openSpool })
+    const whole = await readWhole(arrival, NO_PREFIX, { said: 0, most: 64 * MIB, flow, openSpool })
     assert.equal(whole.size, 64 * MIB)
     assert.ok(most <= 2 * MIB, `${most} bytes were in memory`)
     let ahead = 0
@@ -82,10 +83,26 @@ describe('a body that is too long for memory', () => {
     const { spools } = await play(t)
     const bytes = Buffer.alloc(3 * MIB + 5, 'kettle')
     const arrival = { body: Readable.from([bytes]), expectsContinue: false } as unknown as Arrival
-    const whole = await readWhole(arrival, NO_PREFIX, { said: 0, most: 4 * MIB, openSpool: () => spools.open('task_1') })
+    const whole = await readWhole(arrival, NO_PREFIX, { said: 0, most: 4 * MIB, flow, openSpool: () => spools.open('task_1') })
     assert.equal(whole.digest, hash('sha256', bytes, 'hex'))
     assert.ok(Buffer.concat(await whole.source.toArray()).equals(bytes))
     await whole.close()
+  })
+
+  test('is not read on when its request is cut', async (t) => {
+    const { spools } = await play(t, { mostOfAll: 8 * MIB })
+    const { arrival, sent } = sending(1024, MIB / 16)
+    const cut = {
+      get isCut() {
+        return sent.chunks > 40
+      },
+    }
+    const room = { said: 0, most: 64 * MIB, flow: cut, openSpool: () => spools.open('task_1') }
+    await assert.rejects(readWhole(arrival, NO_PREFIX, room), { code: 'revoked' })
+    assert.ok(sent.chunks < 60, `${sent.chunks} parts were read`)
+    const after = await spools.open('task_2')
+    await after.append(Buffer.alloc(8 * MIB)) // all of the disk is free again
+    await after.close()
   })
 
   test('has no name on the disk, and nothing there can be read', async (t) => {
@@ -132,7 +149,7 @@ describe('a body that is too long for memory', () => {
 
   test('is refused before it is read where it says that it is too long, and while it is where it does not', async (t) => {
     const { spools } = await play(t)
-    const rules = { most: 2 * MIB, openSpool: () => spools.open('task_1') }
+    const rules = { most: 2 * MIB, flow, openSpool: () => spools.open('task_1') }
     const saying = sending(64, MIB)
     await assert.rejects(readWhole(saying.arrival, NO_PREFIX, { said: 2 * MIB + 1, ...rules }), { code: 'body_too_large' })
     assert.equal(saying.sent.chunks, 0)
@@ -149,7 +166,9 @@ describe('a body that is too long for memory', () => {
         arrival.body.destroy()
         return spools.open('task_1')
       }
-      await assert.rejects(readWhole(arrival, NO_PREFIX, { said: 0, most: 8 * MIB, openSpool }), { code: 'malformed_request' })
+      await assert.rejects(readWhole(arrival, NO_PREFIX, { said: 0, most: 8 * MIB, flow, openSpool }), {
+        code: 'malformed_request',
+      })
     }
     const spool = await spools.open('task_1')
     await spool.append(Buffer.alloc(8 * MIB))

@@ -131,6 +131,18 @@ describe('tickets', () => {
 describe('an export', () => {
   const list = (texts: readonly string[]): string => JSON.stringify(texts.map((text, id) => ({ id, author: 'a', text })))
 
+  test('says no secret in the place that it gives for people', () => {
+    const long = { id: 2, text: 'x', user: `${'n'.repeat(150)} ${token(1)}` }
+    for (const file of [JSON.stringify([long]), JSON.stringify([{ id: token(2), text: token(1), user: 'ada' }])]) {
+      const found = look(file)
+      assert.ok(found.length > 0)
+      for (const { where = '', secret } of found) {
+        assert.match(where, /^record 1/)
+        for (let at = 0; at + 12 < secret.length; at += 12) assert.ok(!where.includes(secret.slice(at, at + 12)), where)
+      }
+    }
+  })
+
   test('is known by its shape; other JSON and other tables are read as they are', () => {
     for (const text of ['{"name":"x","version":"1.0.0"}', '[1,2]', 'a,b\n1,2\n', '# id, author\n', '']) {
       assert.equal(recognize(Buffer.from(text)), undefined, text)

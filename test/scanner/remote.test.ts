@@ -7,10 +7,10 @@ import type { CommandContext } from '../../src/cli/command.ts'
 import { isRemote } from '../../src/cli/list-works.ts'
 import { openRemote } from '../../src/cli/scan-remote.ts'
 import { collect } from '../../src/scanner/remote/collect.ts'
-import type { Forge } from '../../src/scanner/remote/forge.ts'
+import { type Forge, needName } from '../../src/scanner/remote/forge.ts'
 import { github } from '../../src/scanner/remote/github.ts'
 import { gitlab } from '../../src/scanner/remote/gitlab.ts'
-import { type Answer, createPageReader, RemoteError } from '../../src/scanner/remote/read-pages.ts'
+import { type Answer, createPageReader, itemsOf, RemoteError } from '../../src/scanner/remote/read-pages.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'stint-remote-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -73,8 +73,17 @@ describe('pages of a list', () => {
   test('are followed on their server, and on no other', async () => {
     const linked = (to: string): Said => ({ headers: { link: `<${SERVER}/x>; rel="prev", <${to}>; rel="next"` } })
     const server = serve({ '/a': [linked('/b')], '/b': [linked('https://evil.example/c')] })
-    assert.deepEqual([await pages(server), server.asked], [2, ['/a', '/b']])
-    assert.equal(await pages(serve({ '/a': [linked('/a')] })), 1)
+    await assert.rejects(pages(server), /next page is not on the same server/)
+    assert.deepEqual(server.asked, ['/a', '/b'])
+    await assert.rejects(pages(serve({ '/a': [linked('/a')] })), /the rest was not looked at/)
+  })
+
+  test('that are no list, or have a name that is none, are not taken for an empty one', async () => {
+    assert.deepEqual(itemsOf([{ id: 1 }, 'x', null]), [{ id: 1 }])
+    for (const page of [{ message: 'sign in' }, undefined, null, 'x']) assert.throws(() => itemsOf(page), RemoteError)
+    for (const name of ['acme/app', 'acme/.github', 'acme/-x', 'a/b/c']) assert.equal(needName(name), name)
+    for (const name of ['', '-c/x', '../x', 'acme/..', 'acme/.', 'a//b', 'a/b c', 7, undefined])
+      assert.throws(() => needName(name), RemoteError, String(name))
   })
 
   test('are waited for as long as the server says, and it is said', async () => {
@@ -109,20 +118,21 @@ describe('what is on a server', () => {
   test('of GitHub: repositories, what was written in them, and gists of members; what cannot be had is skipped', async () => {
     const repo = '/api/v3/repos/acme/app'
     const { texts, skipped, asked } = await collected(github, 'acme', {
-      '/api/v3/orgs/acme/repos': [
-        [{ full_name: 'acme/app' }, { full_name: '../../etc' }, { full_name: 'acme/-x' }, { full_name: 7 }],
-      ],
+      '/api/v3/orgs/acme/repos': [[{ full_name: 'acme/app' }, { full_name: '../../etc' }]],
       [`${repo}/issues`]: [{ headers: { link: `<${SERVER}${repo}/issues?page=2>; rel="next"` } }],
       [`${repo}/issues?page=2`]: [[]],
       [`${repo}/issues/comments`]: [[]],
       [`${repo}/pulls/comments`]: [[]],
-      '/api/v3/orgs/acme/members': [[{ login: 'ada' }, { login: '../x' }]],
+      '/api/v3/orgs/acme/members': [[{ login: 'ada' }]],
       '/api/v3/users/ada/gists': [[{ id: 'abc1' }, { id: '../../user' }]],
       '/api/v3/gists/abc1': [[]],
     })
     const of = ['comments/1', 'issues/1', 'issues/2', 'reviews/1'].map((name) => `acme/app/${name}.json`)
     assert.deepEqual(texts, [...of, 'acme/ada/gists/1.json', 'acme/ada/gists/abc1/1.json'].sort())
-    assert.deepEqual(skipped, ['acme/app/commits: it answered 404'])
+    assert.deepEqual(skipped, [
+      'acme/app/commits: it answered 404',
+      'acme, all but 1 repositories: a name in its list is not understood',
+    ])
     assert.ok(!asked.some((path) => path.includes('..')))
   })
 

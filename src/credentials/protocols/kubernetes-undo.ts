@@ -1,10 +1,16 @@
 import { isMembers, type Members } from '../../members.ts'
 import type { Action } from '../../model.ts'
 import type { AnswerReader, AnswerStart, Undo } from '../connector.ts'
+import { PLAIN } from './kubernetes-path.ts'
 import { createTap } from './tap.ts'
 
 /** Types that others put things into: deleting one of them deletes those too. */
-const HOLDERS = ['namespaces', 'customresourcedefinitions', 'persistentvolumes', 'persistentvolumeclaims']
+const HOLDERS = ['namespaces', 'nodes', 'persistentvolumes', 'persistentvolumeclaims']
+/** The groups of whose types that is known; of all others nothing is undone. */
+const KNOWN_GROUPS: readonly unknown[] = [
+  ...PLAIN,
+  ...['networking.k8s.io', 'rbac.authorization.k8s.io', 'coordination.k8s.io', 'discovery.k8s.io', 'scheduling.k8s.io'],
+]
 /** A name that is one segment of a path (Kubernetes, "Object Names and IDs"), and not of dots alone. */
 const NAME = /^(?!\.+$)[A-Za-z0-9.:_-]{1,253}$/
 const UID = /^[A-Za-z0-9-]{8,64}$/
@@ -19,8 +25,9 @@ export function undoOfMadeObject(
   { parameters }: Action,
   note: (undo: Undo) => void,
 ): AnswerReader | undefined {
-  const { type, verb, namespace, name: given } = parameters
+  const { group, type, verb, namespace, name: given } = parameters
   if (status !== 201 || typeof type !== 'string' || type.includes('/') || HOLDERS.includes(type)) return undefined
+  if (!KNOWN_GROUPS.includes(group)) return undefined
   if (!['create', 'patch', 'update'].includes(String(verb)) || new URLSearchParams(asked.query).has('dryRun')) return undefined
   return createTap((answer) => {
     const { name, uid, namespace: inside } = metadataIn(answer)

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
-import { basename, dirname, join, sep } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { StintError } from '../../errors.ts'
+import { isWithin } from '../is-within.ts'
 import type { Skip } from '../own/gitleaks.ts'
 import { readGitleaksIgnore } from './gitleaks-ignore.ts'
 import { joinSettings, type Settings } from './settings.ts'
@@ -58,7 +59,7 @@ async function readToml(text: string, { name, directory, skip }: File): Promise<
 async function readBelow(directory: string, path: string): Promise<string | undefined> {
   const root = await realpath(directory)
   const folder = await realpath(dirname(join(root, path))).catch(() => undefined)
-  if (folder === undefined || !`${folder}${sep}`.startsWith(`${root}${sep}`)) return undefined
+  if (folder === undefined || !isWithin(root, folder)) return undefined
   return readProjectFile(join(folder, basename(path)))
 }
 

@@ -10,7 +10,7 @@ import { slack } from './slack.ts'
 const SHAPES: readonly Shape[] = [slack, jira, linear, forge, notebook, records]
 /** By so much of its beginning an export is known. */
 const BEGINNING_BYTES = 16 << 10
-const HEADER = /^(?:\ufeff|\xef\xbb\xbf)?(?:[A-Za-z]|"[A-Za-z])[^\r\n]{4,4000}?(?=\r?\n)/
+const HEADER = /^(?:\xef\xbb\xbf)?(?:[A-Za-z]|"[A-Za-z])[^\r\n]{4,4000}?(?=\r?\n)/
 
 /** What a content is an export of, and how it is written. */
 export interface Recognized {

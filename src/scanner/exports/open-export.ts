@@ -36,15 +36,19 @@ export function openExport({ shapes, separator }: Recognized, openPlain: () => C
 
   function readSection({ where, text, fieldAt }: Section, piece: string): Located[] {
     const known = new Set<string>()
-    return openPlain()
-      .end(Buffer.from(text))
-      .flatMap((match) => {
-        if (known.has(match.secret)) return []
-        known.add(match.secret)
-        const placed = fieldAt(match.line)
-        const spot = position.at(piece, placed.field.start)
-        return [{ ...match, ...within(spot, placed, match), ...(where !== '' && { where }) }]
-      })
+    const matches = openPlain().end(Buffer.from(text))
+    if (matches.length === 0) return []
+    const said = withoutSecrets(
+      where,
+      matches.flatMap(({ secret, line }) => [fieldAt(line).field.text, Buffer.from(secret, 'latin1').toString('utf8')]),
+    )
+    return matches.flatMap((match) => {
+      if (known.has(match.secret)) return []
+      known.add(match.secret)
+      const placed = fieldAt(match.line)
+      const spot = position.at(piece, placed.field.start)
+      return [{ ...match, ...within(spot, placed, match), ...(said !== '' && { where: said }) }]
+    })
   }
 
   /** Reads what no record was made of as it is, from where the first such piece begins. */
@@ -88,6 +92,13 @@ export function openExport({ shapes, separator }: Recognized, openPlain: () => C
     feed: (part) => (plain === undefined ? split(part, false) : readPlain(part, false)),
     end: (part) => (plain === undefined ? split(part, true) : readPlain(part, true)),
   }
+}
+
+const MOST_WHERE = 200
+
+/** A place for people without the fields that hold a secret, and without the secrets: a name may be one. */
+function withoutSecrets(where: string, texts: readonly string[]): string {
+  return texts.reduce((left, one) => (one === '' ? left : left.replaceAll(one, '…')), where).slice(0, MOST_WHERE)
 }
 
 /** Where a match of a section is in the file, its field being at `spot` there: there as well, where it is in the name or the text is escaped. */

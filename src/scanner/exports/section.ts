@@ -4,7 +4,7 @@ import { type Get, joined, lookUp, type RecordPlace, type Shape } from './shape.
 
 /** What one person wrote at once: a message, an issue without its comments, a comment. */
 export interface Section {
-  /** For people; nothing where it is not known. */
+  /** For people, as the record has it; nothing where it is not known. Attacker-controlled. */
   readonly where: string
   /** Its fields under their names, as they were typed. */
   readonly text: string
@@ -19,7 +19,6 @@ export interface Placed {
   readonly column: number
 }
 
-const MOST_WHERE = 200
 const COMMENTS = /^(?:comments?|notes)$/i
 
 /** The sections of a record of one of these shapes; all of it is in one of them. */
@@ -31,7 +30,7 @@ export function divide(fields: readonly Field[], shapes: readonly Shape[], isRec
   const parts = Map.groupBy(fields, ({ path }) => commentOf(path) ?? '')
   return [...parts].map(([comment, ones]) => {
     const spelled = comment === '' ? where : joined(...where.split(', ', 1), numberOf(comment), authorOf(get, comment))
-    return sectionOf(spelled.slice(0, MOST_WHERE), ones, toTyped)
+    return sectionOf(spelled, ones, toTyped)
   })
 }
 

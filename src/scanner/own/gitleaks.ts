@@ -35,13 +35,15 @@ export async function readGitleaks(text: string, name: string, skip: Skip, readO
   const source = { name, skip, digest: createHash('sha256').update(text).digest('hex').slice(0, 12), lines: linesOf(text) }
   for (const key of strangersOf('config', config))
     skip({ what: `${key} in ${name}`, why: 'it is no setting of gitleaks that is known' })
-  const disabled = new Set(config.extend?.disabledrules ?? [])
+  const disabled = config.extend?.disabledrules ?? []
+  const disabledOwn = new Set(disabled.map(ownId))
+  const disabledKnown = new Set(disabled.filter((id) => ownId(id) !== id))
   const extended = await readExtended(config, source, readOther, depth)
   return joinSettings([
     ...(config.rules ?? []).map((rule, at) => readRule(rule, at, source)),
     ...allowsOf(config).map((allow, at) => readAllow(allow, `allowlists.${at}`, allow.targetrules, source)),
-    extended === undefined ? NO_SETTINGS : { ...extended, rules: extended.rules.filter(({ id }) => !disabled.has(id)) },
-    disabled.size === 0 ? NO_SETTINGS : { ...NO_SETTINGS, allows: [{ rules: disabled }] },
+    extended === undefined ? NO_SETTINGS : { ...extended, rules: extended.rules.filter(({ id }) => !disabledOwn.has(id)) },
+    disabledKnown.size === 0 ? NO_SETTINGS : { ...NO_SETTINGS, allows: [{ rules: disabledKnown }] },
   ])
 }
 

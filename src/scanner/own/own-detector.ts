@@ -2,7 +2,7 @@ import { createAutomaton } from '../automaton.ts'
 import type { Match } from '../detector.ts'
 import { entropyOf } from '../likeness.ts'
 import type { OwnRule } from './own-rules.ts'
-import { runWithinTime } from './within-time.ts'
+import { runWithinTime, TOO_SLOW } from './within-time.ts'
 
 /** A pattern is tried on parts of this many bytes, and sees so many before and after each. */
 const SLICE = 32 << 10
@@ -43,11 +43,15 @@ export function createOwnDetector(rules: readonly OwnRule[], giveUp: GiveUp) {
 
   function end(trial: Trial, why: string): void {
     if (trial.isGivenUp) return
-    trial.isGivenUp = true
-    giveUp(trial.rule, why)
+    giveUpOne(trial, why)
     givenUp += 1
     if (givenUp < MOST_GIVEN_UP) return
-    for (const other of trials) end(other, `${MOST_GIVEN_UP} others took longer than they may`)
+    for (const other of trials) if (!other.isGivenUp) giveUpOne(other, `${MOST_GIVEN_UP} others took longer than they may`)
+  }
+
+  function giveUpOne(trial: Trial, why: string): void {
+    trial.isGivenUp = true
+    giveUp(trial.rule, why)
   }
 
   return (bytes: Buffer, from: number, to: number): Match[] => {
@@ -63,7 +67,7 @@ export function createOwnDetector(rules: readonly OwnRule[], giveUp: GiveUp) {
       const start = from + Math.floor(job / chosen.length) * SLICE
       if (slice?.start !== start) slice = readSlice(bytes, { from, to, start })
       found.push(...measure(trial, slice))
-      if (trial.ms > MS_BEFOREHAND + trial.bytes * MS_PER_BYTE) end(trial, 'it is slower than it may be')
+      if (trial.ms > MS_BEFOREHAND + trial.bytes * MS_PER_BYTE) end(trial, TOO_SLOW)
     }
     runWithinTime(slices * chosen.length, run, (job, why) => end(chosen[job % chosen.length] as Trial, why))
     return found.sort((one, other) => one.start - other.start)
@@ -77,13 +81,14 @@ const MOST_LETTERS = 60_000
 function createChoice(trials: readonly Trial[]): (bytes: Buffer, from: number, to: number) => readonly Trial[] {
   const keywords = [...new Set(trials.flatMap(({ rule }) => rule.keywords))]
   if (keywords.join('').length > MOST_LETTERS) return () => trials.filter(({ isGivenUp }) => !isGivenUp)
-  const trialsOf = keywords.map((keyword) => trials.filter(({ rule }) => rule.keywords.includes(keyword)))
+  const trialsOf = new Map(keywords.map((keyword) => [keyword, [] as Trial[]]))
+  for (const trial of trials) for (const keyword of new Set(trial.rule.keywords)) trialsOf.get(keyword)?.push(trial)
   const always = trials.filter(({ rule }) => rule.keywords.length === 0)
   const findKeywords = createAutomaton(keywords)
   return (bytes, from, to) => {
     const hits = findKeywords(bytes, from, to)
     const seen = new Set(hits.keywords.subarray(0, hits.count))
-    const chosen = new Set([...always, ...[...seen].flatMap((keyword) => trialsOf[keyword] ?? [])])
+    const chosen = new Set([...always, ...[...seen].flatMap((at) => trialsOf.get(keywords[at] ?? '') ?? [])])
     return [...chosen].filter(({ isGivenUp }) => !isGivenUp)
   }
 }

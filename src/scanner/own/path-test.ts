@@ -1,4 +1,9 @@
-import { runWithinTime } from './within-time.ts'
+import { type Allowance, createAllowance, runWithinTime, TOO_SLOW } from './within-time.ts'
+
+interface PathPattern {
+  readonly pattern: RegExp
+  readonly allowance: Allowance
+}
 
 /**
  * Whether one of the patterns (sources of RegExp, over bytes) is found in a path, each path looked at once. One that takes too long is passed
@@ -9,23 +14,29 @@ export function createPathTest(
   otherwise: boolean,
   onFailure: (why: string) => void,
 ): (path: string) => boolean {
-  let tests = patterns.map((pattern) => new RegExp(pattern))
+  let tests: (PathPattern | undefined)[] = patterns.map((pattern) => ({
+    pattern: new RegExp(pattern),
+    allowance: createAllowance(),
+  }))
   let hasFailed = false
   const known = new Map<string, boolean>()
 
   function look(path: string): boolean {
     const text = Buffer.from(path).toString('latin1')
-    const failed = new Set<RegExp>()
+    const before = tests.length
     let isFound = false
-    const run = (job: number): void => {
-      if (tests[job]?.test(text)) isFound = true
-    }
-    runWithinTime(tests.length, run, (job, why) => {
-      failed.add(tests[job] as RegExp)
+    const fail = (job: number, why: string): void => {
+      tests = tests.with(job, undefined)
       onFailure(why)
-    })
-    tests = tests.filter((one) => !failed.has(one))
-    hasFailed ||= failed.size > 0
+    }
+    const run = (job: number): void => {
+      const one = tests[job]
+      if (one?.allowance.use(() => one.pattern.test(text))) isFound = true
+      if (one?.allowance.isUsedUp) fail(job, TOO_SLOW)
+    }
+    runWithinTime(before, run, fail)
+    tests = tests.filter((one) => one !== undefined)
+    hasFailed ||= tests.length < before
     return isFound || (hasFailed && otherwise)
   }
 

@@ -32,6 +32,37 @@ export function runWithinTime(
   }
 }
 
+/** What all jobs of one pattern may take together. */
+export interface Allowance {
+  /** Does a job, and counts what it took. */
+  use<T>(job: () => T): T
+  readonly isUsedUp: boolean
+}
+
+/** Milliseconds of processor time: beforehand, and more with each job. */
+const BEFOREHAND_MS = 5000
+const EACH_MS = 0.1
+
+/** A full one. */
+export function createAllowance(): Allowance {
+  let left = BEFOREHAND_MS
+  return {
+    use(job) {
+      const before = process.threadCpuUsage()
+      try {
+        return job()
+      } finally {
+        const { user, system } = process.threadCpuUsage(before)
+        left += EACH_MS - (user + system) / 1000
+      }
+    },
+    get isUsedUp() {
+      return left < 0
+    },
+  }
+}
+
+export const TOO_SLOW = 'it is slower than it may be'
 const TOO_LONG = 'it took longer than it may'
 
 /** Why it ended before its end; undefined where it did not. */

@@ -1,6 +1,6 @@
 import type { Detect, Match } from '../detector.ts'
 import type { OwnWords } from './own-rules.ts'
-import { runWithinTime } from './within-time.ts'
+import { type Allowance, createAllowance, runWithinTime, TOO_SLOW } from './within-time.ts'
 
 /** Of a line, this much on either side of a secret is looked at. */
 const LINE_BYTES = 4096
@@ -9,6 +9,7 @@ const LINE_BYTES = 4096
 interface Test {
   readonly words: OwnWords
   readonly patterns: readonly RegExp[]
+  readonly allowance: Allowance
   isGivenUp: boolean
 }
 
@@ -18,7 +19,8 @@ export type GiveUpWords = (words: OwnWords, why: string) => void
 /** Finds what `detect` does, each match with the marks of the entries whose words it holds. */
 export function markMatches(detect: Detect, all: readonly OwnWords[], giveUp: GiveUpWords): Detect {
   const tests = all.map((words): Test => {
-    return { words, patterns: words.patterns.map((pattern) => new RegExp(pattern)), isGivenUp: false }
+    const patterns = words.patterns.map((pattern) => new RegExp(pattern))
+    return { words, patterns, allowance: createAllowance(), isGivenUp: false }
   })
   return (bytes, from, to) => {
     const found = detect(bytes, from, to)
@@ -32,8 +34,9 @@ export function markMatches(detect: Detect, all: readonly OwnWords[], giveUp: Gi
       const test = tests[job % tests.length]
       const at = Math.floor(job / tests.length)
       const match = found[at]
-      if (test !== undefined && !test.isGivenUp && match !== undefined && holds(test, match, bytes))
-        marks[at]?.add(test.words.mark)
+      if (test === undefined || test.isGivenUp || match === undefined) return
+      if (test.allowance.use(() => holds(test, match, bytes))) marks[at]?.add(test.words.mark)
+      if (test.allowance.isUsedUp) end(test, TOO_SLOW)
     }
     runWithinTime(found.length * tests.length, run, (job, why) => end(tests[job % tests.length], why))
     return found.map((match, at) => (marks[at]?.size === 0 ? match : { ...match, marks: [...(marks[at] ?? [])] }))
@@ -54,7 +57,9 @@ function holds({ words, patterns }: Test, match: Match, bytes: Buffer): boolean 
 function textOf({ target }: OwnWords, { secret, whole, start, end }: Match, bytes: Buffer): string {
   if (target === 'secret') return secret
   if (target === 'match') return whole ?? secret
-  const from = Math.max(bytes.lastIndexOf(10, start) + 1, start - LINE_BYTES)
-  const newline = bytes.indexOf(10, end)
-  return bytes.toString('latin1', from, Math.min(newline < 0 ? bytes.length : newline, end + LINE_BYTES))
+  const before = bytes.subarray(Math.max(0, start - LINE_BYTES), start)
+  const after = bytes.subarray(end, end + LINE_BYTES)
+  const newline = after.indexOf(10)
+  const from = start - before.length + before.lastIndexOf(10) + 1
+  return bytes.toString('latin1', from, end + (newline < 0 ? after.length : newline))
 }

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, lstatSync, openSync } from 'node:fs'
 import { lstat, readdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { readGit } from '../git-command.ts'
+import { readLines } from '../git-command.ts'
 import type { GitWork } from '../job.ts'
 import { type PackIndex, readPackIndex } from './index-file.ts'
 import { findEntry, readLayout, VERDICT } from './layout.ts'
@@ -26,9 +26,9 @@ const ID_BYTES = 20
  * another repository's. Whoever made it may have put something else there under the same id.
  */
 export async function openPacks(repository: string): Promise<Pack[]> {
-  let said = ''
-  for await (const chunk of readGit(repository, ['rev-parse', '--git-path', 'objects'])) said += chunk
-  const objects = resolve(repository, said.replace(/\n$/, ''))
+  const [path, ...more] = await readLines(repository, ['rev-parse', '--git-path', 'objects'])
+  if (path === undefined || more.length > 0) return []
+  const objects = resolve(repository, path)
   try {
     if (existsSync(join(objects, 'info/alternates'))) return []
     const names = (await readdir(join(objects, 'pack'))).filter((name) => name.endsWith('.idx'))

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readLines } from '../sources/origins.ts'
+import { readLines } from '../git-command.ts'
 
 /** Where git keeps what it knows of a repository, the same for all its working trees. */
 export interface Location {
@@ -23,6 +23,8 @@ export async function locate(repository: string): Promise<Location | undefined> 
 /** False where commits may be cut off from those before them, or come by objects that were missing: shallow, grafted and partial clones. */
 export async function isWhole({ directory, objects }: Location): Promise<boolean> {
   if (existsSync(join(directory, 'shallow')) || existsSync(join(directory, 'info/grafts'))) return false
-  const packs = await readdir(join(objects, 'pack')).catch(() => [])
-  return !packs.some((name) => name.endsWith('.promisor'))
+  const packs = await readdir(join(objects, 'pack')).catch(({ code }: NodeJS.ErrnoException) =>
+    code === 'ENOENT' ? [] : undefined,
+  )
+  return packs !== undefined && !packs.some((name) => name.endsWith('.promisor'))
 }

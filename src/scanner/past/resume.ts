@@ -1,5 +1,5 @@
 import type { Finding } from '../finding.ts'
-import type { GitWork, Skipped } from '../job.ts'
+import type { GitWork } from '../job.ts'
 import { workOf } from '../sources/git.ts'
 import { listTips } from '../sources/origins.ts'
 import { type Comparison, compareObjects } from './compare.ts'
@@ -60,7 +60,7 @@ function withoutGone(repository: string, state: State, { fresh, isGone }: Compar
     ...state,
     ids,
     findings: state.findings.filter((finding) => !touched.has(finding)),
-    skipped: state.skipped.filter((one) => !isLost(objectIn(one)) && !again.has(objectIn(one))),
+    skipped: state.skipped.filter(({ object }) => object !== undefined && !isLost(object) && !again.has(object)),
   }
   const gone = [...touched].filter((finding) => objectsOf(finding).every(isLost)).length
   return { work: workOf(repository, bytes, width), earlier, known: countIds(ids) - again.size, gone }
@@ -68,11 +68,6 @@ function withoutGone(repository: string, state: State, { fresh, isGone }: Compar
 
 function objectsOf({ places }: Finding): string[] {
   return places.flatMap(({ object = [] }) => object)
-}
-
-/** The object whose member was skipped. */
-function objectIn({ what }: Skipped): string {
-  return /^object ([0-9a-f]+)/.exec(what)?.[1] ?? ''
 }
 
 /** What is looked into after this scan: without objects that could not be read, which are tried again. */

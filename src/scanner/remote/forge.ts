@@ -1,4 +1,4 @@
-import type { ReadPages } from './read-pages.ts'
+import { type ReadPages, RemoteError } from './read-pages.ts'
 
 /** What is looked at on a server: all that an organisation, a group or a user has, or one repository. */
 export interface RemotePlace {
@@ -29,7 +29,14 @@ export interface Forge {
   writingsOf(api: string, place: RemotePlace, read: ReadPages): AsyncIterable<Writings>
 }
 
-/** Parts of a name as servers have them: no way up, and no option of git. */
+/** The parts of a name as servers have them: no way up, and the first no option of git. Repositories may be called `.github`. */
 export function isName(name: unknown): name is string {
-  return typeof name === 'string' && name.length <= 500 && name.split('/').every((part) => /^[A-Za-z0-9_][\w.-]*$/.test(part))
+  const isPart = (part: string, at: number): boolean => (at === 0 ? /^\w[\w.-]*$/ : /^(?!\.{1,2}$)[\w.-]+$/).test(part)
+  return typeof name === 'string' && name.length <= 500 && name.split('/').every(isPart)
+}
+
+/** Throws RemoteError for a name that is none: what it names would not be looked at. Attacker-controlled. */
+export function needName(name: unknown): string {
+  if (isName(name)) return name
+  throw new RemoteError('a name in its list is not understood')
 }

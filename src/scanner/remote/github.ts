@@ -1,4 +1,4 @@
-import { type Forge, isName, type RemotePlace } from './forge.ts'
+import { type Forge, needName, type RemotePlace } from './forge.ts'
 import { itemsOf, type ReadPages, RemoteError, readJson } from './read-pages.ts'
 
 const FULL = 'per_page=100'
@@ -45,7 +45,7 @@ async function peopleOf(api: string, { path: owner }: RemotePlace, read: ReadPag
   const logins: string[] = []
   try {
     for await (const page of read(`${api}/orgs/${owner}/members?${FULL}`))
-      logins.push(...itemsOf(readJson(page)).flatMap(({ login }) => (isName(login) ? login : [])))
+      logins.push(...itemsOf(readJson(page)).map(({ login }) => needName(login)))
   } catch (thrown) {
     if (thrown instanceof RemoteError && thrown.status === 404) return [owner]
     throw thrown
@@ -64,5 +64,5 @@ async function* namesOf(organisation: string, user: string, read: ReadPages): As
 }
 
 async function* fullNames(url: string, read: ReadPages): AsyncGenerator<string> {
-  for await (const page of read(url)) for (const { full_name: name } of itemsOf(readJson(page))) if (isName(name)) yield name
+  for await (const page of read(url)) for (const { full_name: name } of itemsOf(readJson(page))) yield needName(name)
 }

@@ -1,4 +1,4 @@
-import { type Forge, isName, type Writings } from './forge.ts'
+import { type Forge, needName, type Writings } from './forge.ts'
 import { itemsOf, type ReadPages, RemoteError, readJson } from './read-pages.ts'
 
 const FULL = 'per_page=100'
@@ -65,6 +65,5 @@ function numbersOf(page: unknown, name: string, wanted = (_: Readonly<Record<str
 }
 
 async function* fullNames(url: string, read: ReadPages): AsyncGenerator<string> {
-  for await (const page of read(url))
-    for (const { path_with_namespace: name } of itemsOf(readJson(page))) if (isName(name)) yield name
+  for await (const page of read(url)) for (const { path_with_namespace: name } of itemsOf(readJson(page))) yield needName(name)
 }

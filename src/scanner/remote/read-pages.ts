@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isMembers } from '../../members.ts'
 
 /** One GET. Rejects when there is no answer. */
 export type Get = (url: string) => Promise<Answer>
@@ -87,8 +88,10 @@ function whyOf({ status, headers, body }: Answer): string {
 
 function nextOf({ headers }: Answer, url: string): string | undefined {
   const link = /<([^<>]{1,4000})>\s*;(?:[^,<]*;)?\s*rel="?next"?/i.exec(headers.link ?? '')?.[1]
-  const next = link === undefined ? null : URL.parse(link, url)
-  return next !== null && next.origin === new URL(url).origin && next.href !== url ? next.href : undefined
+  if (link === undefined) return undefined
+  const next = URL.parse(link, url)
+  if (next !== null && next.origin === new URL(url).origin && next.href !== url) return next.href
+  throw new RemoteError('its next page is not on the same server, so that the rest was not looked at')
 }
 
 /** The value of JSON that somebody else wrote; undefined for what is none. */
@@ -100,7 +103,8 @@ export function readJson(body: Buffer): unknown {
   }
 }
 
-/** The objects of a page that is a list. */
+/** The objects of a page that is a list. Throws RemoteError for one that is none, such as a page to sign in. */
 export function itemsOf(page: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(page) ? page.filter((one) => typeof one === 'object' && one !== null) : []
+  if (!Array.isArray(page)) throw new RemoteError('it answered with something else than a list')
+  return page.filter(isMembers)
 }

@@ -1,4 +1,4 @@
-import { GitError, readGit } from '../git-command.ts'
+import { GitError, readGit, readLines } from '../git-command.ts'
 import type { GitWork } from '../job.ts'
 
 /** The ids of all objects of a repository, also of those that nothing refers to any more. Rejects with GitError. */
@@ -9,10 +9,8 @@ export async function listObjects(repository: string): Promise<GitWork> {
 
 /** The ids of what HEAD has and `revision` has not. Rejects with GitError, also where there is no such revision. */
 export async function listSince(repository: string, revision: string): Promise<GitWork> {
-  let commit = ''
-  for await (const chunk of readGit(repository, ['rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`]))
-    commit += chunk
-  return collect(repository, ['rev-list', '--objects', '--no-object-names', 'HEAD', `^${commit.trim()}`])
+  const [commit = ''] = await readLines(repository, ['rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`])
+  return collect(repository, ['rev-list', '--objects', '--no-object-names', 'HEAD', `^${commit}`])
 }
 
 /** The ids that git prints, one a line. */
@@ -72,18 +70,14 @@ export async function listStaged(repository: string, index?: string): Promise<Gi
 
 /** HEAD, or the empty tree where nothing is committed yet. */
 async function headOrNothing(repository: string): Promise<string> {
-  let said = ''
-  for await (const chunk of readGit(repository, ['rev-parse', '--revs-only', 'HEAD'])) said += chunk
-  if (said !== '') return 'HEAD'
-  for await (const chunk of readGit(repository, ['hash-object', '-t', 'tree', '/dev/null'])) said += chunk
-  return said.trim()
+  if ((await readLines(repository, ['rev-parse', '--revs-only', 'HEAD'])).length > 0) return 'HEAD'
+  const [tree = ''] = await readLines(repository, ['hash-object', '-t', 'tree', '/dev/null'])
+  return tree
 }
 
 /** True where commits before some depth are not there. */
 export async function isShallow(repository: string): Promise<boolean> {
-  let said = ''
-  for await (const chunk of readGit(repository, ['rev-parse', '--is-shallow-repository'])) said += chunk
-  return said.trim() === 'true'
+  return (await readLines(repository, ['rev-parse', '--is-shallow-repository']))[0] === 'true'
 }
 
 /** True where `path` is in a repository, or is a bare one. */

@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { join, relative } from 'node:path'
 import { createGlob } from '../allow/glob.ts'
+import { isWithin } from '../is-within.ts'
 import type { FileWork, Skipped } from '../job.ts'
 import { HOME_PLACES } from './home-places.ts'
 
@@ -60,7 +61,7 @@ async function namesIn(root: string, path: string, skip: Skip): Promise<string[]
 async function follow(root: string, path: string, skip: Skip, kind: 'file' | 'folder' = 'file'): Promise<string | undefined> {
   try {
     const real = await realpath(join(root, path))
-    if (real !== root && !real.startsWith(`${root}${sep}`)) {
+    if (!isWithin(root, real)) {
       skip(path, 'it is a link that leads out of the directory')
       return undefined
     }

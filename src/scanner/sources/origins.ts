@@ -1,4 +1,4 @@
-import { readGit } from '../git-command.ts'
+import { readGit, readLines } from '../git-command.ts'
 
 /** Of so many objects git looks for the commits by itself; of more every commit is looked at. */
 const MOST_WANTED = 4000
@@ -97,21 +97,33 @@ export async function headsOf(repository: string, commits: readonly string[]): P
   return heads
 }
 
-/** The records of `git log -z`, one for each commit: the four fields of its head, then changes and paths by turns. */
+/** The first fields of a record: a commit, its author, their address and the date. */
+const HEAD_FIELDS = 4
+
+/**
+ * The records of `git log -z`, one for each commit: the fields of its head, then changes and paths by turns. What begins one is told by where it
+ * stands, since names of people and of files may hold the mark of a head too. Attacker-controlled.
+ */
 async function* recordsOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<string[]> {
   let rest = ''
+  let record: string[] = []
+  let isPath = false
   const decoder = new TextDecoder()
-  for await (const chunk of chunks) {
-    const records = (rest + decoder.decode(chunk, { stream: true })).split('\x01')
-    rest = records.pop() ?? ''
-    for (const record of records) if (record !== '') yield record.split('\0')
+  function* take(tokens: readonly string[]): Generator<string[]> {
+    for (const token of tokens) {
+      const mayBegin = record.length === 0 || record.length >= HEAD_FIELDS
+      const begins = mayBegin && !isPath && token.startsWith('\x01')
+      if (begins && record.length > 0) yield record
+      if (begins) record = [token.slice(1)]
+      else record.push(token)
+      isPath = !begins && !isPath && record.length > HEAD_FIELDS && /^\n?:/.test(token)
+    }
   }
-  if (rest !== '') yield rest.split('\0')
-}
-
-/** The lines that git prints. Rejects with GitError. */
-export async function readLines(repository: string, args: readonly string[], input?: string): Promise<string[]> {
-  const chunks: Buffer[] = []
-  for await (const chunk of readGit(repository, args, input === undefined ? {} : { input })) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8').split('\n').filter(Boolean)
+  for await (const chunk of chunks) {
+    const tokens = (rest + decoder.decode(chunk, { stream: true })).split('\0')
+    rest = tokens.pop() ?? ''
+    yield* take(tokens)
+  }
+  yield* take([rest])
+  if (record.length >= HEAD_FIELDS) yield record
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { lstat, realpath } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readGit } from '../git-command.ts'
+import { isWithin } from '../is-within.ts'
 import type { FileWork, Skipped } from '../job.ts'
 
 /** One file that the index has, as `git ls-files --stage --debug` tells it. */
@@ -89,7 +90,7 @@ function createInside(root: string): (path: string) => Promise<boolean> {
     const one =
       known.get(folder) ??
       realpath(join(root, folder)).then(
-        (real) => `${real}${sep}`.startsWith(`${root}${sep}`),
+        (real) => isWithin(root, real),
         () => false,
       )
     known.set(folder, one)

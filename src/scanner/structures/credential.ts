@@ -1,6 +1,6 @@
 import { isStandIn } from '../likeness.ts'
 import { isPassword } from '../password.ts'
-import { isNamed, isRandom } from '../random.ts'
+import { isNamed, isRandom, UUID } from '../random.ts'
 
 /** What a name says of its value: a password as people think it up, a key as machines make it, a guess, nothing, or that it is none. */
 type Hint = 'password' | 'key' | 'maybe' | 'unknown' | 'public'
@@ -40,7 +40,6 @@ const REFERENCE = new RegExp(
 )
 const FAKE = /^(?:fake|mock|test|demo|dev|local|sample|secret|token|key)[-_.]/i
 const VARIABLE = /^[A-Z][A-Z]*(?:_[A-Z]+){1,}\d?$/
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** True for a value that its name says to be a secret, or that can hardly be anything else. Attacker-controlled. */
 export function isCredential(name: string, value: string): boolean {

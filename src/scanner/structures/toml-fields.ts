@@ -3,7 +3,7 @@ import { type Field, refuseLarge } from '../exports/item.ts'
 import { FormatError } from '../formats/member.ts'
 
 /** Each name and value is looked for. */
-const MOST_BYTES = 256 << 10
+const MOST_BYTES = 64 << 10
 
 /**
  * The texts of TOML (1.0). Its parser does not say where they stand: each is the first of its kind behind the names that lead to it. Throws
@@ -12,12 +12,19 @@ const MOST_BYTES = 256 << 10
 export function readTomlFields(text: string): Field[] {
   if (text.length > MOST_BYTES) throw new FormatError('it is TOML that is too large')
   const fields: Field[] = []
-  const add = (value: unknown, path: readonly string[], from: number): void => {
+  /** Answers from where on the next item of a list is looked for. */
+  const add = (value: unknown, path: readonly string[], from: number): number => {
     refuseLarge({ fields: fields.length, depth: path.length })
-    if (typeof value === 'string') fields.push(fieldOf(text, value, path, from))
-    else if (Array.isArray(value)) for (const [at, item] of value.entries()) add(item, [...path, String(at)], from)
-    else if (typeof value === 'object' && value !== null && !(value instanceof Date))
+    if (typeof value === 'string') {
+      const field = fieldOf(text, value, path, from)
+      fields.push(field)
+      return field.isVerbatim ? field.start + value.length : from
+    }
+    if (Array.isArray(value))
+      return value.reduce((next: number, item: unknown, at) => add(item, [...path, String(at)], next), from)
+    if (typeof value === 'object' && value !== null && !(value instanceof Date))
       for (const [name, one] of Object.entries(value)) add(one, [...path, name], Math.max(from, text.indexOf(name, from)))
+    return from
   }
   add(parseToml(text), [], 0)
   return fields

@@ -24,6 +24,12 @@ function noted(line: string, answered: object | string, status = 201): Undo[] {
   return undos
 }
 
+test('nothing is undone of a type whose group Kubernetes does not come with: nobody knows what goes with it', () => {
+  assert.deepEqual(noted('POST /apis/postgresql.cnpg.io/v1/namespaces/web/clusters', made), [])
+  assert.deepEqual(noted('POST /api/v1/nodes', { ...made, namespace: undefined }), [])
+  assert.equal(noted('POST /apis/networking.k8s.io/v1/namespaces/web/ingresses', made).length, 1)
+})
+
 const made = { name: 'a-1', namespace: 'web', uid: UID }
 
 describe('the way back from what was made in Kubernetes', () => {
