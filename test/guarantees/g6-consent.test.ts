@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -137,7 +138,9 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
       grep -i retry-after head
       until ask "$place" | grep -q '"status":"approved"'; do sleep 0.1; done
       order; order; ask "$place"`
-    const finished = finish(begin('sh', '-c', script))
+    const child = begin('sh', '-c', script)
+    const looked = once(child.stdout as Readable, 'data')
+    const finished = finish(child)
     let asked: Approval | undefined
     while (asked === undefined) asked = (await pending()).find(({ body }) => body === '{"kettles":"by curl"}')
     const place = `http://stint.invalid/approvals/${asked.id}`
@@ -150,6 +153,7 @@ describe('G6: a consent allows exactly the request it names, once, before it exp
     )
     const { correlationId: __, detail: ___, ...same } = JSON.parse(unknown.text)
     assert.deepEqual(same, problem, 'another task’s and none are told alike')
+    await looked // while it is pending
     await call('POST', `/v1/approvals/${asked.id}/grant`, {})
     const { stdout } = await finished
     const [first, wait, passed, again, last] = stdout.trim().split(/\n+/)
