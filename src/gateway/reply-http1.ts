@@ -6,10 +6,14 @@ import { pairsOf } from './trailers.ts'
 /** Node writes a head and a body in one go only when both are text; up to here the copy costs less than the second write. */
 const MAX_JOINED = 16 * 1024
 
+/** Whole answers of this turn. */
+let burst: Http1Reply[] = []
+
 /** A reply over HTTP/1.0 or 1.1. A class, because one is made for every request. */
 export class Http1Reply implements Reply {
   readonly #response: ServerResponse
   readonly #isOld: boolean
+  #rest: string | undefined
 
   constructor(response: ServerResponse, httpVersion: string) {
     this.#response = response
@@ -50,7 +54,22 @@ export class Http1Reply implements Reply {
     if (trailers.length > 0) this.#response.addTrailers(pairsOf(trailers))
     if (last === undefined) this.#response.end()
     else if (last.length > MAX_JOINED) this.#response.end(last)
-    else this.#response.end(last.toString('latin1'), 'latin1')
+    else this.#endInBurst(last.toString('latin1'))
+  }
+
+  /**
+   * What comes back in one turn of the event loop is written together at its end, so that clients on this machine are woken once and not
+   * for each answer: a tenth of what a small request costs.
+   */
+  #endInBurst(rest: string): void {
+    this.#rest = rest
+    if (burst.push(this) === 1) setImmediate(Http1Reply.#endBurst)
+  }
+
+  static #endBurst(this: void): void {
+    const replies = burst
+    burst = []
+    for (const reply of replies) if (!reply.#response.destroyed) reply.#response.end(reply.#rest, 'latin1')
   }
 
   reset(): void {
