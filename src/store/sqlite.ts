@@ -21,9 +21,10 @@ const WHY: Readonly<Record<number, string>> = {
  */
 export function sqliteDialect(path: string): SqliteDialect {
   const database = inWords(() => open(path))
+  const prepare = keepStatements((sql) => statement(database, sql))
   return new SqliteDialect({
     database: {
-      prepare: (sql) => (sql === 'rollback' && !database.isTransaction ? NOTHING : statement(database, sql)),
+      prepare: (sql) => (sql === 'rollback' && !database.isTransaction ? NOTHING : prepare(sql)),
       close: () => database.close(),
     },
   })
@@ -46,6 +47,23 @@ const NOTHING: SqliteStatement = {
   all: () => [],
   run: () => ({ changes: 0, lastInsertRowid: 0 }),
   iterate: () => [].values(),
+}
+
+/** Texts of statements that are kept prepared at most, and how long each may be: one of many rows is as long as they are many. */
+const [KEPT_STATEMENTS, KEPT_TEXT] = [256, 2048]
+
+/** Preparing a statement takes as long as running it, and nearly all are among a few dozen. */
+function keepStatements(prepare: (sql: string) => SqliteStatement): (sql: string) => SqliteStatement {
+  const kept = new Map<string, SqliteStatement>()
+  return (sql) => {
+    const known = kept.get(sql)
+    if (known !== undefined) return known
+    const prepared = prepare(sql)
+    if (sql.length > KEPT_TEXT) return prepared
+    if (kept.size >= KEPT_STATEMENTS) kept.clear()
+    kept.set(sql, prepared)
+    return prepared
+  }
 }
 
 function statement(database: DatabaseSync, sql: string): SqliteStatement {
