@@ -85,8 +85,7 @@ class DirectDownload implements Download {
 
   end(trailers: readonly string[]): void {
     const rest = this.#mask?.end()
-    if (rest !== undefined && rest.length > 0) this.#reply.end(trailers, rest)
-    else this.#reply.end(trailers, this.#last)
+    this.#reply.end(trailers, rest !== undefined && rest.length > 0 ? rest : this.#last, true) // forward.ts watches it
   }
 
   destroy(): void {}

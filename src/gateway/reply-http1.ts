@@ -6,7 +6,7 @@ import { pairsOf } from './trailers.ts'
 /** Node writes a head and a body in one go only when both are text; up to here the copy costs less than the second write. */
 const MAX_JOINED = 16 * 1024
 
-/** Whole answers of this turn. */
+/** Whole answers of this turn, each of an exchange that is open until its answer is closed. */
 let burst: Http1Reply[] = []
 
 /** A reply over HTTP/1.0 or 1.1. A class, because one is made for every request. */
@@ -49,12 +49,13 @@ export class Http1Reply implements Reply {
     return this.#response.destroyed || this.#response.write(chunk)
   }
 
-  end(trailers: readonly string[], last?: Buffer): void {
+  end(trailers: readonly string[], last?: Buffer, isWatched = false): void {
     if (this.#response.destroyed) return
     if (trailers.length > 0) this.#response.addTrailers(pairsOf(trailers))
     if (last === undefined) this.#response.end()
     else if (last.length > MAX_JOINED) this.#response.end(last)
-    else this.#endInBurst(last.toString('latin1'))
+    else if (isWatched) this.#endInBurst(last.toString('latin1'))
+    else this.#response.end(last.toString('latin1'), 'latin1')
   }
 
   /**

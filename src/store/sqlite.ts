@@ -49,10 +49,13 @@ const NOTHING: SqliteStatement = {
   iterate: () => [].values(),
 }
 
-/** Texts of statements that are kept prepared at most, and how long each may be: one of many rows is as long as they are many. */
+/** At most so many statements are kept prepared, of at most so many characters: one more, and all are forgotten. */
 const [KEPT_STATEMENTS, KEPT_TEXT] = [256, 2048]
 
-/** Preparing a statement takes as long as running it, and nearly all are among a few dozen. */
+/**
+ * Preparing a statement takes as long as running it, and nearly all are among a few dozen. Each also keeps what was bound to it last: of
+ * secrets the store is given only what is sealed.
+ */
 function keepStatements(prepare: (sql: string) => SqliteStatement): (sql: string) => SqliteStatement {
   const kept = new Map<string, SqliteStatement>()
   return (sql) => {

@@ -14,7 +14,7 @@ test('whole answers of one turn are written at its end, in order, and what was b
   const replies = asked.map((response) => new Http1Reply(response, '1.1'))
   for (const [at, reply] of replies.entries()) {
     reply.start(200, 'OK', ['content-length', '4', 'connection', 'close'])
-    reply.end([], Buffer.from(`ok ${at}`))
+    reply.end([], Buffer.from(`ok ${at}`), true)
   }
   replies[1]?.reset()
   assert.deepEqual(written(), [0, 0, 0], 'within the turn')
@@ -30,12 +30,24 @@ test('whole answers of one turn are written at its end, in order, and what was b
   assert.match(String(got[2]), /\r\n\r\nok 2$/)
 })
 
+test('an answer that nobody watches is handed over at once', async (t) => {
+  const { asked, clients } = await threeAsking(t)
+  for (const response of asked) {
+    const { socket } = response
+    const reply = new Http1Reply(response, '1.1')
+    reply.start(200, 'OK', ['content-length', '2', 'connection', 'close'])
+    reply.end([], Buffer.from('ok'))
+    assert.ok(socket !== null && socket.bytesWritten > 0)
+  }
+  for (const client of clients) assert.match(await text(client), /\r\n\r\nok$/)
+})
+
 test('an answer whose client is gone by the end of the turn holds up no other', async (t) => {
   const { asked, clients } = await threeAsking(t)
   for (const response of asked) {
     const reply = new Http1Reply(response, '1.1')
     reply.start(200, 'OK', ['content-length', '2', 'connection', 'close'])
-    reply.end([], Buffer.from('ok'))
+    reply.end([], Buffer.from('ok'), true)
   }
   asked[0]?.destroy()
   const [first, ...rest] = clients
