@@ -7,8 +7,8 @@ import { advance } from './ledger.ts'
 
 /** A new credential is looked at once, a little later, so that minting is not held up by it. */
 const CONTROL_AFTER_MS = 1000
-/** Leases of one target that are worked on at once. */
-const AT_ONCE = 16
+/** Leases of one target that are worked on at once; new ones are looked at only beside fewer, since the target mints for requests meanwhile. */
+const [AT_ONCE, LOOKS_AT_ONCE] = [16, 2]
 /** A death that takes longer than this past the provider’s window is alerted on. */
 const LATE_MS = 60_000
 
@@ -141,7 +141,7 @@ export function createUndertaker(verbs: UndertakerVerbs): Undertaker {
         continue
       }
       if (closed) break
-      const id = queue.dying.shift() ?? queue.new.shift()
+      const id = queue.dying.shift() ?? (queue.running < LOOKS_AT_ONCE ? queue.new.shift() : undefined)
       if (id === undefined) break
       if (busy.has(id)) continue // it stood there twice
       queue.running += 1

@@ -110,6 +110,27 @@ describe('a minted credential', () => {
     assert.ok(most <= 16, `${most} were worked on at once`)
   })
 
+  test('is looked at once while it is new, two at a time, since its provider mints for others meanwhile', async (t) => {
+    let [looking, most] = [0, 0]
+    const rig: Rig = await rigOf(t, {
+      async at(moment) {
+        if (moment === 'after probe') looking -= 1
+        if (moment !== 'before probe') return
+        most = Math.max(most, ++looking)
+        await sleep(50)
+      },
+    })
+    const asked: string[] = []
+    for (let one = 0; one < 12; one += 1)
+      asked.push((await rig.ask({ grant: { key: String(one), reach: ['reads'], terms: {} } })).record.id)
+    const seen = async (): Promise<boolean> => {
+      const records = await Promise.all(asked.map((id) => rig.leases.get(id)))
+      return records.every(({ sightings }) => sightings.length === 1 && sightings[0]?.saw === 'live')
+    }
+    await until(seen, 'each was seen to work')
+    assert.equal(most, 2)
+  })
+
   test('that waits for its next probe is finished when Stint stops', async (t) => {
     const rig = await rigOf(t)
     const { record } = await rig.ask()
