@@ -30,7 +30,7 @@ export interface Attempt<Proof> {
    */
   exact?(task: Task, flow: Pick<Flow, 'isCut'>): Promise<Exact>
   /** Present where the caller would rather wait for people than be refused at once. */
-  readonly hold?: { readonly seconds: number; onGone(gone: () => void): void } | undefined
+  readonly hold?: { readonly seconds: number; onGone(gone: () => void): void }
   /**
    * Moves the bytes with the lease until `flow` is cut. Called once at most, and only after the decision is durable. Throws only
    * while nothing has been sent to the caller; later failures are its Outcome.
@@ -117,8 +117,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     let caller: Caller | undefined
     let flow: Flow | undefined
     try {
-      const verified = verbs.verify(attempt.proof)
-      caller = isPending(verified) ? await verified : verified
+      caller = await verbs.verify(attempt.proof)
       const task = verbs.liveTask(caller)
       if (task === undefined) throw new StintError('task_not_live', 'the task ended, expired or was revoked')
       const { target, action } = attempt.describe(task)
@@ -136,7 +135,7 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
       const over = asked.decision.effect === 'deny' ? undefined : verbs.charge(asked)
       const isSettled = over === undefined && asked.decision.effect !== 'needs-approval'
       const decision = isSettled ? asked.decision : await resolve(attempt, asked, over, flow)
-      const decided = decision === asked.decision ? asked : { ...asked, decision }
+      const decided = { ...asked, decision }
       if (decision.effect === 'allow') verbs.touch(decided)
       const permit = await verbs.record(decided)
       if (permit === undefined) return { refusal: refuse(correlationId, decision, task) }
@@ -208,10 +207,8 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     const startedAt = performance.now()
     let lease: Lease | undefined
     try {
-      const kept = verbs.keepTouched(permit)
-      if (kept !== undefined) await kept
-      const obtained = verbs.obtain(permit)
-      lease = isPending(obtained) ? await obtained : obtained
+      await verbs.keepTouched(permit)
+      lease = await verbs.obtain(permit)
       if (flow.isCut) throw new StintError('revoked', 'it was revoked before anything was sent')
       const outcome = await attempt.carryOut(permit, lease, flow)
       verbs.settle(permit, outcome, lease)
@@ -234,11 +231,6 @@ export function createBroker<Proof>(verbs: BrokerVerbs<Proof>): Broker<Proof> {
     }
     return { code, detail, reasons: [], correlationId }
   }
-}
-
-/** What is there already is not waited for: each wait is a turn of the queue that every request would take. */
-function isPending<T>(value: T | Promise<T>): value is Promise<T> {
-  return value instanceof Promise
 }
 
 const REFUSAL_CODES: Readonly<Record<Exclude<Effect, 'allow'>, ErrorCode>> = {

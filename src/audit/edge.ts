@@ -85,9 +85,7 @@ export function openEdge(first: number, readFull: (level: number, index: number)
     settle,
     add(body, spans, leaves) {
       settle()
-      const copy = Buffer.allocUnsafeSlow(body.length) // half of what Buffer.from takes
-      body.copy(copy)
-      added = { body: copy, spans, leaves }
+      added = { body: Buffer.from(body), spans, leaves }
     },
     snapshot() {
       settle()

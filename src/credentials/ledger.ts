@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { StintError } from '../errors.ts'
 import { pageOf, readCursor } from '../store/cursor.ts'
@@ -164,14 +164,10 @@ function isWaitedFor({ record: { state } }: Entry): boolean {
 }
 
 /** Over after so many milliseconds, or at `end`. */
-function createRest(ms: number): { readonly over: Promise<void>; end(): void } {
-  const { promise: over, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  const end = (): void => {
-    clearTimeout(timer)
-    resolve()
-  }
-  return { over, end }
+function createRest(ms: number): { readonly over: Promise<unknown>; end(): void } {
+  const ended = new AbortController()
+  const over = sleep(ms, undefined, { signal: ended.signal }).catch(() => undefined)
+  return { over, end: () => ended.abort() }
 }
 
 async function living(db: Kysely<Tables>): Promise<readonly Entry[]> {

@@ -18,18 +18,15 @@ export interface Beginning {
 }
 
 /** Reads as much of the body as the connector decides by; nothing where there is no target. Throws `malformed_request` where it breaks off. */
-export function readBeginning(
+export async function readBeginning(
   arrival: Arrival,
   bare: Operation,
   target: Target | undefined,
   connector: Connector | undefined,
-): Beginning | Promise<Beginning> {
-  const bytes =
-    target === undefined || connector === undefined || !hasBody(arrival, bare) ? 0 : bytesToRead(connector, bare, target)
-  return connector === undefined || bytes === 0 ? { seen: bare, prefix: NO_PREFIX } : readBytes(arrival, bare, connector, bytes)
-}
-
-async function readBytes(arrival: Arrival, bare: Operation, connector: Connector, bytes: number): Promise<Beginning> {
+): Promise<Beginning> {
+  if (target === undefined || connector === undefined || !hasBody(arrival, bare)) return { seen: bare, prefix: NO_PREFIX }
+  const bytes = bytesToRead(connector, bare, target)
+  if (bytes === 0) return { seen: bare, prefix: NO_PREFIX }
   const prefix = await readFirst(arrival, bytes)
   const seen = { ...bare, body: Buffer.concat(prefix.chunks).subarray(0, bytes) }
   const retried = prefix.ended ? connector.retry?.split(seen) : undefined
@@ -63,7 +60,7 @@ export interface Covered {
   asked(): Exact | undefined
   toSend(): { readonly operation: Operation; readonly prefix: Prefix; readonly body: Readable }
   /** It was sent or refused: nothing of it is kept. */
-  close(): Promise<void> | undefined
+  close(): Promise<void>
 }
 
 /** What a covered request is made of. `most` is how long a body can be that is consented to, in bytes. */
@@ -103,6 +100,6 @@ export function createCovered({ arrival, beginning: { seen, prefix }, connector,
     },
     asked: () => exact,
     toSend: () => ({ operation: sent, prefix: whole?.prefix ?? prefix, body: whole?.source ?? arrival.body }),
-    close: () => whole?.close(),
+    close: async () => whole?.close(),
   }
 }

@@ -85,7 +85,8 @@ class DirectDownload implements Download {
 
   end(trailers: readonly string[]): void {
     const rest = this.#mask?.end()
-    this.#reply.end(trailers, rest !== undefined && rest.length > 0 ? rest : this.#last, true) // forward.ts watches it
+    if (rest !== undefined && rest.length > 0) this.#reply.end(trailers, rest)
+    else this.#reply.end(trailers, this.#last)
   }
 
   destroy(): void {}

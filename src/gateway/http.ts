@@ -136,8 +136,7 @@ export function createHandle(
     const connector = target && verbs.connectorOf(target)
     let beginning: Beginning
     try {
-      const read = readBeginning(arrival, bare, isShown(proof) ? target : undefined, connector)
-      beginning = read instanceof Promise ? await read : read
+      beginning = await readBeginning(arrival, bare, isShown(proof) ? target : undefined, connector)
     } catch (thrown) {
       return { served: { refusal: refusalOf(asStintError(thrown), correlationId) }, seen: bare }
     }
@@ -146,27 +145,21 @@ export function createHandle(
     const seconds = Math.min(readWait(bare.headers) || (state === undefined ? 0 : RETRY_HOLD_SECONDS), approvalWaitSeconds)
     let again: string | undefined
     const serving = verbs.serve({
-      correlationId,
-      proof,
+      ...{ correlationId, proof },
       describe(task) {
         if (state !== undefined) again = verbs.openRetry(state, { taskId: task.id, digest: covered.exactSoFar().digest })
         return describe(seen, target, task)
       },
       exact: async ({ id }, flow) => ({ ...(await covered.readExact(id, flow)), ...(again !== undefined && { again }) }),
-      hold: seconds > 0 ? { seconds, onGone: (gone) => arrival.reply.whenClosed(gone) } : undefined,
+      ...(seconds > 0 && { hold: { seconds, onGone: (gone: () => void) => arrival.reply.whenClosed(gone) } }),
       carryOut({ decided }, lease, flow) {
         const { operation, prefix, body } = covered.toSend()
         const readAnswer = readerFor(operation, decided)
         return forward({ operation, arrival, hasBody: hasBody(arrival, bare), prefix, body, readAnswer }, lease, flow)
       },
     })
-    try {
-      const served = await serving
-      return { served, seen, state: connector?.retry && stateFor(served, covered.asked()) }
-    } finally {
-      const closing = covered.close()
-      if (closing !== undefined) await closing
-    }
+    const served = await serving.finally(covered.close)
+    return { served, seen, state: connector?.retry && stateFor(served, covered.asked()) }
   }
 
   function stateFor(served: Served, asked: Exact | undefined): string | undefined {

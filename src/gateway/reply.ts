@@ -14,11 +14,8 @@ export interface Reply {
   sendHead(): void
   /** False asks to wait for `whenDrained`. */
   write(chunk: Uint8Array): boolean
-  /**
-   * `last` is the whole rest of the body: a small one leaves together with the head. It may leave at the end of this turn of the event loop
-   * where `isWatched`: whoever ends it hears of `whenClosed`, and breaks it off when its flow is cut until then.
-   */
-  end(trailers: readonly string[], last?: Buffer, isWatched?: boolean): void
+  /** `last` is the whole rest of the body: a small one leaves together with the head. */
+  end(trailers: readonly string[], last?: Buffer): void
   /** Breaks off so that no client takes what it has for complete. */
   reset(): void
   whenDrained(resume: () => void): void

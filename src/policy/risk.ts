@@ -76,10 +76,7 @@ export function assessRisk(facts: RiskFacts): Risk {
   const add = (one: Part): void => {
     if (one.points === 0) return
     sum += one.points
-    let at = raising.length
-    for (let before = raising[at - 1]; before !== undefined && before.points < one.points; before = raising[at - 1])
-      raising[at--] = before
-    raising[at] = one
+    raising.push(one)
   }
   add(ACCESS[facts.access])
   add(PROOF[facts.proof])
@@ -89,6 +86,7 @@ export function assessRisk(facts: RiskFacts): Risk {
   for (const label of facts.touched ?? []) if (!facts.labels.includes(label)) add(TOUCHED.get(label) ?? HARMLESS)
   for (const { points, because } of facts.raised ?? []) add(part(points, because))
   if (isOutOfHours(facts.hour, facts.weekday)) add(OUT_OF_HOURS)
+  raising.sort((a, b) => b.points - a.points)
   return { score: Math.min(CEILING, sum), reasons: raising.map(({ reason }) => reason) }
 }
 

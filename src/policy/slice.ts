@@ -1,13 +1,12 @@
 import { hash } from 'node:crypto'
 import { createCache } from '../cache.ts'
-import type { AuthzRequest, CedarValue } from '../model.ts'
+import type { AuthzRequest } from '../model.ts'
 import { askPreparsed, type CedarAnswer, type CedarQuestion, type EntityId, type PolicyJson, renderPolicy } from './cedar.ts'
 import { entitiesOf, groupsOf } from './entities.ts'
 import { indexHeads } from './head.ts'
 import { asTags } from './integers.ts'
 import { fingerprint, joinReads, project, type Reads, readsOf } from './reads.ts'
 import { slotFor } from './slots.ts'
-import { type Standing, StandingRequest } from './standing.ts'
 
 /** The least a slice must know of a policy. `position` is its place in the set. */
 export interface Sliceable {
@@ -68,26 +67,12 @@ export function createSlices<T extends Sliceable>(
     byContent.set(name, slice)
     return slice
   }
-  const sliceFor = (request: AuthzRequest): Slice<T> => {
+  return (request) => {
     const head = headOf(request)
     const known = byHead.get(head)
     if (known !== undefined) return known
     const slice = sliceOf(index.find(request).sort((a, b) => a.position - b.position))
     byHead.set(head, slice)
-    return slice
-  }
-  const lasts = new WeakMap<
-    Standing,
-    { readonly action: string; readonly access: CedarValue | undefined; readonly slice: Slice<T> }
-  >()
-  return (request) => {
-    const standing = StandingRequest.standing(request)
-    if (standing === undefined) return sliceFor(request)
-    const { action, context } = request
-    const last = lasts.get(standing)
-    if (last?.action === action && last.access === context.access) return last.slice // caller and target are the standing's
-    const slice = sliceFor(request)
-    lasts.set(standing, { action, access: context.access, slice })
     return slice
   }
 }

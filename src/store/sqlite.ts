@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { SqliteDialect, type SqliteStatement } from 'kysely'
+import { createCache } from '../cache.ts'
 import { StintError } from '../errors.ts'
 
 const BUSY_MS = 500
@@ -49,21 +50,19 @@ const NOTHING: SqliteStatement = {
   iterate: () => [].values(),
 }
 
-/** At most so many statements are kept prepared, of at most so many characters: one more, and all are forgotten. */
-const [KEPT_STATEMENTS, KEPT_TEXT] = [256, 2048]
+/** Two generations of this many. */
+const KEPT_STATEMENTS = 128
 
 /**
  * Preparing a statement takes as long as running it, and nearly all are among a few dozen. Each also keeps what was bound to it last: of
  * secrets the store is given only what is sealed.
  */
 function keepStatements(prepare: (sql: string) => SqliteStatement): (sql: string) => SqliteStatement {
-  const kept = new Map<string, SqliteStatement>()
+  const kept = createCache<SqliteStatement>(KEPT_STATEMENTS)
   return (sql) => {
     const known = kept.get(sql)
     if (known !== undefined) return known
     const prepared = prepare(sql)
-    if (sql.length > KEPT_TEXT) return prepared
-    if (kept.size >= KEPT_STATEMENTS) kept.clear()
     kept.set(sql, prepared)
     return prepared
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtempSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { connect as connectHttp2 } from 'node:http2'
@@ -59,6 +60,29 @@ describe('G3: when a revocation cuts', () => {
     assert.deepEqual([rig.outcomes()[0]?.result, rig.outcomes()[0]?.code], ['cut', 'revoked'])
     await new Promise((done) => setTimeout(done, 30))
     assert.deepEqual(rig.dialled, ['up.test'], 'the target was dialled again')
+  })
+
+  test('a whole answer that came in that turn is not written; one that nothing cuts is', async () => {
+    const { server } = watched((_request, response) => void response.end('all of it'))
+    const { rig, host } = await play(server)
+    const read = async (): Promise<string> => {
+      const socket = await rig.attach()
+      socket.write(get(host).replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+      return readAll(socket)
+    }
+    assert.match(await read(), /all of it$/)
+    const cut = (): void => queueMicrotask(() => rig.flows.cut(ofTask)) // when all of the target's answer was read
+    subscribe('undici:request:trailers', cut)
+    try {
+      assert.equal(await read(), '')
+    } finally {
+      unsubscribe('undici:request:trailers', cut)
+    }
+    await until(() => rig.outcomes().length === 2)
+    assert.deepEqual(
+      rig.outcomes().map(({ result }) => result),
+      ['completed', 'cut'],
+    )
   })
 
   test('an upload ends on both sides, and does not look complete', async () => {
